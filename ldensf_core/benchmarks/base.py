@@ -1,0 +1,240 @@
+"""What every benchmark provides: a grid, variables, unknown parameters and a batched solver.
+
+A benchmark is the truth of a twin experiment. Its solver works on a *state* (staggered or
+spectral, whatever the scheme needs); everyone else sees *fields*, co-located on the grid.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+SPLITS = {"train": slice(0, 120), "validation": slice(120, 160), "test": slice(160, 200)}
+"""The published split: 120, 40 and 40 of 200 draws from the prior made with seed 0."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A field: its name, units, and its mean and standard deviation over the training runs."""
+
+    name: str
+    long_name: str
+    units: str
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An unknown scalar with its prior, uniform on [low, high]."""
+
+    name: str
+    long_name: str
+    units: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the grid: the coordinates of its points and the bounds of the domain."""
+
+    name: str
+    long_name: str
+    units: str
+    points: np.ndarray
+    low: float
+    high: float
+
+
+class Benchmark(ABC):
+    """Physics in a box. Subclasses set the attributes and the four solver methods.
+
+    Attributes:
+        name: as used in the registry, on the command line and in ``pretrained/``.
+        title: for people.
+        variables: the fields, in the order of the channel axis.
+        parameters: the unknowns, in the order of the parameter axis.
+        x, y: the axes of the grid; fields have shape (..., len(y.points), len(x.points)).
+        times: times of the snapshots, shape (T,), in ``time_units``.
+    """
+
+    name: str
+    title: str
+    variables: tuple[Variable, ...]
+    parameters: tuple[Parameter, ...]
+    x: Axis
+    y: Axis
+    times: np.ndarray
+    time_units: str
+
+    # -- the solver ---------------------------------------------------------------------
+
+    @abstractmethod
+    def initial_state(self, parameters: Tensor) -> Tensor:
+        """State at the first snapshot. ``parameters`` (B, P), in their units, any device."""
+
+    @abstractmethod
+    def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
+        """State one snapshot later. Shapes as for ``initial_state``; the input is kept."""
+
+    @abstractmethod
+    def fields(self, state: Tensor) -> Tensor:
+        """Fields of a state, shape (B, V, ny, nx), physical units."""
+
+    @abstractmethod
+    def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
+        """State after adding ``increment`` (B, V, ny, nx) to its fields: an analysis step."""
+
+    # -- what follows from it -----------------------------------------------------------
+
+    @property
+    def grid_shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return len(self.y.points), len(self.x.points)
+
+    @property
+    def n_times(self) -> int:
+        """Number of snapshots of a trajectory, the first included."""
+        return len(self.times)
+
+    def mean(self, like: Tensor) -> Tensor:
+        """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
+        return like.new_tensor([v.mean for v in self.variables])
+
+    def std(self, like: Tensor) -> Tensor:
+        """Training standard deviation of each variable, shape (V,), dtype and device of ``like``."""
+        return like.new_tensor([v.std for v in self.variables])
+
+    def normalise(self, fields: Tensor) -> Tensor:
+        """Fields (..., V, ny, nx) in units of their training standard deviation, mean removed."""
+        return (fields - self.mean(fields)[:, None, None]) / self.std(fields)[:, None, None]
+
+    def denormalise(self, fields: Tensor) -> Tensor:
+        """The inverse of ``normalise``."""
+        return fields * self.std(fields)[:, None, None] + self.mean(fields)[:, None, None]
+
+    def unit_parameters(self, parameters: Tensor) -> Tensor:
+        """Parameters (..., P) mapped from their prior range to [-1, 1]."""
+        low = parameters.new_tensor([p.low for p in self.parameters])
+        high = parameters.new_tensor([p.high for p in self.parameters])
+        return 2 * (parameters - low) / (high - low) - 1
+
+    def physical_parameters(self, unit: Tensor) -> Tensor:
+        """The inverse of ``unit_parameters``."""
+        low = unit.new_tensor([p.low for p in self.parameters])
+        high = unit.new_tensor([p.high for p in self.parameters])
+        return low + (unit + 1) / 2 * (high - low)
+
+    def trajectories(self, parameters: Tensor) -> Tensor:
+        """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
+        state = self.initial_state(parameters)
+        out = state.new_empty((len(parameters), self.n_times, len(self.variables), *self.grid_shape))
+        out[:, 0] = self.fields(state)
+        for step in range(1, self.n_times):
+            state = self.advance(state, parameters)
+            out[:, step] = self.fields(state)
+        return out
+
+    def sample_parameters(self, n: int, seed: int) -> xr.Dataset:
+        """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.
+
+        Raises:
+            ValueError: if ``n`` is not a positive whole number.
+        """
+        if n < 1:
+            raise ValueError(f"n = {n}: at least one draw is needed")
+        unit = np.random.default_rng(seed).random((n, len(self.parameters)))
+        return self.parameter_dataset(
+            np.array([p.low for p in self.parameters])
+            + unit * np.array([p.high - p.low for p in self.parameters])
+        )
+
+    def split(self, name: str) -> xr.Dataset:
+        """Parameters of the ``train`` (120), ``validation`` (40) or ``test`` (40) trajectories."""
+        if name not in SPLITS:
+            raise ValueError(f"split {name!r} is unknown; there are {', '.join(SPLITS)}")
+        return self.sample_parameters(200, seed=0).isel(trajectory=SPLITS[name])
+
+    def simulate(
+        self,
+        parameters: xr.Dataset | Mapping[str, float],
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> xr.Dataset:
+        """Fields of one or many trajectories in physical units.
+
+        Args:
+            parameters: a dataset from ``sample_parameters`` gives dimensions
+                (trajectory, time, y, x); a mapping from name to number gives one
+                trajectory without the trajectory dimension.
+
+        Raises:
+            ValueError: if a parameter is missing, unknown, not finite or outside its prior.
+        """
+        values = self.parameter_array(parameters)
+        fields = self.trajectories(torch.as_tensor(np.atleast_2d(values), dtype=dtype, device=device))
+        return self.field_dataset(fields.cpu().numpy(), values)
+
+    # -- the labelled edge --------------------------------------------------------------
+
+    def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
+        """Parameters as an array (trajectory, P), or (P,) where they are scalars; checked."""
+        names = [p.name for p in self.parameters]
+        unknown = set(map(str, parameters)) - set(names)
+        missing = set(names) - set(map(str, parameters))
+        if unknown or missing:
+            raise ValueError(
+                f"{self.name} takes the parameters {', '.join(names)}; "
+                f"missing: {sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
+            )
+        columns = [np.asarray(parameters[name], dtype=float) for name in names]
+        for p, column in zip(self.parameters, columns, strict=True):
+            bad = ~((column >= p.low) & (column <= p.high))
+            if bad.any():
+                raise ValueError(
+                    f"{p.name} = {column[bad].flat[0]:g} {p.units}: allowed is {p.low:g} to {p.high:g}"
+                )
+        return np.stack(columns, axis=-1)
+
+    def parameter_dataset(self, values: np.ndarray) -> xr.Dataset:
+        """Values (trajectory, P) or (P,) as a dataset with units."""
+        dims = ("trajectory",) * (values.ndim - 1)
+        return xr.Dataset(
+            {
+                p.name: (dims, values[..., i], {"long_name": p.long_name, "units": p.units})
+                for i, p in enumerate(self.parameters)
+            }
+        )
+
+    def coordinates(self) -> dict[str, tuple]:
+        """The coordinates time, y and x with their units, in xarray's form."""
+        return {
+            "time": ("time", self.times, {"long_name": "time", "units": self.time_units}),
+            **{
+                axis: (axis, a.points, {"long_name": a.long_name, "units": a.units})
+                for axis, a in (("y", self.y), ("x", self.x))
+            },
+        }
+
+    def field_dataset(self, fields: np.ndarray, parameters: np.ndarray) -> xr.Dataset:
+        """Fields (B, T, V, ny, nx) with their parameters as a labelled dataset.
+
+        With ``parameters`` of shape (P,) the batch axis, of length one, is dropped.
+        """
+        if parameters.ndim == 1:
+            fields = fields[0]
+        dims = ("trajectory",) * (parameters.ndim - 1) + ("time", "y", "x")
+        data = {
+            v.name: (dims, fields[..., i, :, :], {"long_name": v.long_name, "units": v.units})
+            for i, v in enumerate(self.variables)
+        }
+        return xr.Dataset(
+            data, self.coordinates(), {"benchmark": self.name, "title": self.title}
+        ).assign_coords(self.parameter_dataset(parameters).data_vars)

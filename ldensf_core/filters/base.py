@@ -1,0 +1,69 @@
+"""What every filter provides, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from torch import Tensor
+
+from ldensf_core.observations import Observation
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An ensemble's view of the state, decoded on demand.
+
+    Attributes:
+        decode: returns the fields of all members, (M, V, ny, nx), physical units.
+        parameters: the parameters of all members, (M, P), physical units.
+    """
+
+    decode: Callable[[], Tensor]
+    parameters: Tensor
+
+    @cached_property
+    def ensemble(self) -> Tensor:
+        """Fields of all members, (M, V, ny, nx)."""
+        return self.decode()
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Ensemble mean, (V, ny, nx)."""
+        return self.ensemble.mean(dim=0)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """Standard deviation of the ensemble (unbiased), (V, ny, nx); zero for one member."""
+        if len(self.parameters) == 1:
+            return self.mean.new_zeros(self.mean.shape)
+        return self.ensemble.std(dim=0)
+
+
+class Filter(Protocol):
+    """A filter carries an ensemble from snapshot to snapshot and corrects it.
+
+    Attributes:
+        name: as in the registry.
+        full_space: whether each forecast runs the benchmark's solver for every member.
+    """
+
+    name: str
+    full_space: bool
+
+    def reset(self, members: int, seed: int) -> None:
+        """Draw ``members`` from the prior; the ensemble stands at snapshot 0."""
+
+    def forecast(self) -> None:
+        """Carry the ensemble one snapshot forward."""
+
+    def analyse(self, observation: Observation) -> None:
+        """Correct the ensemble with an observation of its present snapshot.
+
+        Missing values carry no information; with all of them missing nothing changes.
+        """
+
+    def estimate(self) -> Estimate:
+        """The present ensemble. Later calls of the filter leave an estimate as it is."""

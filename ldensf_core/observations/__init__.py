@@ -1,0 +1,6 @@
+"""What is measured: sensor networks, noise, missing data."""
+
+from ldensf_core.observations.observation import Observation
+from ldensf_core.observations.sensors import SensorNetwork
+
+__all__ = ["Observation", "SensorNetwork"]

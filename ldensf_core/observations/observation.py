@@ -1,0 +1,35 @@
+"""What is measured at one time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Measurements of all variables by a sensor network at one snapshot.
+
+    Attributes:
+        index: of the snapshot, 0 for the initial time.
+        positions: (n, 2), given as (x, y) in the benchmark's coordinates.
+        values: (n, V), physical units; NaN where a value is missing.
+        std: (V,), standard deviation of the noise in physical units.
+    """
+
+    index: int
+    positions: Tensor
+    values: Tensor
+    std: Tensor
+
+    @property
+    def present(self) -> Tensor:
+        """(n, V), false where a value is missing."""
+        return ~self.values.isnan()
+
+    def to(self, device) -> Observation:
+        """The same observation on another device."""
+        return Observation(
+            self.index, self.positions.to(device), self.values.to(device), self.std.to(device)
+        )

@@ -1,0 +1,118 @@
+"""Where is measured: sensor networks, and how they see a field.
+
+Values between grid points are interpolated bilinearly; between the outermost points and the
+edge of the domain the nearest cells are extrapolated constantly (on a wall there is no other).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ldensf_core.benchmarks.base import Axis, Benchmark
+from ldensf_core.observations.observation import Observation
+
+
+@dataclass(frozen=True)
+class SensorNetwork:
+    """Sensors at fixed positions, each measuring every variable.
+
+    Attributes:
+        benchmark: whose domain they stand in.
+        positions: (n, 2), given as (x, y) in the benchmark's coordinates.
+        layout: ``grid``, ``random`` or ``at``: how they were placed.
+    """
+
+    benchmark: Benchmark
+    positions: np.ndarray
+    layout: str
+
+    @classmethod
+    def grid(cls, benchmark: Benchmark, nx: int, ny: int) -> SensorNetwork:
+        """``nx`` × ``ny`` sensors, evenly spaced, each in the middle of its share of the domain."""
+        if nx < 1 or ny < 1:
+            raise ValueError(f"a grid of {nx} × {ny} sensors: at least 1 × 1 is needed")
+        x = benchmark.x.low + (np.arange(nx) + 0.5) / nx * (benchmark.x.high - benchmark.x.low)
+        y = benchmark.y.low + (np.arange(ny) + 0.5) / ny * (benchmark.y.high - benchmark.y.low)
+        positions = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        return cls(benchmark, positions, "grid")
+
+    @classmethod
+    def random(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
+        """``n`` sensors placed independently and uniformly."""
+        if n < 1:
+            raise ValueError(f"n = {n} sensors: at least 1 is needed")
+        low = np.array([benchmark.x.low, benchmark.y.low])
+        high = np.array([benchmark.x.high, benchmark.y.high])
+        positions = low + np.random.default_rng(seed).random((n, 2)) * (high - low)
+        return cls(benchmark, positions, "random")
+
+    @classmethod
+    def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
+        """Sensors at given ``positions`` (n, 2), (x, y).
+
+        Raises:
+            ValueError: if there is none, or one is not finite or outside the domain.
+        """
+        positions = np.asarray(positions, dtype=float)
+        if positions.ndim != 2 or positions.shape[1] != 2 or not len(positions):
+            raise ValueError(f"positions have shape {positions.shape}; (n, 2) with n ≥ 1 is needed")
+        for axis, column in ((benchmark.x, positions[:, 0]), (benchmark.y, positions[:, 1])):
+            bad = ~((column >= axis.low) & (column <= axis.high))
+            if bad.any():
+                raise ValueError(
+                    f"a sensor at {axis.name} = {column[bad][0]:g} {axis.units} is outside the "
+                    f"domain, {axis.low:g} to {axis.high:g}"
+                )
+        return cls(benchmark, positions, "at")
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def values(self, fields: Tensor) -> Tensor:
+        """Noise-free measurements of fields (..., V, ny, nx): (..., n, V)."""
+        points, weights = self.stencils()
+        cells = fields.flatten(-2)[..., points.to(fields.device)]  # (..., V, n, 4)
+        return (cells * weights.to(cells)).sum(-1).mT
+
+    def stencils(self) -> tuple[Tensor, Tensor]:
+        """Bilinear interpolation: flat grid indices and weights of four cells, each (n, 4)."""
+        (left, right, a), (low, high, b) = (
+            _neighbours(axis, self.positions[:, i])
+            for i, axis in enumerate((self.benchmark.x, self.benchmark.y))
+        )
+        nx = self.benchmark.grid_shape[1]
+        points = np.stack(
+            [low * nx + left, low * nx + right, high * nx + left, high * nx + right], axis=-1
+        )
+        weights = np.stack([(1 - b) * (1 - a), (1 - b) * a, b * (1 - a), b * a], axis=-1)
+        return torch.as_tensor(points), torch.as_tensor(weights)
+
+    def observe(
+        self, fields: Tensor, index: int, noise: float, missing: float, seed: int
+    ) -> Observation:
+        """Measure ``fields`` (V, ny, nx) at snapshot ``index`` with additive Gaussian noise.
+
+        Args:
+            noise: standard deviation as a fraction of each variable's own.
+            missing: probability that a sensor reports nothing at this time.
+            seed: of the noise; each index draws its own numbers.
+        """
+        rng = np.random.default_rng([seed, index])
+        n, v = len(self), len(self.benchmark.variables)
+        draws = torch.as_tensor(rng.standard_normal((n, v))).to(fields)
+        lost = torch.as_tensor(rng.random(n) < missing, device=fields.device)
+        std = noise * self.benchmark.std(fields)
+        values = self.values(fields) + std * draws
+        values[lost] = torch.nan
+        return Observation(index, torch.as_tensor(self.positions).to(fields), values, std)
+
+
+def _neighbours(axis: Axis, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of the points before and after each x, and the weight of the one after."""
+    place = np.interp(x, axis.points, np.arange(len(axis.points)))
+    before = np.minimum(place.astype(int), len(axis.points) - 2)
+    return before, before + 1, place - before

@@ -1,0 +1,77 @@
+"""LDNet: latent dynamics and a decoder (Regazzoni et al. 2024, Nature Communications 15).
+
+    s(t+Δt) = s(t) + Δt f_dyn(s(t), u),    s = 0 before the first snapshot
+    y(t, x) = decoder(s(t), x)
+
+All that varies between trajectories enters through the parameters u, here mapped from their
+prior range to [-1, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+STEP = 0.1
+"""Δt of the latent dynamics; the snapshots are one such step apart."""
+
+
+class Decoder(Protocol):
+    """What LDNet asks of a decoder. Fields are normalised; positions are (x, y)."""
+
+    def on_grid(self, latent: Tensor) -> Tensor:
+        """(..., L) → (..., V, ny, nx)."""
+
+    def at(self, latent: Tensor, positions: Tensor) -> Tensor:
+        """(..., L), positions (n, 2) → (..., n, V)."""
+
+    def target(self, fields: Tensor) -> Tensor:
+        """Normalised fields (..., V, ny, nx) in the form that ``loss`` compares with."""
+
+    def loss(self, latent: Tensor, target: Tensor) -> Tensor:
+        """Relative squared error of the decoded fields, averaged over the batch."""
+
+
+class LDNet(nn.Module):
+    """Latent dynamics with a decoder.
+
+    Args:
+        n_latent: L, size of the latent state.
+        n_parameters: P, number of parameters.
+        width: of the two hidden layers of the dynamics.
+    """
+
+    def __init__(
+        self, decoder: Decoder, n_latent: int, n_parameters: int, width: int = 128
+    ) -> None:
+        super().__init__()
+        self.n_latent = n_latent
+        self.dynamics = nn.Sequential(
+            nn.Linear(n_latent + n_parameters, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, n_latent),
+        )
+        self.decoder = decoder
+
+    def initial_state(self, parameters: Tensor) -> Tensor:
+        """Latent state at the first snapshot: unit parameters (B, P) → (B, L)."""
+        return self.step(parameters.new_zeros(*parameters.shape[:-1], self.n_latent), parameters)
+
+    def step(self, latent: Tensor, parameters: Tensor) -> Tensor:
+        """Latent state (..., L) one snapshot later."""
+        return latent + STEP * self.dynamics(torch.cat([latent, parameters], dim=-1))
+
+    def rollout(self, parameters: Tensor, n_times: int) -> Tensor:
+        """Latent states of whole trajectories: unit parameters (B, P) → (B, n_times, L)."""
+        states = [self.initial_state(parameters)]
+        for _ in range(n_times - 1):
+            states.append(self.step(states[-1], parameters))
+        return torch.stack(states, dim=-2)
+
+    def decode(self, latent: Tensor, where: Tensor | None = None) -> Tensor:
+        """Normalised fields on the grid, or at positions ``where`` (n, 2)."""
+        return self.decoder.on_grid(latent) if where is None else self.decoder.at(latent, where)

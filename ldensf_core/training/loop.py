@@ -1,0 +1,116 @@
+"""The training loop: one captured step, a learning-rate schedule, checkpoints, resumption.
+
+Matrices between hidden layers are trained by Muon (Jordan et al. 2024), the rest by Adam. Both
+take steps of their peak size, which is then scaled by the schedule: so the schedule is one
+number on the device, and the whole step (batch, roll-out, gradients, update) is one CUDA graph.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+WARM_UP = 500  # steps
+CLIP = 1.0  # largest gradient norm
+MUON_RATE = 2e-3
+ADAM_RATE = 1e-3
+
+
+def schedule(step: int, steps: int) -> float:
+    """Fraction of the peak rate: linear warm-up, then half a cosine down to zero at ``steps``."""
+    warm_up = min(WARM_UP, steps // 10 + 1)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+class Trainer:
+    """Minimise ``loss`` over the parameters of ``module`` that require a gradient.
+
+    Args:
+        loss: draws its own batch (from the default generator of the device) and returns a
+            scalar; called once to be captured on a GPU, once a step elsewhere.
+        hidden: the matrices for Muon; every other parameter goes to Adam.
+        steps: length of the schedule.
+        checkpoint: file to write to and, where it exists, to resume from.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[[], Tensor],
+        hidden: list[nn.Parameter],
+        steps: int,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.module, self.loss, self.steps, self.checkpoint = module, loss, steps, checkpoint
+        trained = [p for p in module.parameters() if p.requires_grad]
+        ids = {id(p) for p in hidden}
+        device = trained[0].device
+        adam = [p for p in trained if id(p) not in ids]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(adam, lr=ADAM_RATE, betas=(0.9, 0.99), capturable=device.type == "cuda")
+        ]
+        if hidden:
+            self.optimisers.append(
+                torch.optim.Muon(
+                    hidden, lr=MUON_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+                )
+            )
+        self.trained = trained
+        self.before = [p.detach().clone() for p in trained]
+        self.scale = torch.ones((), device=device)
+        self.step = 0
+        self.last_loss = torch.zeros((), device=device)
+        self._replay = self._update
+        self._prepare()
+
+    def _update(self) -> None:
+        """A whole step: batch, loss, gradients, and the scaled change of every parameter."""
+        for p in self.trained:
+            p.grad = None
+        loss = self.loss()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, CLIP)
+        with torch.no_grad():
+            for old, p in zip(self.before, self.trained, strict=True):
+                old.copy_(p)
+            for optimiser in self.optimisers:
+                optimiser.step()
+            for old, p in zip(self.before, self.trained, strict=True):
+                p.copy_(torch.lerp(old, p, self.scale))
+            self.last_loss.copy_(loss.detach())
+
+    def _prepare(self) -> None:
+        """Let the optimisers create their state, set it to zero, and record the step on a GPU."""
+        self.scale.zero_()
+        if not self.scale.is_cuda:
+            self._update()
+        else:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(3):
+                    self._update()
+            torch.cuda.current_stream().wait_stream(side)
+        for optimiser in self.optimisers:
+            for state in optimiser.state.values():
+                for value in state.values():
+                    value.zero_()
+        if self.scale.is_cuda:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self._update()
+            self._replay = graph.replay
+
+    def advance(self) -> None:
+        """One training step."""
+        self.scale.fill_(schedule(self.step, self.steps))
+        self._replay()
+        self.step += 1

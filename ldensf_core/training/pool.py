@@ -1,0 +1,76 @@
+"""Training trajectories, simulated afresh as training goes.
+
+A solver makes a trajectory in less time than a training step takes to learn from it, so runs
+are made on the training device, kept in a pool that batches are drawn from, and replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.capture import captured
+
+
+class TrajectoryPool:
+    """A fixed number of trajectories of a benchmark, in the form in which training uses them.
+
+    Args:
+        transform: normalised fields (B, T, V, ny, nx) → what is kept, (B, T, ...).
+        size: trajectories in the pool.
+        chunk: trajectories simulated together; divides ``size``.
+        seed: of the parameters, drawn from the prior. Seeds from 1000 on keep clear of those
+            of the published split.
+
+    Attributes:
+        parameters: unit parameters, (size, P).
+        data: transformed trajectories, (size, T, ...). ``replace`` writes in place, so that
+            captured graphs may keep reading it.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        transform: Callable[[Tensor], Tensor],
+        size: int,
+        chunk: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        if size % chunk:
+            raise ValueError(f"size = {size} is no multiple of chunk = {chunk}")
+        self.benchmark, self.transform = benchmark, transform
+        self.chunk, self.seed, self.made = chunk, seed, 0
+        self.parameters = torch.empty(size, len(benchmark.parameters), device=device)
+        first = self.benchmark.physical_parameters(self._draw())
+        state = benchmark.initial_state(first)
+        self._advance = captured(benchmark.advance, state, first)
+        sample = transform(benchmark.normalise(benchmark.fields(state))[:, None])
+        self.data = sample.new_empty((size, benchmark.n_times, *sample.shape[2:]))
+        for _ in range(size // chunk):
+            self.replace()
+
+    def _draw(self) -> Tensor:
+        """Unit parameters of the next chunk; they depend on the seed and its number alone."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.made)
+        shape = (self.chunk, self.parameters.shape[1])
+        return (2 * torch.rand(shape, generator=generator) - 1).to(self.parameters.device)
+
+    @torch.no_grad()
+    def replace(self) -> None:
+        """Simulate one chunk and put it in the place of the oldest."""
+        unit = self._draw()
+        start = self.made * self.chunk % len(self.parameters)
+        rows = slice(start, start + self.chunk)
+        parameters = self.benchmark.physical_parameters(unit)
+        state = self.benchmark.initial_state(parameters)
+        for step in range(self.benchmark.n_times):
+            if step:
+                state = self._advance(state, parameters)
+            fields = self.benchmark.normalise(self.benchmark.fields(state))
+            self.data[rows, step] = self.transform(fields[:, None])[:, 0]
+        self.parameters[rows] = unit
+        self.made += 1
