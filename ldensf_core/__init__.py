@@ -1,0 +1,21 @@
+"""Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
+
+from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.checkpoints import CheckpointError, load_pretrained
+from ldensf_core.experiment import Cycle, FilterCycle, TwinExperiment
+from ldensf_core.filters import FILTERS, FULL_SPACE_FILTERS, RULES
+from ldensf_core.observations import SensorNetwork
+
+__all__ = [
+    "FILTERS",
+    "FULL_SPACE_FILTERS",
+    "RULES",
+    "CheckpointError",
+    "Cycle",
+    "FilterCycle",
+    "SensorNetwork",
+    "TwinExperiment",
+    "get_benchmark",
+    "list_benchmarks",
+    "load_pretrained",
+]

@@ -1,0 +1,7 @@
+"""What observations say of the latent state and the parameters."""
+
+from ldensf_core.encoders.history import HistoryEncoder
+from ldensf_core.encoders.interpolation import OptimalInterpolation
+from ldensf_core.encoders.stream import ObservationHistory
+
+__all__ = ["HistoryEncoder", "ObservationHistory", "OptimalInterpolation"]

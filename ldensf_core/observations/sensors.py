@@ -69,6 +69,28 @@ class SensorNetwork:
                 )
         return cls(benchmark, positions, "at")
 
+    @classmethod
+    def place(cls, benchmark: Benchmark, n: int, layout: str, seed: int = 0) -> SensorNetwork:
+        """``n`` sensors on a ``grid`` of about the domain's proportions, or at ``random``.
+
+        Raises:
+            ValueError: if the layout is unknown, or ``n`` sensors fill no such grid.
+        """
+        if layout == "random":
+            return cls.random(benchmark, n, seed)
+        if layout != "grid":
+            raise ValueError(f"layout {layout!r} is unknown; there are grid, random")
+        wide = benchmark.x.high - benchmark.x.low
+        high = benchmark.y.high - benchmark.y.low
+        pairs = [(n // ny, ny) for ny in range(1, n + 1) if n % ny == 0]
+        fits = [(nx, ny) for nx, ny in pairs if 2 / 3 <= nx * high / (ny * wide) <= 3 / 2]
+        if not fits:
+            raise ValueError(
+                f"{n} sensors fill no grid of about the domain's proportions: "
+                "take a square number, or the layout 'random'"
+            )
+        return cls.grid(benchmark, *min(fits, key=lambda p: abs(p[0] * high - p[1] * wide)))
+
     def __len__(self) -> int:
         return len(self.positions)
 

@@ -20,29 +20,32 @@ class WallBasis(nn.Module):
 
     A variable with parity ``"c"`` along an axis has zero slope at the walls (√2 cos πkξ, and 1
     for k = 0); with ``"s"`` it vanishes there (√2 sin π(k+1)ξ), as a velocity does on the wall
-    that it would cross. Pairs (k, l) with k² + l² < cutoff² are kept, so that resolution is the
-    same in all directions. The mean square of a field is the sum of its squared coefficients.
+    that it would cross. The pairs (k, l) of smallest k² + l² are kept, so that resolution is
+    the same in all directions. The mean square of a field is the sum of its squared
+    coefficients.
 
     Args:
         parities: for each variable, the parities along y and x, for instance ``"cs"``.
-        cutoff: number of wavenumbers along each axis.
+        rest: (V,), the value of each variable at rest; the basis describes departures from it.
+        count: coefficients kept of each variable, C. Matrix units want a multiple of 8.
     """
 
-    def __init__(self, x: Axis, y: Axis, parities: tuple[str, ...], cutoff: int) -> None:
+    def __init__(
+        self, x: Axis, y: Axis, parities: tuple[str, ...], rest: Tensor, count: int
+    ) -> None:
         super().__init__()
-        self.axes, self.parities, self.cutoff = (y, x), parities, cutoff
-        k = torch.arange(cutoff)
-        kept = (k[:, None] ** 2 + k**2 < cutoff**2).flatten().nonzero()[:, 0]
-        self.register_buffer("kept", kept, persistent=False)
+        self.axes, self.parities, self.count = (y, x), parities, count
+        side = 2 + math.isqrt(4 * count // 3)  # more than the radius of the quarter disc
+        squared = torch.arange(side)[:, None] ** 2 + torch.arange(side) ** 2
+        kept = squared.flatten().argsort(stable=True)[:count]
+        k, l = kept // side, kept % side  # noqa: E741
+        self.cutoff = int(torch.maximum(k, l).max()) + 1
+        self.register_buffer("rest", rest.float(), persistent=False)
+        self.register_buffer("kept", k * self.cutoff + l, persistent=False)
         for name, axis, letter in (("rows", y, 0), ("columns", x, 1)):
             points = torch.as_tensor(axis.points)
             table = torch.stack([self._waves(points, axis, p[letter]) for p in parities])
             self.register_buffer(name, table.float(), persistent=False)  # (V, cutoff, n)
-
-    @property
-    def n_coefficients(self) -> int:
-        """Coefficients of one variable."""
-        return len(self.kept)
 
     def _waves(self, points: Tensor, axis: Axis, parity: str) -> Tensor:
         """Basis functions along one axis at ``points`` (n,): shape (cutoff, n), float64."""
@@ -57,7 +60,7 @@ class WallBasis(nn.Module):
     def analyse(self, fields: Tensor) -> Tensor:
         """Fields (..., V, ny, nx) → coefficients (..., V, C)."""
         n = fields.shape[-1] * fields.shape[-2]
-        full = self.rows @ fields @ self.columns.mT / n
+        full = self.rows @ (fields - self.rest[:, None, None]) @ self.columns.mT / n
         return full.flatten(-2)[..., self.kept]
 
     def synthesise(self, coefficients: Tensor) -> Tensor:
@@ -65,17 +68,21 @@ class WallBasis(nn.Module):
         square = coefficients.new_zeros(*coefficients.shape[:-1], self.cutoff**2)
         square[..., self.kept] = coefficients
         square = square.unflatten(-1, (self.cutoff, self.cutoff))
-        return self.rows.mT @ (square @ self.columns)
+        return self.rows.mT @ (square @ self.columns) + self.rest[:, None, None]
 
     def at(self, coefficients: Tensor, positions: Tensor) -> Tensor:
         """Coefficients (..., V, C) at ``positions`` (n, 2), given as (x, y): (..., n, V)."""
+        waves = self.evaluate(positions).to(coefficients.dtype)
+        return (coefficients[..., None, :] @ waves.mT)[..., 0, :].mT + self.rest
+
+    def evaluate(self, positions: Tensor) -> Tensor:
+        """Basis functions at ``positions`` (n, 2), (x, y): shape (V, n, C), float64."""
         values = []
-        for v, parity in enumerate(self.parities):
+        for parity in self.parities:
             rows = self._waves(positions[:, 1], self.axes[0], parity[0])
             columns = self._waves(positions[:, 0], self.axes[1], parity[1])
-            products = (rows[:, None] * columns).flatten(0, 1)[self.kept].to(coefficients.dtype)
-            values.append(coefficients[..., v, :] @ products)
-        return torch.stack(values, dim=-1)
+            values.append((rows[:, None] * columns).flatten(0, 1)[self.kept].mT)
+        return torch.stack(values)
 
 
 class ResidualBlock(nn.Module):
@@ -111,9 +118,9 @@ class SpectralDecoder(nn.Module):
         n_latent: int,
         width: int = 512,
         blocks: int = 3,
-        last: int = 800,
-        features: int = 256,
-        frequency: float = 2.0,
+        last: int = 704,
+        features: int = 246,
+        frequency: float = 4.0,
     ) -> None:
         super().__init__()
         self.basis = basis

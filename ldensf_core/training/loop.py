@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm
-MUON_RATE = 2e-3
+CHECKPOINT_SECONDS = 60
+MUON_RATE = 4e-3
 ADAM_RATE = 1e-3
 
 
@@ -38,6 +39,7 @@ class Trainer:
             scalar; called once to be captured on a GPU, once a step elsewhere.
         hidden: the matrices for Muon; every other parameter goes to Adam.
         steps: length of the schedule.
+        seed: of the batches.
         checkpoint: file to write to and, where it exists, to resume from.
     """
 
@@ -47,6 +49,7 @@ class Trainer:
         loss: Callable[[], Tensor],
         hidden: list[nn.Parameter],
         steps: int,
+        seed: int,
         checkpoint: Path | None = None,
     ) -> None:
         self.module, self.loss, self.steps, self.checkpoint = module, loss, steps, checkpoint
@@ -68,8 +71,11 @@ class Trainer:
         self.scale = torch.ones((), device=device)
         self.step = 0
         self.last_loss = torch.zeros((), device=device)
-        self._replay = self._update
+        self._replay: Callable[[], None] = self._update
         self._prepare()
+        torch.manual_seed(seed)  # the preparation drew batches of its own
+        if checkpoint is not None and checkpoint.exists():
+            self._resume()
 
     def _update(self) -> None:
         """A whole step: batch, loss, gradients, and the scaled change of every parameter."""
@@ -109,8 +115,49 @@ class Trainer:
                 self._update()
             self._replay = graph.replay
 
-    def advance(self) -> None:
-        """One training step."""
-        self.scale.fill_(schedule(self.step, self.steps))
-        self._replay()
-        self.step += 1
+    def run(self, label: str, after_step: Callable[[int], None] = lambda step: None) -> None:
+        """Take the steps that are left, with a progress bar and a checkpoint now and then.
+
+        Args:
+            after_step: called with the number of steps taken so far, after each.
+        """
+        saved = time.monotonic()
+        bar = tqdm(total=self.steps, initial=self.step, desc=label, unit="step", mininterval=1.0)
+        while self.step < self.steps:
+            self.scale.fill_(schedule(self.step, self.steps))
+            self._replay()
+            self.step += 1
+            after_step(self.step)
+            bar.update()
+            if self.step % 200 == 0 or self.step == self.steps:
+                loss = self.last_loss.item()
+                if not math.isfinite(loss):
+                    raise FloatingPointError(f"{label}: loss is {loss} at step {self.step}")
+                bar.set_postfix(loss=f"{loss:.3g}", refresh=False)
+                if self.step == self.steps or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
+        bar.close()
+
+    def _tensors(self) -> list[Tensor]:
+        """All that training changes, in a fixed order."""
+        states = [o.state[p] for o in self.optimisers for p in o.param_groups[0]["params"]]
+        return [p.data for p in self.trained] + [v for s in states for v in s.values()]
+
+    def save(self) -> None:
+        """Write a checkpoint; a crash while writing leaves the one before it."""
+        if self.checkpoint is None:
+            return
+        device = self.scale.device
+        rng = torch.cuda.get_rng_state(device) if self.scale.is_cuda else torch.get_rng_state()
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save({"step": self.step, "rng": rng, "tensors": self._tensors()}, partial)
+        partial.replace(self.checkpoint)
+
+    def _resume(self) -> None:
+        kept = torch.load(self.checkpoint, map_location=self.scale.device, weights_only=True)
+        for tensor, value in zip(self._tensors(), kept["tensors"], strict=True):
+            tensor.copy_(value)
+        self.step = kept["step"]
+        rng = kept["rng"].cpu()
+        torch.cuda.set_rng_state(rng) if self.scale.is_cuda else torch.set_rng_state(rng)

@@ -1,0 +1,57 @@
+"""Colours of the page, and the limits of its colour bars.
+
+Truth and estimates share one diverging mapper, symmetric about zero; spreads share one
+sequential mapper that starts at zero. Limits grow at once, so that nothing is cut off, and
+shrink slowly, so that colours keep their meaning from one frame to the next.
+"""
+
+from __future__ import annotations
+
+import cmocean
+import numpy as np
+from bokeh.models import LinearColorMapper
+from matplotlib.colors import to_hex
+
+from app.settings import ENSF, FREE_RUN, LD_ENSF
+
+FILTER_COLOURS = {LD_ENSF: "#1a7fc1", ENSF: "#d9600a", FREE_RUN: "#8a8f98"}
+FILTER_LABELS = {LD_ENSF: "LD-EnSF", ENSF: "EnSF (full space)", FREE_RUN: "no assimilation"}
+FILTER_SHORT = {LD_ENSF: "LD-EnSF", ENSF: "EnSF", FREE_RUN: "none"}
+TRUTH_COLOUR = "#111827"
+
+SHRINK = {True: 0.93, False: 0.8}
+"""Factor by which a limit may fall from one cycle to the next: of fields, and of spreads, which
+lose orders of magnitude as a filter locks on."""
+
+
+def palette(name: str) -> list[str]:
+    """256 colours of a cmocean map."""
+    return [to_hex(colour) for colour in cmocean.cm.cmap_d[name](np.linspace(0, 1, 256))]
+
+
+class Limits:
+    """One colour scale: its mapper, and the rule by which its limits follow the data.
+
+    Args:
+        symmetric: whether the scale is diverging about zero, or starts there.
+    """
+
+    def __init__(self, symmetric: bool) -> None:
+        self.symmetric = symmetric
+        self.mapper = LinearColorMapper(
+            palette=palette("balance" if symmetric else "tempo"), low=-1.0 * symmetric, high=1.0
+        )
+        self._high: float | None = None
+
+    def forget(self) -> None:
+        """Let the next fields set the limits alone: another variable or another run."""
+        self._high = None
+
+    def follow(self, *fields: np.ndarray) -> None:
+        """Adapt to the fields of a new cycle; values that are not finite are left out."""
+        peaks = [np.abs(f[np.isfinite(f)]).max(initial=0.0) for f in fields]
+        peak = max((float(p) for p in peaks), default=0.0)
+        high = peak if self._high is None else max(peak, SHRINK[self.symmetric] * self._high)
+        self._high = high if high > 0 else None
+        high = high or 1.0
+        self.mapper.update(low=-high if self.symmetric else 0.0, high=high)

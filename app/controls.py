@@ -1,0 +1,166 @@
+"""The sidebar: buttons that drive the run, and widgets that edit its settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from app.settings import INTERVALS, Settings
+from app.style import CSS
+
+SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
+DEFAULT_SPEED = 4.0
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "Experiment": {
+        "benchmark": pmui.Select,
+        "filters": pmui.CheckButtonGroup,
+        "seed": pmui.IntInput,
+    },
+    "Observations": {
+        "layout": pmui.RadioButtonGroup,
+        "sensors": pmui.DiscreteSlider,
+        "every": pmui.DiscreteSlider,
+        "noise": pmui.FloatSlider,
+        "missing": pmui.FloatSlider,
+    },
+    "Ensembles": {
+        "members": pmui.DiscreteSlider,
+        "full_space_members": pmui.DiscreteSlider,
+        "rule": pmui.RadioButtonGroup,
+    },
+}
+
+
+class Controls:
+    """Widgets of one session.
+
+    Attributes:
+        play, step, reset, speed, export: for the dashboard to listen to.
+        widgets: by the name of the setting they edit.
+    """
+
+    def __init__(self, settings: Settings, export: Any) -> None:
+        self.settings = settings
+        self.play = pmui.Button(
+            icon="play_arrow",
+            label="Play",
+            color="primary",
+            variant="contained",
+            size="large",
+            icon_size="1.5em",
+            sizing_mode="stretch_width",
+            margin=(0, 0, 6, 0),
+            css_classes=["play"],
+        )
+        small = {
+            "variant": "outlined",
+            "size": "small",
+            "icon_size": "1.3em",
+            "sizing_mode": "stretch_width",
+            "margin": 0,
+        }
+        self.step = pmui.Button(
+            icon="skip_next",
+            label="Step",
+            description="Run one cycle, then pause.",
+            css_classes=["step"],
+            **small,
+        )
+        self.reset = pmui.Button(
+            icon="replay",
+            label="Reset",
+            description="Back to the first cycle, with the settings below.",
+            css_classes=["reset"],
+            **small,
+        )
+        self.speed = pmui.DiscreteSlider(
+            label="Speed (cycles per second)",
+            options=SPEEDS,
+            value=DEFAULT_SPEED,
+            description="How fast LD-EnSF is played. The full-space filter follows as fast as it "
+            "can. Takes effect at once.",
+            **_row(),
+        )
+        self.notice = pn.pane.HTML("", stylesheets=[CSS], sizing_mode="stretch_width", margin=0)
+        self.export = pmui.FileDownload(
+            callback=export,
+            filename="ldensf-run.nc",
+            label="Export",
+            icon="download",
+            description="What was computed so far as netCDF: errors, spreads, times and "
+            "parameters of every cycle, and the fields of the latest.",
+            **{name: value for name, value in small.items() if name != "variant"},
+        )
+        self.export.variant = small["variant"]  # its constructor warns of a clash with itself
+        self.widgets = {
+            name: self._widget(name, kind)
+            for section in SECTIONS.values()
+            for name, kind in section.items()
+        }
+        settings.param.watch(self._label_interval, "benchmark")
+        self._label_interval()
+
+    def _widget(self, name: str, kind: Any) -> Any:
+        parameter = self.settings.param[name]
+        options: dict[str, Any] = {"description": parameter.doc, **_row()}
+        if kind in (pmui.RadioButtonGroup, pmui.CheckButtonGroup):
+            options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
+        if kind in (pmui.Select, pmui.IntInput):
+            options |= {"size": "small", "margin": (8, 0, 4, 0)}
+        return kind.from_param(parameter, **options)
+
+    def _label_interval(self, *_: Any) -> None:
+        minutes = self.settings.snapshot_minutes()
+        self.widgets["every"].options = {
+            f"{minutes * k:.0f} min (snapshot)"
+            if k == 1
+            else f"{minutes * k:.0f} min ({k} snapshots)": k
+            for k in INTERVALS
+        }
+
+    def layout(self) -> list[Any]:
+        """The sidebar's contents, top to bottom."""
+        buttons = pn.Row(
+            self.step,
+            self.reset,
+            self.export,
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "8px"},
+        )
+        parts: list[Any] = [self.play, buttons, self.notice, self.speed]
+        for section, names in SECTIONS.items():
+            parts.append(
+                pn.pane.HTML(
+                    f'<div class="section">{section}</div>',
+                    stylesheets=[CSS],
+                    sizing_mode="stretch_width",
+                    margin=(6, 0, 2, 0),
+                )
+            )
+            parts += [self.widgets[name] for name in names]
+        return parts
+
+    def show_playing(self, playing: bool) -> None:
+        """The big button says what it will do."""
+        label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        if self.play.label != label:
+            self.play.param.update(label=label, icon=icon)
+
+    def show_changes(self, changes: list[str]) -> None:
+        """Say plainly which settings wait for a reset."""
+        labels = [self.settings.param[name].label.split(" (")[0].lower() for name in changes]
+        text = f'<div class="notice">changed: {", ".join(labels)} – press reset to apply</div>'
+        self.notice.object = text if changes else ""
+        self.reset.param.update(
+            variant="contained" if changes else "outlined",
+            color="warning" if changes else "primary",
+        )
+
+
+def _row() -> dict[str, Any]:
+    return {"sizing_mode": "stretch_width", "size": "small", "margin": (2, 0, 2, 0)}

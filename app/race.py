@@ -1,0 +1,101 @@
+"""Two workers on one track: the latent filters, and the full-space ones at their own pace.
+
+Both run the same truth and the same observations, since these are pure functions of the seed.
+Neither waits for the other; how far the full-space filters fall behind is what there is to see.
+"""
+
+from __future__ import annotations
+
+from app.settings import FILTERS, Setup
+from app.snapshot import Record, Snapshot
+from app.worker import Worker
+from ldensf_core import FULL_SPACE_FILTERS
+
+
+class Race:
+    """Commands for both workers, and their two snapshots read as one run."""
+
+    def __init__(self) -> None:
+        self.latent = Worker("latent", tuple(n for n in FILTERS if n not in FULL_SPACE_FILTERS))
+        self.full_space = Worker("full-space", tuple(FULL_SPACE_FILTERS))
+        self.workers = (self.latent, self.full_space)
+
+    def reset(self, setup: Setup) -> None:
+        """Start both on a new setup, paused at its first cycle."""
+        for worker in self.workers:
+            worker.reset(setup)
+
+    def play(self) -> None:
+        """Let both run."""
+        for worker in self.workers:
+            worker.play()
+
+    def pause(self) -> None:
+        """Halt both."""
+        for worker in self.workers:
+            worker.pause()
+
+    def step(self) -> None:
+        """One cycle of both."""
+        for worker in self.workers:
+            worker.step()
+
+    def set_speed(self, cycles_per_second: float) -> None:
+        """The pace of both, as far as they can keep it."""
+        for worker in self.workers:
+            worker.set_speed(cycles_per_second)
+
+    def close(self) -> None:
+        """End both threads."""
+        for worker in self.workers:
+            worker.close()
+
+    def view(self) -> View:
+        """The two snapshots of this moment."""
+        return View(self.latent.snapshot, self.full_space.snapshot)
+
+
+class View:
+    """The workers' snapshots of one moment, looked at together.
+
+    Attributes:
+        lead: the snapshot whose truth and sensors are shown: that of the latent worker, or of
+            the full-space one if the latent one has none, having no filter or having failed.
+        snapshots: both.
+    """
+
+    def __init__(self, latent: Snapshot, full_space: Snapshot) -> None:
+        self.snapshots = (latent, full_space)
+        self.lead = full_space if latent.truth is None and full_space.truth is not None else latent
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Advance whenever there is something new to show."""
+        return tuple(s.version for s in self.snapshots)
+
+    def any(self, *phases: str) -> bool:
+        """Whether either worker is in one of ``phases``."""
+        return any(s.phase in phases for s in self.snapshots)
+
+    @property
+    def message(self) -> str:
+        """What went wrong, once if it is the same for both."""
+        return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))
+
+    def of(self, name: str) -> Snapshot | None:
+        """The snapshot that holds filter ``name``, if there is one with results of it."""
+        return next((s for s in self.snapshots if s.records and name in s.records[-1]), None)
+
+    def latest(self, name: str) -> Record | None:
+        """The newest record of filter ``name``."""
+        snapshot = self.of(name)
+        return snapshot.records[-1][name] if snapshot else None
+
+    def history(self) -> dict[str, list[Record]]:
+        """All records of every filter."""
+        return {
+            name: [r[name] for r in s.records]
+            for s in self.snapshots
+            if s.records
+            for name in s.records[-1]
+        }

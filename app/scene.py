@@ -1,0 +1,90 @@
+"""All figures of the page, and what of a run each of them shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import Range1d
+
+from app import readout
+from app.colours import Limits
+from app.curves import ErrorCurves, ParameterCloud, StepTimes
+from app.maps import FieldMap, Sensors
+from app.race import View
+from app.settings import ENSF, FREE_RUN, LD_ENSF
+
+TRUTH, SPREAD = "truth", "spread"
+MAPS = (TRUTH, LD_ENSF, ENSF, SPREAD)
+SYMBOLS = {"eta": "η"}
+
+
+class Scene:
+    """Four maps and three figures, created once.
+
+    Attributes:
+        maps: by what they show, ``MAPS``.
+        benchmark: whose names and units stand on the figures.
+        quantities: what each map shows, with its unit.
+    """
+
+    def __init__(self) -> None:
+        self.fields, self.spreads = Limits(symmetric=True), Limits(symmetric=False)
+        self._ranges = Range1d(0, 1), Range1d(0, 1)
+        self.maps = {
+            name: FieldMap(self.spreads if name == SPREAD else self.fields, *self._ranges)
+            for name in MAPS
+        }
+        self.sensors = Sensors(self.maps[TRUTH])
+        self.errors, self.times, self.cloud = ErrorCurves(), StepTimes(), ParameterCloud()
+        self.quantities: dict[str, str] = {}
+        self.benchmark: Any = None
+        self.variable = 0
+
+    def describe(self, benchmark: Any, variable: int) -> None:
+        """Put the names and units of a benchmark, and of one of its variables, on all figures."""
+        self.benchmark, self.variable = benchmark, variable
+        v = benchmark.variables[variable]
+        for name, field_map in self.maps.items():
+            quantity = f"σ({symbol(v)})" if name == SPREAD else symbol(v)
+            self.quantities[name] = f"{quantity} ({v.units})"
+            field_map.describe(benchmark, variable, quantity)
+        for axis, bokeh_range in zip((benchmark.x, benchmark.y), self._ranges, strict=True):
+            bokeh_range.update(start=axis.low, end=axis.high)
+        for plot in (self.errors, self.times, self.cloud):
+            plot.describe(benchmark)
+        self.forget_limits()
+
+    def forget_limits(self) -> None:
+        """Let the next fields set the colour limits alone."""
+        self.fields.forget()
+        self.spreads.forget()
+
+    def show(self, view: View) -> None:
+        """Draw the snapshots of ``view``."""
+        lead = view.lead
+        if lead.index <= 0:
+            self.forget_limits()
+        fields = {TRUTH: None if lead.truth is None else lead.truth[self.variable]}
+        for name in (LD_ENSF, ENSF):
+            fields[name] = self._field(view, name, "mean")
+        self.fields.follow(*(field for field in fields.values() if field is not None))
+        fields[SPREAD] = self._field(view, readout.shown_filter(view), "spread")
+        if fields[SPREAD] is not None:
+            self.spreads.follow(fields[SPREAD])
+        for name, field_map in self.maps.items():
+            field_map.show(fields[name])
+        self.sensors.show(lead.sensors, lead.silent)
+        history = view.history()
+        self.errors.show(history)
+        self.times.show(history)
+        clouds = {n: r.parameters for n in (LD_ENSF, FREE_RUN) if (r := view.latest(n))}
+        self.cloud.show(clouds, lead.true_parameters)
+
+    def _field(self, view: View, name: str, kind: str) -> Any:
+        snapshot = view.of(name)
+        return getattr(snapshot, kind)[name][self.variable] if snapshot else None
+
+
+def symbol(variable: Any) -> str:
+    """How a variable is written."""
+    return SYMBOLS.get(variable.name, variable.name)

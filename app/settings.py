@@ -1,0 +1,163 @@
+"""What a visitor can choose: bounds, units and explanations in one place.
+
+``Settings`` is what the widgets edit; ``Setup`` is an immutable copy of it, which is what a
+worker gets and what the page compares with to see whether something has changed since.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+
+import param
+
+from ldensf_core import (
+    RULES,
+    SensorNetwork,
+    TwinExperiment,
+    get_benchmark,
+    list_benchmarks,
+)
+
+LD_ENSF, ENSF, FREE_RUN = "ld-ensf", "ensf", "none"
+FILTERS = (LD_ENSF, ENSF, FREE_RUN)
+
+INTERVALS = tuple(range(1, 11))
+SENSORS = (16, 25, 49, 64, 100, 144, 256, 400, 1024)
+MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
+FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One experiment's settings; the fields are those of ``Settings``."""
+
+    benchmark: str
+    filters: tuple[str, ...]
+    sensors: int
+    layout: str
+    every: int
+    noise: float
+    missing: float
+    members: int
+    full_space_members: int
+    rule: str
+    seed: int
+
+    def experiment(self, filters: tuple[str, ...]) -> TwinExperiment:
+        """The twin experiment of this setup with those of its filters that are in ``filters``.
+
+        Raises:
+            ValueError: naming the setting, if it cannot be run.
+            CheckpointError: if the benchmark's weights cannot be read.
+        """
+        benchmark = get_benchmark(self.benchmark)
+        side = math.isqrt(self.sensors)
+        network = (
+            SensorNetwork.grid(benchmark, side, side)
+            if self.layout == "grid"
+            else SensorNetwork.random(benchmark, self.sensors, seed=self.seed)
+        )
+        return TwinExperiment(
+            self.benchmark,
+            filters=[name for name in self.filters if name in filters],
+            sensors=network,
+            noise=self.noise,
+            every=self.every,
+            members=self.members,
+            full_space_members=self.full_space_members,
+            missing=self.missing,
+            rule=self.rule,
+            seed=self.seed,
+        )
+
+    def changes(self, other: Setup) -> list[str]:
+        """Names of the settings in which ``other`` differs."""
+        mine, theirs = asdict(self), asdict(other)
+        return [name for name in mine if mine[name] != theirs[name]]
+
+
+class Settings(param.Parameterized):
+    """What the sidebar edits. Labels carry the units, docstrings become the hover texts."""
+
+    benchmark = param.Selector(
+        default="tsunami",
+        objects=list_benchmarks(),
+        label="Benchmark",
+        doc="The physics that makes the truth, and whose unknowns are to be found.",
+    )
+    filters = param.ListSelector(
+        default=list(FILTERS),
+        objects={"LD-EnSF": LD_ENSF, "EnSF": ENSF, "none": FREE_RUN},
+        label="Filters",
+        doc="LD-EnSF works in the latent space. EnSF is the full-space filter, which runs the "
+        "PDE for every member. «none» is the prior ensemble, never corrected.",
+    )
+    sensors = param.Selector(
+        default=100,
+        objects=list(SENSORS),
+        label="Sensors",
+        doc="Number of sensors; each measures all variables.",
+    )
+    layout = param.Selector(
+        default="grid",
+        objects=["grid", "random"],
+        label="Layout",
+        doc="On a regular grid, or placed at random (the seed says where).",
+    )
+    every = param.Selector(
+        default=1,
+        objects=list(INTERVALS),
+        label="Observe every",
+        doc="Model time between two observations. In between the ensemble is only carried forward.",
+    )
+    noise = param.Number(
+        default=0.1,
+        bounds=(0.0, 0.5),
+        step=0.05,
+        label="Noise (fraction of std)",
+        doc="Standard deviation of the measurement noise, as a fraction of each variable's own "
+        "standard deviation.",
+    )
+    missing = param.Number(
+        default=0.0,
+        bounds=(0.0, 0.9),
+        step=0.1,
+        label="Missing (fraction)",
+        doc="Probability that a sensor reports nothing at an observation time.",
+    )
+    members = param.Selector(
+        default=20,
+        objects=list(MEMBERS),
+        label="Members, latent",
+        doc="Ensemble size of LD-EnSF and of «none».",
+    )
+    full_space_members = param.Selector(
+        default=20,
+        objects=list(FULL_SPACE_MEMBERS),
+        label="Members, full space",
+        doc="Ensemble size of EnSF; each member is a run of the PDE solver.",
+    )
+    rule = param.Selector(
+        default="gaussian",
+        objects=list(RULES),
+        label="Latent analysis",
+        doc="How LD-EnSF weighs forecast and observation. «gaussian»: the exact answer for "
+        "Gaussian errors, calibrated. «published»: the score filter's Euler loop, as in the paper.",
+    )
+    seed = param.Integer(
+        default=7,
+        bounds=(0, 9999),
+        label="Seed",
+        doc="Draws the hidden truth, the ensemble and the noise. The same seed, the same run.",
+    )
+
+    def setup(self) -> Setup:
+        """An immutable copy of the present values."""
+        values = {field.name: getattr(self, field.name) for field in fields(Setup)}
+        return Setup(**values | {"filters": tuple(n for n in FILTERS if n in self.filters)})
+
+    def snapshot_minutes(self) -> float:
+        """Model time between two snapshots of the benchmark, in minutes."""
+        benchmark = get_benchmark(self.benchmark)
+        return 60.0 * float(benchmark.times[1] - benchmark.times[0])

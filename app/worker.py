@@ -1,0 +1,165 @@
+"""One thread that owns one experiment.
+
+It takes commands from a queue and publishes immutable snapshots; nobody else touches the
+experiment, and the thread never touches the page. Whatever goes wrong in a command becomes a
+snapshot with a message, and the thread lives on to take the next command.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from app.settings import Setup
+from app.snapshot import Snapshot, cycle_contents, frozen
+from ldensf_core import CheckpointError
+
+log = logging.getLogger(__name__)
+
+
+class Worker(threading.Thread):
+    """Runs the filters ``filters`` of whatever setup it is reset to.
+
+    Commands return at once; their effect shows in ``snapshot``. A setup which has none of the
+    worker's filters leaves it idle.
+    """
+
+    def __init__(self, name: str, filters: tuple[str, ...]) -> None:
+        super().__init__(name=f"ldensf-{name}", daemon=True)
+        self.filters = filters
+        self.snapshot = Snapshot()
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._resets = itertools.count(1)
+        self._latest_reset = 0
+        self._experiment: Any = None
+        self._cycles: Any = iter(())
+        self._playing = self._closed = False
+        self._period, self._due = 0.25, 0.0  # seconds
+        # An interpreter that ends while a thread is inside torch aborts: end the thread first.
+        atexit.register(self._end)
+        self.start()
+
+    # -- commands, from any thread --------------------------------------------------------
+
+    def reset(self, setup: Setup) -> None:
+        """Drop the experiment, make the one of ``setup`` and show its first cycle, paused."""
+        self._latest_reset = number = next(self._resets)
+        self._commands.put(lambda: self._build(setup) if number == self._latest_reset else None)
+
+    def play(self) -> None:
+        """Run on, cycle by cycle, to the end."""
+        self._commands.put(lambda: self._set_playing(True))
+
+    def pause(self) -> None:
+        """Stop after the present cycle."""
+        self._commands.put(lambda: self._set_playing(False))
+
+    def step(self) -> None:
+        """Run one cycle, then pause."""
+        self._commands.put(self._single_step)
+
+    def set_speed(self, cycles_per_second: float) -> None:
+        """Pace of ``play``; infinity for as fast as it goes."""
+        self._commands.put(lambda: setattr(self, "_period", 1.0 / cycles_per_second))
+
+    def close(self) -> None:
+        """End the thread and let go of the experiment, after the present cycle."""
+        self._commands.put(lambda: setattr(self, "_closed", True))
+
+    def _end(self) -> None:
+        self.close()
+        self.join(timeout=10.0)
+
+    # -- the thread -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Obey commands; between them, if playing, advance when the next cycle is due."""
+        # Two workers and the page share the cores. A thread pool that waits for a core which
+        # the other worker holds is many times slower than one thread.
+        torch.set_num_threads(1)
+        while not self._closed:
+            try:
+                self._next_action()()
+            except Exception as error:
+                log.exception("%s: %s", self.name, error)
+                self._playing, self._cycles = False, iter(())
+                self._publish(phase="failed", message=explain(error))
+        self._experiment, self._cycles = None, iter(())
+        self.snapshot = Snapshot(version=self.snapshot.version + 1)
+        atexit.unregister(self._end)
+
+    def _next_action(self) -> Callable[[], None]:
+        wait = max(0.0, self._due - time.monotonic()) if self._playing else None
+        try:
+            return self._commands.get(timeout=wait)
+        except queue.Empty:
+            return self._advance
+
+    def _build(self, setup: Setup) -> None:
+        self._playing, self._experiment, self._cycles = False, None, iter(())
+        self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
+        if setup.filters and not set(setup.filters) & set(self.filters):
+            self._publish(phase="idle")
+            return
+        experiment = setup.experiment(self.filters)
+        self._experiment, self._cycles = experiment, iter(experiment)
+        self.snapshot = replace(
+            self.snapshot,
+            device=device_name(experiment.device),
+            sensors=frozen(experiment.sensors.positions),
+            true_parameters=frozen(experiment.true_parameters),
+        )
+        self._advance()
+
+    def _advance(self) -> None:
+        self._due = time.monotonic() + self._period
+        cycle = next(self._cycles, None)
+        if cycle is None:
+            self._set_playing(False)
+            return
+        contents, records = cycle_contents(self._experiment.benchmark, cycle)
+        last = cycle.index == len(self._experiment) - 1
+        self._playing = self._playing and not last
+        self._publish(
+            phase="finished" if last else "playing" if self._playing else "paused",
+            records=(*self.snapshot.records, records),
+            **contents,
+        )
+
+    def _single_step(self) -> None:
+        self._playing = False
+        self._advance()
+
+    def _set_playing(self, playing: bool) -> None:
+        if self.snapshot.phase not in ("paused", "playing"):
+            return
+        self._playing, self._due = playing, time.monotonic()
+        self._publish(phase="playing" if playing else "paused")
+
+    def _publish(self, **changes: Any) -> None:
+        self.snapshot = replace(self.snapshot, version=self.snapshot.version + 1, **changes)
+
+
+def explain(error: Exception) -> str:
+    """What went wrong and what to do about it, in one or two sentences."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
+        return "There is not enough memory for this ensemble: choose fewer members, press reset."
+    if isinstance(error, ValueError | CheckpointError | OSError):
+        return text
+    return f"{type(error).__name__}: {text}. Press reset to start again."
+
+
+def device_name(device: torch.device | str) -> str:
+    """A device, for people."""
+    device = torch.device(device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "one CPU core"

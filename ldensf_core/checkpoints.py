@@ -1,0 +1,126 @@
+"""Learned parts on disk: weights as safetensors, and a card that says where they come from.
+
+Large matrices are stored in half precision, which changes the decoded fields by much less than
+the surrogate's own error; the dynamics, which are iterated, keep single precision. Everything
+computes in single precision once loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
+from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.device import resolve_device
+from ldensf_core.model import LatentModel
+
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+FILES = {"ldnet": "ldnet.safetensors", "encoder": "encoder.safetensors"}
+LARGE = 10_000  # elements
+
+
+class CheckpointError(RuntimeError):
+    """Weights or their card are missing, damaged, or not what the card says."""
+
+
+def load_pretrained(
+    name: str, device: str | torch.device = "auto", folder: Path | None = None
+) -> LatentModel:
+    """The trained model of the benchmark called ``name``.
+
+    Args:
+        folder: of the weights and their card; by default the shipped ones.
+
+    Raises:
+        ValueError: if the benchmark or device is unknown.
+        CheckpointError: if a file is missing or does not match its SHA-256 in the card.
+    """
+    benchmark = get_benchmark(name)
+    device = resolve_device(device)
+    folder = PRETRAINED / name if folder is None else folder
+    card = read_card(folder)
+    if card.get("benchmark") != name:
+        raise CheckpointError(f"{folder} holds weights for {card.get('benchmark')!r}, not {name!r}")
+    architecture = Architecture(**card["architecture"])
+    ldnet, encoder = build_ldnet(benchmark, architecture), build_encoder(benchmark, architecture)
+    for part, module in (("ldnet", ldnet), ("encoder", encoder)):
+        _fill(module, folder / FILES[part], card["files"].get(FILES[part]))
+    return LatentModel(benchmark, ldnet.to(device), encoder.to(device), card, device)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card in ``folder``.
+
+    Raises:
+        CheckpointError: if it is missing or not JSON.
+    """
+    path = folder / "card.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"there are no trained weights in {folder}: no card.json. "
+            f"Make them with `ldensf train {folder.name}`"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def save_weights(folder: Path, ldnet: nn.Module, encoder: nn.Module) -> dict[str, str]:
+    """Write both networks to ``folder``; returns the SHA-256 of each file for the card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    digests = {}
+    for part, module in (("ldnet", ldnet), ("encoder", encoder)):
+        tensors = {name: _stored(name, t) for name, t in module.state_dict().items()}
+        partial = folder / (FILES[part] + ".partial")
+        safetensors.torch.save_file(tensors, partial)
+        partial.replace(folder / FILES[part])
+        digests[FILES[part]] = _sha256(folder / FILES[part])
+    return digests
+
+
+def save_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write the card last, so that a folder with a card is complete."""
+    partial = folder / "card.json.partial"
+    partial.write_text(json.dumps(card, indent=2) + "\n")
+    partial.replace(folder / "card.json")
+
+
+@torch.no_grad()
+def round_as_stored(module: nn.Module) -> None:
+    """Round the weights to what will be read back, so that what is tested is what is shipped."""
+    for name, tensor in module.state_dict().items():
+        tensor.copy_(_stored(name, tensor))
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    large = tensor.ndim == 2 and tensor.numel() > LARGE and not name.startswith("dynamics")
+    return (tensor.half() if large else tensor).contiguous().cpu()
+
+
+def _fill(module: nn.Module, path: Path, digest: str | None) -> None:
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing: restore it, or train again")
+    if _sha256(path) != digest:
+        raise CheckpointError(
+            f"{path} is damaged: its SHA-256 is {_sha256(path)[:12]}…, the card says "
+            f"{(digest or 'nothing')[:12]}…. Restore the file, or train again"
+        )
+    try:
+        module.load_state_dict(safetensors.torch.load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit the card's architecture: {error}") from error
+    module.requires_grad_(False).eval()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,79 @@
+"""The history encoder: what the observations up to now say of latent state and parameters.
+
+Each observation is first interpolated to basis coefficients (``interpolation.py``), so that the
+learned part sees the same quantities for any network of sensors; a perceptron and a gated
+recurrent unit then turn the sequence of coefficients into the mean and standard deviation of
+(s, u). Times without an observation are passed over: the time of each is an input.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ldensf_core.encoders.interpolation import OptimalInterpolation
+
+TIME_WAVES = 8
+LOG_STD = (-9.0, 1.0)
+"""Range of the logarithm of the predicted standard deviation, in units of the prior's."""
+
+
+class HistoryEncoder(nn.Module):
+    """Observations → mean and standard deviation of (latent state, unit parameters).
+
+    Args:
+        interpolation: makes coefficients of measurements.
+        mean, std: (L+P,), of the targets over training trajectories; the network works in
+            these units.
+        n_times: snapshots of a trajectory; scales the time input.
+        width: of the perceptron. ``memory``: of the recurrent state.
+    """
+
+    def __init__(
+        self,
+        interpolation: OptimalInterpolation,
+        mean: Tensor,
+        std: Tensor,
+        n_times: int,
+        width: int = 384,
+        memory: int = 256,
+    ) -> None:
+        super().__init__()
+        self.interpolation, self.n_times = interpolation, n_times
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        inputs = interpolation.deviations.numel() + len(interpolation.residual) + 2 * TIME_WAVES
+        self.read = nn.Sequential(
+            nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, memory), nn.GELU()
+        )
+        self.recur = nn.GRU(memory, memory, batch_first=True)
+        self.write = nn.Sequential(
+            nn.Linear(2 * memory, memory), nn.GELU(), nn.Linear(memory, 2 * len(mean))
+        )
+        # Begin by predicting about the prior's own standard deviation.
+        nn.init.constant_(self.write[-1].bias[len(mean) :], 2.2)
+
+    def forward(
+        self, coefficients: Tensor, unknown: Tensor, index: Tensor, memory: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A sequence of N observations, earliest first.
+
+        Args:
+            coefficients: (B, N, V, C) from the interpolation. ``unknown``: (B, N, V).
+            index: snapshot of each observation, (B, N).
+            memory: recurrent state from earlier observations, (1, B, memory).
+
+        Returns:
+            mean and standard deviation (B, N, L+P) after each observation, and the memory.
+        """
+        waves = math.pi * torch.arange(1, TIME_WAVES + 1, device=index.device)
+        phase = index[..., None] / self.n_times * waves
+        h = torch.cat([coefficients.flatten(-2), unknown, phase.sin(), phase.cos()], dim=-1)
+        h = self.read(h)
+        remembered, memory = self.recur(h, memory)
+        mean, log_std = self.write(torch.cat([h, remembered], dim=-1)).chunk(2, dim=-1)
+        low, high = LOG_STD
+        std = torch.exp(low + (high - low) * torch.sigmoid(log_std))
+        return self.mean + self.std * mean, self.std * std, memory

@@ -1,0 +1,227 @@
+"""A twin experiment: a truth that is known, observed with noise, and filters that follow it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+from tqdm import tqdm
+
+from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.checkpoints import load_pretrained
+from ldensf_core.device import resolve_device, synchronise
+from ldensf_core.filters import (
+    FILTERS,
+    FULL_SPACE_FILTERS,
+    LATENT_FILTERS,
+    RULES,
+    Estimate,
+    Filter,
+)
+from ldensf_core.model import LatentModel
+from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.results import result_dataset
+
+LARGEST_NOISE = 10.0
+SEEDS = {"truth": 1, "noise": 2, "prior": 3}
+"""One experiment's seed is spread over independent streams, so that the truth is no member."""
+
+
+@dataclass(frozen=True)
+class FilterCycle:
+    """One filter after one cycle.
+
+    Attributes:
+        estimate: with mean and spread already decoded.
+        forecast_ms: time of the forecast; NaN at the initial snapshot.
+        analysis_ms: time of the analysis, encoding included; NaN without an observation.
+        decode_ms: time of decoding mean and spread.
+    """
+
+    estimate: Estimate
+    forecast_ms: float
+    analysis_ms: float
+    decode_ms: float
+
+    @property
+    def cycle_ms(self) -> float:
+        """Forecast and analysis together; what is not done takes no time."""
+        return float(np.nansum([self.forecast_ms, self.analysis_ms]))
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One snapshot of a twin experiment.
+
+    Attributes:
+        index: of the snapshot. ``time``: in the benchmark's ``time_units``.
+        truth: (V, ny, nx), physical units, on the CPU.
+        observation: none where the snapshot is not observed.
+        filters: what each filter makes of it, by name.
+    """
+
+    index: int
+    time: float
+    truth: Tensor
+    observation: Observation | None
+    filters: Mapping[str, FilterCycle]
+
+
+class TwinExperiment:
+    """Truth, observations and filters in step. Iterate for one ``Cycle`` a snapshot.
+
+    Experiments that differ only in ``filters`` see the same truth and the same observations.
+    Iterating again starts the filters anew and gives the same run.
+
+    Args:
+        benchmark: name.
+        filters: names, of ``FILTERS``.
+        sensors: a network in the benchmark's domain; 10 × 10 on a grid by default.
+        noise: standard deviation, as a fraction of each variable's own.
+        every: snapshots 0, ``every``, 2 ``every``, … are observed.
+        members: ensemble size; ``full_space_members`` that of filters that run the PDE.
+        seed: of everything random.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        missing: probability that a sensor reports nothing at a time.
+        truth: true parameters; by default drawn from the prior.
+        rule: analysis rule of the latent filter, ``gaussian`` or ``published``.
+
+    Raises:
+        ValueError: for any argument out of range, naming it and what is allowed.
+        CheckpointError: if a filter needs trained weights that cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        benchmark: str,
+        filters: Sequence[str] = ("ld-ensf", "ensf"),
+        sensors: SensorNetwork | None = None,
+        noise: float = 0.1,
+        every: int = 1,
+        members: int = 20,
+        seed: int = 7,
+        device: str | torch.device = "auto",
+        missing: float = 0.0,
+        full_space_members: int | None = None,
+        truth: xr.Dataset | Mapping[str, float] | None = None,
+        rule: str = "gaussian",
+    ) -> None:
+        self.benchmark = get_benchmark(benchmark)
+        self.device = resolve_device(device)
+        self.filters = _checked_filters(filters)
+        full_space_members = members if full_space_members is None else full_space_members
+        _whole("members", members, 1)
+        _whole("full_space_members", full_space_members, 1)
+        _whole("every", every, 1)
+        _whole("seed", seed, 0)
+        if not 0 <= noise <= LARGEST_NOISE:
+            raise ValueError(f"noise = {noise}: allowed is 0 to {LARGEST_NOISE:g}")
+        if not 0 <= missing <= 1:
+            raise ValueError(f"missing = {missing}: allowed is 0 to 1")
+        if rule not in RULES:
+            raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
+        if sensors is None:
+            sensors = SensorNetwork.grid(self.benchmark, 10, 10)
+        if sensors.benchmark is not self.benchmark:
+            raise ValueError(
+                f"the sensors stand in {sensors.benchmark.name!r}, the experiment is in "
+                f"{benchmark!r}: make them with get_benchmark({benchmark!r})"
+            )
+        self.sensors, self.noise, self.every, self.missing = sensors, noise, every, missing
+        self.members, self.full_space_members = members, full_space_members
+        self.seed, self.rule = seed, rule
+        latent = any(name in LATENT_FILTERS for name in self.filters)
+        self.model: LatentModel | None = load_pretrained(benchmark, device) if latent else None
+        self.true_parameters = self._true_parameters(truth)
+        values = torch.as_tensor(self.true_parameters, dtype=torch.float32, device=self.device)
+        self._truth = self.benchmark.trajectories(values[None])[0].cpu()
+
+    def __len__(self) -> int:
+        return self.benchmark.n_times
+
+    def __iter__(self) -> Iterator[Cycle]:
+        running = {name: self._start(name) for name in self.filters}
+        for index in range(len(self)):
+            observation = self.observation(index)
+            yield Cycle(
+                index,
+                float(self.benchmark.times[index]),
+                self._truth[index],
+                observation,
+                {name: self._cycle(f, index, observation) for name, f in running.items()},
+            )
+
+    def observation(self, index: int) -> Observation | None:
+        """What is measured at snapshot ``index``, on the CPU: the same whenever it is asked."""
+        if index % self.every:
+            return None
+        return self.sensors.observe(
+            self._truth[index], index, self.noise, self.missing, self._stream("noise")
+        )
+
+    def run(self, progress: bool = False) -> xr.Dataset:
+        """All cycles, as one labelled dataset: see ``results.result_dataset``."""
+        return result_dataset(self, tqdm(self, disable=not progress, unit="cycle"))
+
+    def _start(self, name: str) -> Filter:
+        if name in LATENT_FILTERS:
+            filter_, members = LATENT_FILTERS[name](self.model, self.rule), self.members
+        else:
+            filter_ = FULL_SPACE_FILTERS[name](self.benchmark, self.device)
+            members = self.full_space_members
+        filter_.reset(members, self._stream("prior"))
+        return filter_
+
+    def _cycle(self, filter_: Filter, index: int, observation: Observation | None) -> FilterCycle:
+        if observation is not None:
+            observation = observation.to(self.device)
+        start = self._clock()
+        if index:
+            filter_.forecast()
+        forecast = self._clock()
+        if observation is not None:
+            filter_.analyse(observation)
+        analysis = self._clock()
+        estimate = filter_.estimate()
+        _ = estimate.mean, estimate.spread
+        decoded = self._clock()
+        return FilterCycle(
+            estimate,
+            (forecast - start) * 1e3 if index else math.nan,
+            (analysis - forecast) * 1e3 if observation is not None else math.nan,
+            (decoded - analysis) * 1e3,
+        )
+
+    def _clock(self) -> float:
+        synchronise(self.device)
+        return time.perf_counter()
+
+    def _stream(self, name: str) -> int:
+        return int(np.random.SeedSequence([self.seed, SEEDS[name]]).generate_state(1)[0])
+
+    def _true_parameters(self, truth: xr.Dataset | Mapping[str, float] | None) -> np.ndarray:
+        if truth is None:
+            truth = self.benchmark.sample_parameters(1, self._stream("truth")).isel(trajectory=0)
+        values = self.benchmark.parameter_array(truth)
+        if values.ndim != 1:
+            raise ValueError(f"truth holds {len(values)} trajectories: give one")
+        return values
+
+
+def _checked_filters(filters: Sequence[str]) -> tuple[str, ...]:
+    names = (filters,) if isinstance(filters, str) else tuple(filters)
+    unknown = [name for name in names if name not in FILTERS]
+    if unknown or not names:
+        raise ValueError(f"filters {list(names)}: choose one or more of {', '.join(FILTERS)}")
+    return names
+
+
+def _whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is needed")

@@ -1,0 +1,195 @@
+"""The full-space ensemble score filter: what LD-EnSF is measured against.
+
+Every member has its own parameters, drawn from the prior, and its own state, which the
+benchmark's solver carries forward. The analysis works on all grid values in units of their
+training standard deviation, with the likelihood of the sensors' values y given H x, where H
+interpolates bilinearly (Bao, Zhang and Zhang 2024; see ``score``).
+
+The published Euler loop collapses into an affine map here too. With the eigen-decomposition
+H Hᵀ = Q Λ Qᵀ the likelihood's gradient Hᵀ(H x − y)/σ² acts on each of the orthonormal directions
+Hᵀ q/√λ on its own, as an observation qᵀy/√λ with noise σ/√λ; everything orthogonal to them is
+unobserved. For sensors on grid points these directions are the observed grid values.
+
+What follows from the published scheme, and is not hidden: an unobserved value comes back as its
+forecast plus white noise of standard deviation S, 0.101 with 100 steps (at least 1/√steps),
+drawn afresh at every analysis and every grid point. Nothing at the sensors informs the points
+between them, and nothing removes this noise again: the solver spreads it, and after 51 analyses
+of the tsunami each member carries half a standard deviation of it in every variable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.capture import captured
+from ldensf_core.filters.base import Estimate
+from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
+from ldensf_core.observations import Observation, SensorNetwork
+
+NULL_EIGENVALUE = 1e-10
+"""Below this share of the largest, an eigenvalue of H Hᵀ is zero: sensors that repeat others."""
+
+
+@dataclass(frozen=True)
+class ObservedSpace:
+    """The directions of the grid that some sensors see, and the analysis in each of them.
+
+    Attributes:
+        variables: of the channel axis, those that exactly these sensors report, (v,).
+        sensors: their places in the observation, (n,).
+        cells: flat indices of the grid points in any of their stencils, (c,).
+        directions: orthonormal columns Hᵀ q/√λ on these cells, (c, r).
+        whitening: q/√λ, (n, r).
+        analysis: the map in each direction, (v, r).
+    """
+
+    variables: Tensor
+    sensors: Tensor
+    cells: Tensor
+    directions: Tensor
+    whitening: Tensor
+    analysis: AffineMap
+
+
+class EnSF:
+    """Full-space EnSF with the published score and schedule.
+
+    The increment of the fields reaches the solver's state through ``Benchmark.corrected``; on a
+    staggered grid a velocity's increment is averaged over neighbours on the way.
+
+    A noise level below the stability limit of the Euler loop (``smallest_stable_sigma``, 0.087
+    of a standard deviation with 100 steps) is raised to that limit, direction by direction:
+    the published scheme has no smaller one. The same happens where so many sensors crowd into
+    one cell that together they are more accurate than that.
+
+    Args:
+        benchmark: whose solver carries the members.
+        device, dtype: of the ensemble.
+        steps, epsilon: of the reverse SDE.
+
+    Raises:
+        ValueError: for ``steps`` and ``epsilon`` that ``smallest_stable_sigma`` refuses.
+    """
+
+    name = "ensf"
+    full_space = True
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        steps: int = 100,
+        epsilon: float = 0.05,
+    ) -> None:
+        self.benchmark, self.device, self.dtype = benchmark, torch.device(device), dtype
+        self.steps, self.epsilon = steps, epsilon
+        self.smallest_sigma = smallest_stable_sigma(steps, epsilon)
+        self._unobserved = published_map(
+            torch.full((1,), torch.inf, dtype=dtype, device=device), steps, epsilon
+        )
+        self._seen: tuple[tuple[bytes, ...], list[ObservedSpace]] = ((), [])
+
+    def reset(self, members: int, seed: int) -> None:
+        """Draw ``members`` from the prior; the ensemble stands at snapshot 0.
+
+        Raises:
+            ValueError: if ``members`` is below 1.
+        """
+        prior = self.benchmark.parameter_array(self.benchmark.sample_parameters(members, seed))
+        self.parameters = torch.as_tensor(prior, dtype=self.dtype, device=self.device)
+        self.state = self.benchmark.initial_state(self.parameters)
+        self._advance = captured(self.benchmark.advance, self.state, self.parameters)
+        self._generator = torch.Generator(self.device).manual_seed(seed)
+
+    def forecast(self) -> None:
+        """Carry every member one snapshot forward with the benchmark's solver."""
+        self.state = self._advance(self.state, self.parameters)
+
+    def analyse(self, observation: Observation) -> None:
+        """Correct the ensemble with an observation of its present snapshot.
+
+        Missing values carry no information; with all of them missing nothing changes, not even
+        by the noise that the published scheme adds to what is unobserved.
+
+        Raises:
+            ValueError: if a sensor is outside the domain.
+        """
+        if not observation.present.any():
+            return
+        before = self.benchmark.normalise(self.benchmark.fields(self.state))
+        increment = self.analysed(before, observation) - before
+        std = self.benchmark.std(before)[:, None, None]
+        self.state = self.benchmark.corrected(self.state, increment * std)
+
+    def analysed(self, ensemble: Tensor, observation: Observation) -> Tensor:
+        """Analysis of normalised fields (M, V, ny, nx), drawn from the filter's generator."""
+        like = ensemble
+        mean, std = self.benchmark.mean(like), self.benchmark.std(like)
+        y = (observation.values.to(like) - mean) / std
+        prior = ensemble.flatten(2)
+        noise = torch.randn(
+            prior.shape, generator=self._generator, dtype=prior.dtype, device=prior.device
+        )
+        after = self._unobserved.b * prior + self._unobserved.s * noise
+        for space in self._spaces(observation):
+            where = (slice(None), space.variables[:, None], space.cells)
+            rule = space.analysis
+            seen_y = y[space.sensors[:, None], space.variables].mT @ space.whitening
+            after[where] += (
+                (rule.b - self._unobserved.b) * (prior[where] @ space.directions)
+                + rule.c * seen_y
+                + (rule.s - self._unobserved.s) * (noise[where] @ space.directions)
+            ) @ space.directions.mT
+        return after.view_as(ensemble)
+
+    def estimate(self) -> Estimate:
+        """The present ensemble; its parameters are the prior's draws, which nothing corrects."""
+        state = self.state.clone()
+        return Estimate(lambda: self.benchmark.fields(state), self.parameters)
+
+    def _spaces(self, observation: Observation) -> list[ObservedSpace]:
+        """What the present sensors see, kept until positions, noise or gaps change."""
+        present = observation.present.cpu()
+        positions = observation.positions.cpu().double().numpy()
+        sigma = observation.std.cpu().double() / self.benchmark.std(torch.empty(0).double())
+        key = (positions.tobytes(), present.numpy().tobytes(), sigma.numpy().tobytes())
+        if self._seen[0] != key:
+            network = SensorNetwork.at(self.benchmark, positions)
+            patterns, pattern_of = present.unique(dim=1, return_inverse=True)
+            spaces = [
+                self._space(network, pattern, (pattern_of == i).nonzero()[:, 0], sigma)
+                for i, pattern in enumerate(patterns.mT)
+                if pattern.any()
+            ]
+            self._seen = (key, spaces)
+        return self._seen[1]
+
+    def _space(
+        self, network: SensorNetwork, present: Tensor, variables: Tensor, sigma: Tensor
+    ) -> ObservedSpace:
+        """Directions that the ``present`` sensors see; found in double precision on the CPU."""
+        sensors = present.nonzero()[:, 0]
+        points, weights = (part[sensors] for part in network.stencils())
+        cells, column = points.unique(return_inverse=True)
+        h = weights.new_zeros(len(sensors), len(cells)).scatter_add_(1, column, weights)
+        eigenvalues, q = torch.linalg.eigh(h @ h.mT)
+        kept = eigenvalues > NULL_EIGENVALUE * eigenvalues[-1]
+        root = eigenvalues[kept].sqrt()
+        whitening = q[:, kept] / root
+        rule = published_map(
+            (sigma[variables, None] / root).clamp(min=self.smallest_sigma), self.steps, self.epsilon
+        )
+        values = {"dtype": self.dtype, "device": self.device}
+        return ObservedSpace(
+            variables.to(self.device),
+            sensors.to(self.device),
+            cells.to(self.device),
+            (h.mT @ whitening).to(**values),
+            whitening.to(**values),
+            AffineMap(rule.b.to(**values), rule.c.to(**values), rule.s.to(**values)),
+        )

@@ -1,0 +1,42 @@
+"""The learned parts of one benchmark, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.encoders import HistoryEncoder
+from ldensf_core.surrogate import LDNet
+
+
+@dataclass(frozen=True)
+class LatentModel:
+    """A trained LDNet with its history encoder.
+
+    Attributes:
+        card: what is known of the training, the errors and the calibration; from card.json.
+    """
+
+    benchmark: Benchmark
+    ldnet: LDNet
+    encoder: HistoryEncoder
+    card: dict[str, Any]
+    device: torch.device
+
+    @torch.inference_mode()
+    def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:
+        """What LDNet alone makes of ``parameters``: as ``Benchmark.simulate``, without the PDE."""
+        values = self.benchmark.parameter_array(parameters)
+        physical = torch.as_tensor(np.atleast_2d(values), dtype=torch.float32, device=self.device)
+        unit = self.benchmark.unit_parameters(physical)
+        states = self.ldnet.rollout(unit, self.benchmark.n_times)
+        fields = np.stack(
+            [self.benchmark.denormalise(self.ldnet.decode(run)).cpu().numpy() for run in states]
+        )
+        return self.benchmark.field_dataset(fields, values)

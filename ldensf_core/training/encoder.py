@@ -1,0 +1,121 @@
+"""Training of the history encoder on observations of fresh trajectories by random networks.
+
+The target is the surrogate's own latent state, with the true parameters; the loss is the
+Gaussian log-likelihood, so that the predicted standard deviation is the error that the encoder
+really makes on trajectories it has not seen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ldensf_core.architecture import Architecture, build_encoder
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.encoders import HistoryEncoder
+from ldensf_core.surrogate import BASES, LDNet
+from ldensf_core.training.loop import Trainer
+from ldensf_core.training.networks import NetworkBank
+from ldensf_core.training.pool import TrajectoryPool
+from ldensf_core.training.recipes import Recipe
+
+
+@torch.no_grad()
+def statistics(
+    benchmark: Benchmark, architecture: Architecture, model: LDNet, pool: TrajectoryPool
+) -> dict[str, Tensor]:
+    """What ``build_encoder`` needs, from a pool of fields (size, T, V, ny*nx)."""
+    basis = BASES[benchmark.name](benchmark, architecture.observed_coefficients)
+    basis = basis.to(pool.data.device)
+    squared, total = 0.0, 0.0
+    sample = pool.data[:: max(1, len(pool.data) // 256)]
+    for run in sample:
+        fields = run.float().unflatten(-1, benchmark.grid_shape)
+        squared = squared + basis.analyse(fields).square().mean(0) / len(sample)
+        departures = fields - basis.rest[:, None, None]
+        total = total + departures.square().mean((0, 2, 3)) / len(sample)
+    states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
+    repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
+    targets = torch.cat([states, repeated], dim=-1)
+    return {
+        "deviations": squared.sqrt().clamp_min(1e-4),
+        "residual": (total - squared.sum(-1)).clamp_min(1e-6),
+        "mean": targets.mean(0),
+        "std": targets.std(0),
+    }
+
+
+def observed_times(batch: int, n_times: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random subsets of the snapshots, in order, padded with unobserved ones at the end.
+
+    A third of the trajectories is observed at every time, a third at regular intervals up to
+    ten, a third with a random share of the times missing.
+
+    Returns:
+        snapshot of each observation (batch, n_times), and whether it is one, as 0 or 1.
+    """
+    times = torch.arange(n_times, device=device)
+    every = torch.randint(1, 11, (batch, 1), device=device)
+    share = torch.rand(batch, 1, device=device)
+    regular = times % every == 0
+    random = torch.rand(batch, n_times, device=device) > share
+    kind = torch.rand(batch, 1, device=device)
+    kept = (regular & (kind < 1 / 3)) | (random & (1 / 3 <= kind) & (kind < 2 / 3)) | (kind >= 2 / 3)
+    order = torch.argsort((~kept).int(), dim=1, stable=True)
+    return order, kept.gather(1, order).float()
+
+
+def train_encoder(
+    benchmark: Benchmark,
+    recipe: Recipe,
+    model: LDNet,
+    seed: int,
+    device: torch.device,
+    folder: Path,
+) -> HistoryEncoder:
+    """Train an encoder for ``model`` from nothing, or from the checkpoint in ``folder``."""
+
+    def flat_half(fields: Tensor) -> Tensor:
+        return fields.flatten(-2).half()
+
+    pool = TrajectoryPool(benchmark, flat_half, recipe.pool, recipe.chunk, 2000 + seed, device)
+    torch.manual_seed(seed)
+    encoder = build_encoder(
+        benchmark, recipe.architecture, statistics(benchmark, recipe.architecture, model, pool)
+    ).to(device)
+    bank = NetworkBank(encoder.interpolation, benchmark, recipe.networks, seed)
+    latent = encoder.mean.new_empty(recipe.pool, benchmark.n_times, model.n_latent)
+
+    @torch.no_grad()
+    def roll_out() -> None:
+        latent.copy_(model.rollout(pool.parameters, benchmark.n_times))
+
+    def loss() -> Tensor:
+        batch, n_times = recipe.batch // 2, benchmark.n_times
+        chosen = torch.randint(0, recipe.pool, (batch,), device=device)
+        entry = torch.randint(0, recipe.networks, (batch,), device=device)
+        coefficients, unknown = bank.coefficients(pool.data[chosen], entry)
+        index, kept = observed_times(batch, n_times, device)
+        rows = torch.arange(batch, device=device)[:, None]
+        mean, std, _ = encoder(coefficients[rows, index], unknown, index)
+        parameters = pool.parameters[chosen][:, None].expand(batch, n_times, -1)
+        target = torch.cat([latent[chosen[:, None], index], parameters], dim=-1)
+        likelihood = 0.5 * ((mean - target) / std).square() + torch.log(std / encoder.std)
+        return (likelihood.mean(-1) * kept).sum() / kept.sum()
+
+    def refresh(step: int) -> None:
+        if step % recipe.refresh == 0:
+            pool.replace()
+            roll_out()
+        if step % 10 == 0:
+            bank.replace(step // 10 % recipe.networks)
+
+    roll_out()
+    hidden = [encoder.read[2].weight, encoder.write[0].weight]
+    trainer = Trainer(
+        encoder, loss, hidden, recipe.encoder_steps, seed, folder / "encoder.checkpoint"
+    )
+    trainer.run("encoder", refresh)
+    return encoder.requires_grad_(False).eval()

@@ -1,0 +1,36 @@
+"""Small experiments for the workers: two members of the full-space filter need no weights."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from app.settings import Settings, Setup
+from app.worker import Worker
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Settings(filters=["ensf"], full_space_members=2, sensors=16).setup()
+
+
+@pytest.fixture
+def worker():
+    worker = Worker("test", ("ensf",))
+    yield worker
+    worker.close()
+    worker.join(timeout=30)
+    assert not worker.is_alive()
+
+
+@pytest.fixture
+def wait():
+    """Wait until a condition holds, or fail."""
+
+    def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not come about in time"
+            time.sleep(0.01)
+
+    return until

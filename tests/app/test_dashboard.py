@@ -1,0 +1,169 @@
+import threading
+import time
+
+import numpy as np
+import panel as pn
+import pytest
+import xarray as xr
+
+from app import Dashboard
+from app.export import run_dataset
+from app.race import View
+from app.snapshot import Snapshot
+
+SMALL = {"full_space_members": 2, "sensors": 16, "members": 5}
+
+
+@pytest.fixture
+def dashboard(wait):
+    dashboard = Dashboard(**SMALL)
+    wait(lambda: all(s.phase == "paused" for s in dashboard.race.view().snapshots))
+    dashboard.pull()
+    yield dashboard
+    dashboard.close()
+    for worker in dashboard.race.workers:
+        worker.join(timeout=60)
+        assert not worker.is_alive()
+
+
+def images(dashboard):
+    return {name: m.pixels.data["image"] for name, m in dashboard.scene.maps.items()}
+
+
+def test_the_first_cycle_is_shown(dashboard):
+    assert all(
+        len(image) == 1 and image[0].shape == (150, 150) for image in images(dashboard).values()
+    )
+    assert len(dashboard.scene.sensors.source.data["x"]) == 16
+    assert '<span class="step">0</span>' in dashboard.tiles.object
+    assert "noise <b>0.10</b>" in dashboard.status.object
+    assert dashboard.controls.play.label == "Play"
+    truth = dashboard.scene.cloud.truth.data
+    assert 0 <= truth["x"][0] <= 500 and 0 <= truth["y"][0] <= 500
+
+
+def test_play_runs_to_the_end_and_play_again_starts_over(dashboard, wait):
+    before = images(dashboard)["ld-ensf"][0].copy()
+    dashboard.controls.speed.value = np.inf
+    dashboard.controls.play.clicks += 1
+    wait(lambda: dashboard.race.view().any("playing", "finished"))
+    wait(lambda: all(s.phase == "finished" for s in dashboard.race.view().snapshots), 120)
+    dashboard.pull()
+    assert not np.array_equal(images(dashboard)["ld-ensf"][0], before)
+    assert len(dashboard.scene.errors.sources["ensf"].data["error"]) == 51
+    assert '<span class="step">50</span>' in dashboard.tiles.object
+    assert "× " in dashboard.tiles.object or "×<small>" in dashboard.tiles.object
+    dashboard.controls.speed.value = 1.0
+    dashboard.controls.play.clicks += 1
+    wait(lambda: dashboard.race.latent.snapshot.index in (0, 1, 2))
+
+
+def test_pull_does_nothing_when_nothing_is_new(dashboard):
+    data = dashboard.scene.maps["truth"].pixels.data
+    dashboard.pull()
+    assert dashboard.scene.maps["truth"].pixels.data is data
+
+
+def test_a_pull_is_quick_while_the_workers_compute(dashboard, wait):
+    dashboard.controls.speed.value = np.inf
+    dashboard.play()
+    times = []
+    while len(times) < 10:
+        version = dashboard.race.view().versions
+        wait(lambda version=version: dashboard.race.view().versions != version)
+        start = time.perf_counter()
+        dashboard.pull()
+        times.append(time.perf_counter() - start)
+        if dashboard.race.view().lead.phase == "finished":
+            break
+    assert np.median(times) < 0.1
+
+
+def test_a_change_at_the_first_cycle_resets_by_itself(dashboard, wait):
+    dashboard.settings.noise = 0.3
+    assert dashboard.controls.notice.object == ""
+    wait(lambda: dashboard.race.latent.snapshot.setup.noise == 0.3)
+
+
+def test_a_later_change_waits_for_reset_and_says_so(dashboard, wait):
+    dashboard.controls.step.clicks += 1
+    wait(lambda: dashboard.race.view().lead.index == 1)
+    dashboard.controls.widgets["noise"].value = 0.4
+    assert "changed: noise – press reset to apply" in dashboard.controls.notice.object
+    assert dashboard.race.latent.snapshot.setup.noise == 0.1
+    dashboard.settings.noise = 0.1  # changed back: nothing waits any longer
+    assert dashboard.controls.notice.object == ""
+    dashboard.settings.noise = 0.4
+    dashboard.controls.reset.clicks += 1
+    assert dashboard.controls.notice.object == ""
+    wait(lambda: all(s.phase == "paused" for s in dashboard.race.view().snapshots))
+    dashboard.pull()
+    assert "noise <b>0.40</b>" in dashboard.status.object
+
+
+def test_another_variable_is_shown_with_its_unit(dashboard):
+    before = images(dashboard)["truth"][0]
+    dashboard.variable.value = 0
+    assert "u (m/s)" in dashboard.unit.object
+    assert not np.array_equal(images(dashboard)["truth"][0], before)
+
+
+def test_an_empty_choice_of_filters_is_a_message_and_passes(dashboard, wait):
+    dashboard.settings.filters = []
+    wait(lambda: dashboard.race.view().any("failed"))
+    dashboard.pull()
+    assert 'role="alert"' in dashboard.status.object
+    assert "choose one or more of" in dashboard.status.object
+    dashboard.settings.filters = ["ensf"]
+    wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
+    dashboard.pull()
+    assert 'role="alert"' not in dashboard.status.object
+    assert images(dashboard)["ld-ensf"] == [] and len(images(dashboard)["spread"]) == 1
+
+
+def test_export_holds_what_was_computed(dashboard, wait):
+    dashboard.controls.step.clicks += 1
+    wait(lambda: all(s.index == 1 for s in dashboard.race.view().snapshots))
+    with xr.open_dataset(dashboard._export(), engine="h5netcdf") as data:
+        assert set(data["filter"].values) == {"ld-ensf", "ensf", "none"}
+        assert data.sizes["time"] == 2 and data.sizes["member"] == 5
+        assert np.isfinite(data["rel_rmse"]).all()
+        assert data["eta_mean"].dims == ("filter", "y", "x")
+        assert data["eta"].attrs["units"] == "m"
+        assert data["source_x_ensemble"].sel(filter="ensf").isnull().sum() == 2 * 3
+        assert data.attrs["noise"] == "0.1"
+
+
+def test_export_before_the_first_cycle_is_an_error_for_people():
+    with pytest.raises(ValueError, match="nothing to export"):
+        run_dataset(View(Snapshot(), Snapshot()), None)
+
+
+def test_a_failed_export_is_a_message(dashboard, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.dashboard.netcdf", full)
+    assert dashboard._export() is None
+    assert "No space left on device" in dashboard.status.object
+
+
+def test_it_shows_itself_in_a_notebook(dashboard):
+    pn.extension()
+    bundle, _ = dashboard._repr_mimebundle_()
+    assert "text/html" in bundle
+    assert "application/vnd.holoviews_exec.v0+json" in bundle
+    assert dashboard.__panel__() is dashboard.__panel__()
+
+
+def test_settings_are_given_by_name():
+    with pytest.raises(ValueError, match="noise"):
+        Dashboard(noise=0.9)
+
+
+def test_closing_ends_all_threads(wait):
+    before = threading.active_count()
+    dashboard = Dashboard(**SMALL)
+    assert threading.active_count() == before + 2
+    dashboard.close()
+    wait(lambda: threading.active_count() == before)

@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pytest
+
+from app import readout
+from app.race import View
+from app.settings import Settings
+from app.snapshot import Record, Snapshot
+from ldensf_core import get_benchmark
+
+
+def record(error=0.02, forecast=1.0, analysis=2.0):
+    return Record(error, 0.01, forecast, analysis, 5.0, np.array([[100.0, 200.0], [102.0, 204.0]]))
+
+
+def snapshot(name, cycles, **times):
+    truth = np.zeros((3, 150, 150), np.float32)
+    return Snapshot(
+        version=1,
+        phase="paused",
+        setup=Settings().setup(),
+        device="one CPU core",
+        sensors=np.zeros((100, 2)),
+        true_parameters=np.array([101.0, 202.0]),
+        index=cycles - 1,
+        truth=truth,
+        records=tuple({name: record(**times)} for _ in range(cycles)),
+    )
+
+
+@pytest.fixture
+def view():
+    return View(snapshot("ld-ensf", 5), snapshot("ensf", 2, forecast=3000.0, analysis=30.0))
+
+
+@pytest.fixture
+def benchmark_():
+    return get_benchmark("tsunami")
+
+
+def test_tiles_tell_step_error_and_ratio(view, benchmark_):
+    html = readout.tiles(view, benchmark_)
+    assert '<span class="step">4</span><small> / 50</small>' in html
+    assert f"{benchmark_.times[4]:.2f} h of model time" in html
+    assert "2.0 %" in html and "at step 1, 3 behind" in html
+    assert "1,010 ×" in html and "3.0 ms against 3.0 s, median, on one CPU core" in html
+
+
+def test_only_cycles_with_forecast_and_analysis_are_compared():
+    records = [record(analysis=a) for a in (math.nan, 2.0, math.nan)]
+    view = View(Snapshot(records=tuple({"ld-ensf": r} for r in records)), Snapshot())
+    assert view.of("ld-ensf").median_ms("ld-ensf") == 3.0
+    assert math.isnan(Snapshot(records=({"none": record(analysis=math.nan)},)).median_ms("none"))
+
+
+def test_without_results_there_are_dashes_and_no_numbers(benchmark_):
+    view = View(Snapshot(phase="loading", setup=Settings().setup()), Snapshot())
+    html = readout.tiles(view, benchmark_)
+    assert "loading" in html and "nan" not in html
+    assert readout.parameters(view, benchmark_) == ""
+    assert readout.lag(view) == ""
+
+
+def test_the_lead_is_the_full_space_filter_where_it_runs_alone():
+    alone = View(Snapshot(phase="idle"), snapshot("ensf", 2))
+    assert alone.lead.index == 1
+    assert "spread of EnSF" in readout.map_title("spread", alone, "σ(η) (m)")
+
+
+def test_messages_are_escaped_and_said_once():
+    failed = Snapshot(phase="failed", message="noise = <b>: allowed is 0 to 1")
+    html = readout.status(View(failed, failed), Settings())
+    assert html.count("allowed") == 1 and "&lt;b&gt;" in html and 'role="alert"' in html
+
+
+def test_status_says_what_the_run_was_made_with(view):
+    html = readout.status(view, Settings())
+    assert "<b>100</b> sensors (grid) every <b>14</b> min" in html
+    assert "gaussian analysis" in html and "seed <b>7</b>" in html
+
+
+def test_parameters_are_compared_with_the_truth(view, benchmark_):
+    html = readout.parameters(view, benchmark_)
+    assert "source x (km)" in html and "× 101 truth" in html and "101.0 ± 1.0" in html
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"), [(0.0123, "1.2 %"), (0.456, "46 %"), (12.0, "1,200 %"), (math.nan, "–")]
+)
+def test_percent(fraction, text):
+    assert readout.percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("time", "text"), [(0.123, "0.1 ms"), (45.6, "46 ms"), (1234.0, "1.2 s"), (math.nan, "–")]
+)
+def test_milliseconds(time, text):
+    assert readout.milliseconds(time) == text

@@ -1,0 +1,194 @@
+import math
+import threading
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+import app.settings
+from app.worker import Worker, device_name, explain
+from ldensf_core import CheckpointError
+
+
+def test_reset_shows_the_first_cycle_paused(worker, setup, wait):
+    assert worker.snapshot.phase == "idle" and worker.snapshot.index == -1
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    snapshot = worker.snapshot
+    assert snapshot.index == 0 and len(snapshot.records) == 1
+    assert snapshot.setup == setup
+    assert snapshot.truth.shape == (3, 150, 150)
+    assert snapshot.sensors.shape == (16, 2) and snapshot.true_parameters.shape == (2,)
+    assert math.isnan(snapshot.records[0]["ensf"].forecast_ms)
+    assert snapshot.records[0]["ensf"].analysis_ms > 0
+
+
+def test_step_advances_by_one_and_stays_paused(worker, setup, wait):
+    worker.reset(setup)
+    worker.step()
+    worker.step()
+    wait(lambda: worker.snapshot.index == 2)
+    assert worker.snapshot.phase == "paused"
+    record = worker.snapshot.records[2]["ensf"]
+    assert record.complete and record.cycle_ms == record.forecast_ms + record.analysis_ms
+
+
+def test_versions_only_grow_and_every_cycle_is_recorded(worker, setup, wait):
+    seen = []
+    worker.reset(setup)
+    worker.set_speed(math.inf)
+    worker.play()
+
+    def finished():
+        seen.append(worker.snapshot.version)
+        return worker.snapshot.phase == "finished"
+
+    wait(finished)
+    assert seen == sorted(seen)
+    assert worker.snapshot.index == 50 and len(worker.snapshot.records) == 51
+    worker.step()  # nothing is left to do, and nothing breaks
+    worker.play()
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.index == 0 and len(worker.snapshot.records) == 1
+
+
+def test_pause_holds_and_play_goes_on(worker, setup, wait):
+    worker.reset(setup)
+    worker.set_speed(20.0)
+    worker.play()
+    wait(lambda: worker.snapshot.index >= 3)
+    worker.pause()
+    wait(lambda: worker.snapshot.phase == "paused")
+    version, index = worker.snapshot.version, worker.snapshot.index
+    threading.Event().wait(0.3)
+    assert (worker.snapshot.version, worker.snapshot.index) == (version, index)
+    worker.play()
+    wait(lambda: worker.snapshot.index > index)
+
+
+def test_speed_paces_the_cycles(worker, setup, wait):
+    worker.reset(setup)
+    worker.set_speed(0.01)
+    worker.play()
+    wait(lambda: worker.snapshot.index >= 1)  # the first is due at once
+    threading.Event().wait(0.4)
+    assert worker.snapshot.index == 1
+
+
+def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch):
+    built = []
+    experiment = app.settings.Setup.experiment
+
+    def count(self, filters):
+        built.append(self.noise)
+        return experiment(self, filters)
+
+    monkeypatch.setattr(app.settings.Setup, "experiment", count)
+    for noise in np.linspace(0, 0.5, 20):
+        worker.reset(replace(setup, noise=float(noise)))
+    wait(lambda: worker.snapshot.phase == "paused" and worker.snapshot.setup.noise == 0.5)
+    assert built[-1] == 0.5 and len(built) <= 3
+
+
+def test_snapshots_cannot_be_changed(worker, setup, wait):
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    snapshot = worker.snapshot
+    arrays = [
+        snapshot.truth,
+        snapshot.sensors,
+        snapshot.mean["ensf"],
+        snapshot.spread["ensf"],
+        snapshot.records[0]["ensf"].parameters,
+    ]
+    for array in arrays:
+        assert array.dtype == np.float32
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    with pytest.raises(FrozenInstanceError):
+        snapshot.index = 3
+    with pytest.raises(TypeError):
+        snapshot.mean["ensf"] = None
+    before = snapshot.truth.copy()
+    worker.step()
+    wait(lambda: worker.snapshot.index == 1)
+    assert np.array_equal(snapshot.truth, before) and snapshot.index == 0
+
+
+def test_a_worker_without_its_filters_stays_idle(worker, setup, wait):
+    worker.reset(replace(setup, filters=("none",)))
+    wait(lambda: worker.snapshot.phase == "idle" and worker.snapshot.setup is not None)
+    worker.play()
+    worker.step()
+    assert worker.snapshot.truth is None
+
+
+def test_a_bad_setting_becomes_a_message_and_the_session_lives_on(worker, setup, wait):
+    worker.reset(replace(setup, filters=()))
+    wait(lambda: worker.snapshot.phase == "failed")
+    assert "choose one or more of" in worker.snapshot.message
+    worker.play()
+    worker.step()
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.message == ""
+
+
+def test_a_failing_cycle_becomes_a_message_and_keeps_what_was_computed(
+    worker, setup, wait, monkeypatch
+):
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+
+    def fail():
+        raise RuntimeError("the water ran out")
+        yield
+
+    worker._cycles = fail()
+    worker.play()
+    wait(lambda: worker.snapshot.phase == "failed")
+    assert "the water ran out" in worker.snapshot.message
+    assert "reset" in worker.snapshot.message
+    assert worker.snapshot.truth is not None and len(worker.snapshot.records) == 1
+
+
+def test_missing_weights_become_a_message(setup, wait, monkeypatch, tmp_path):
+    monkeypatch.setattr("ldensf_core.checkpoints.PRETRAINED", tmp_path)
+    worker = Worker("test", ("ld-ensf", "none"))
+    worker.reset(replace(setup, filters=("ld-ensf",)))
+    wait(lambda: worker.snapshot.phase == "failed")
+    assert "no trained weights" in worker.snapshot.message
+    assert "ldensf train tsunami" in worker.snapshot.message
+    worker.close()
+    worker.join(timeout=30)
+
+
+def test_close_ends_the_thread_and_lets_go_of_the_experiment(setup, wait):
+    worker = Worker("test", ("ensf",))
+    worker.reset(setup)
+    worker.set_speed(math.inf)
+    worker.play()
+    wait(lambda: worker.snapshot.index >= 1)
+    worker.close()
+    worker.join(timeout=30)
+    assert not worker.is_alive()
+    assert worker.snapshot.truth is None and worker._experiment is None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("noise = 7: allowed is 0 to 1"), "noise = 7: allowed is 0 to 1"),
+        (CheckpointError("card.json is damaged"), "card.json is damaged"),
+        (MemoryError(), "fewer members"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "fewer members"),
+        (KeyError("u"), "Press reset"),
+    ],
+)
+def test_errors_are_explained(error, words):
+    assert words in explain(error)
+
+
+def test_device_names_are_for_people():
+    assert device_name("cpu") == "one CPU core"

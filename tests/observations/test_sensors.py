@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+import torch
+
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.observations import Observation, SensorNetwork
+
+
+@pytest.fixture(scope="module")
+def tsunami():
+    return Tsunami(20)
+
+
+def bilinear(tsunami, x, y):
+    """Three different bilinear functions of position (km), one a variable, (V, …)."""
+    x, y = np.asarray(x), np.asarray(y)
+    return torch.as_tensor(
+        np.stack([1 + 2e-3 * x, -3e-3 * y + 0.5, 1e-3 * x - 2e-3 * y + 4e-6 * x * y])
+    )
+
+
+def on_grid(tsunami):
+    return bilinear(tsunami, *np.meshgrid(tsunami.x.points, tsunami.y.points))
+
+
+# -- placing ------------------------------------------------------------------------------
+
+
+def test_grid_stands_in_the_middle_of_equal_shares(tsunami):
+    sensors = SensorNetwork.grid(tsunami, 4, 2)
+    assert len(sensors) == 8 and sensors.layout == "grid"
+    assert sorted(set(sensors.positions[:, 0])) == [125.0, 375.0, 625.0, 875.0]
+    assert sorted(set(sensors.positions[:, 1])) == [250.0, 750.0]
+
+
+def test_random_fills_the_domain_and_follows_its_seed(tsunami):
+    sensors = SensorNetwork.random(tsunami, 1000, seed=3)
+    assert sensors.positions.shape == (1000, 2) and sensors.layout == "random"
+    assert sensors.positions.min() >= 0 and sensors.positions.max() <= 1000
+    assert np.histogram(sensors.positions, 10, (0, 1000))[0].min() > 140
+    assert np.array_equal(sensors.positions, SensorNetwork.random(tsunami, 1000, 3).positions)
+    assert not np.array_equal(sensors.positions, SensorNetwork.random(tsunami, 1000, 4).positions)
+
+
+def test_at_takes_corners_and_lists(tsunami):
+    sensors = SensorNetwork.at(tsunami, [[0, 0], [1000, 1000], [0, 1000]])
+    assert len(sensors) == 3 and sensors.layout == "at"
+
+
+@pytest.mark.parametrize("nx, ny", [(0, 5), (5, 0), (-1, 3)])
+def test_empty_grid_is_refused(tsunami, nx, ny):
+    with pytest.raises(ValueError, match=f"grid of {nx} × {ny} sensors"):
+        SensorNetwork.grid(tsunami, nx, ny)
+
+
+def test_no_random_sensor_is_refused(tsunami):
+    with pytest.raises(ValueError, match="n = 0 sensors: at least 1"):
+        SensorNetwork.random(tsunami, 0)
+
+
+@pytest.mark.parametrize(
+    "positions, message",
+    [
+        ([[500.0, 500.0], [1000.1, 3.0]], "x = 1000.1 km is outside the domain, 0 to 1000"),
+        ([[500.0, -1.0]], "y = -1 km is outside the domain, 0 to 1000"),
+        ([[np.nan, 500.0]], "x = nan km is outside"),
+        ([[500.0, np.inf]], "y = inf km is outside"),
+        ([500.0, 500.0], r"shape \(2,\); \(n, 2\)"),
+        ([[1.0, 2.0, 3.0]], r"shape \(1, 3\)"),
+        (np.zeros((0, 2)), r"shape \(0, 2\)"),
+    ],
+)
+def test_impossible_positions_are_named(tsunami, positions, message):
+    with pytest.raises(ValueError, match=message):
+        SensorNetwork.at(tsunami, positions)
+
+
+# -- seeing -------------------------------------------------------------------------------
+
+
+def test_bilinear_functions_are_seen_exactly(tsunami):
+    inside = 25 + 950 * np.random.default_rng(0).random((200, 2))  # between the outermost points
+    corners = [[25.0, 25.0], [975.0, 25.0], [25.0, 975.0], [975.0, 975.0]]
+    sensors = SensorNetwork.at(tsunami, np.concatenate([inside, corners]))
+    expected = bilinear(tsunami, *sensors.positions.T)
+    assert torch.allclose(sensors.values(on_grid(tsunami)), expected.mT, rtol=0, atol=1e-12)
+
+
+def test_sensors_on_grid_points_see_the_grid_values(tsunami):
+    positions = np.stack(np.meshgrid(tsunami.x.points, tsunami.y.points), axis=-1).reshape(-1, 2)
+    fields = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(0))
+    values = SensorNetwork.at(tsunami, positions).values(fields)
+    assert torch.allclose(values, fields.flatten(1).mT, atol=1e-6)
+
+
+def test_nearest_cells_are_seen_beyond_the_outermost_points(tsunami):
+    fields = on_grid(tsunami)
+    values = SensorNetwork.at(tsunami, [[0.0, 0.0], [1000.0, 500.0]]).values(fields)
+    assert torch.equal(values[0], fields[:, 0, 0])
+    assert torch.allclose(values[1], 0.5 * (fields[:, 9, -1] + fields[:, 10, -1]))
+
+
+def test_batches_of_fields(tsunami):
+    sensors = SensorNetwork.random(tsunami, 7, seed=1)
+    fields = torch.randn(4, 5, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    values = sensors.values(fields)
+    assert values.shape == (4, 5, 7, 3)
+    assert torch.allclose(values[2, 3], sensors.values(fields[2, 3]))
+
+
+def test_stencil_weights_sum_to_one(tsunami):
+    points, weights = SensorNetwork.random(tsunami, 500, seed=2).stencils()
+    assert points.shape == weights.shape == (500, 4)
+    assert points.min() >= 0 and points.max() < 400
+    assert weights.min() >= 0
+    assert torch.allclose(weights.sum(1), torch.ones(500, dtype=weights.dtype))
+
+
+# -- noise and gaps -----------------------------------------------------------------------
+
+
+def test_noise_has_the_stated_size(tsunami):
+    sensors = SensorNetwork.random(tsunami, 20_000, seed=0)
+    fields = on_grid(tsunami)
+    observation = sensors.observe(fields, index=4, noise=0.25, missing=0.0, seed=11)
+    std = 0.25 * tsunami.std(fields)
+    assert observation.index == 4
+    assert torch.allclose(observation.std, std)
+    noise = (observation.values - sensors.values(fields)) / std
+    # Within four standard errors of 20,000 draws; variables independent of each other.
+    assert (noise.mean(0).abs() < 4 / 20_000**0.5).all()
+    assert ((noise.std(0) - 1).abs() < 4 / 40_000**0.5).all()
+    assert (noise.T.corrcoef() - torch.eye(3)).abs().max() < 4 / 20_000**0.5
+
+
+def test_no_noise_no_gaps(tsunami):
+    sensors = SensorNetwork.grid(tsunami, 3, 3)
+    observation = sensors.observe(on_grid(tsunami), index=0, noise=0.0, missing=0.0, seed=0)
+    assert torch.equal(observation.values, sensors.values(on_grid(tsunami)))
+    assert observation.present.all()
+
+
+def test_stated_share_of_sensors_is_missing(tsunami):
+    sensors = SensorNetwork.random(tsunami, 5000, seed=0)
+    observation = sensors.observe(on_grid(tsunami), index=0, noise=0.1, missing=0.3, seed=5)
+    lost = ~observation.present
+    assert torch.equal(lost.all(1), lost.any(1))  # a sensor reports everything or nothing
+    assert lost[:, 0].double().mean().item() == pytest.approx(0.3, abs=4 * (0.21 / 5000) ** 0.5)
+    whole = sensors.observe(on_grid(tsunami), index=0, noise=0.1, missing=0.0, seed=5)
+    assert torch.equal(observation.values[~lost], whole.values[~lost])
+    nothing = sensors.observe(on_grid(tsunami), index=0, noise=0.1, missing=1.0, seed=5)
+    assert not nothing.present.any()
+
+
+def test_noise_follows_seed_and_index_alone(tsunami):
+    sensors = SensorNetwork.grid(tsunami, 5, 5)
+    fields = on_grid(tsunami)
+
+    def values(index, seed):
+        return sensors.observe(fields, index, noise=0.1, missing=0.0, seed=seed).values
+
+    assert torch.equal(values(3, seed=1), values(3, seed=1))
+    assert not torch.isclose(values(3, seed=1), values(4, seed=1)).any()
+    assert not torch.isclose(values(3, seed=1), values(3, seed=2)).any()
+
+
+def test_observation_keeps_the_dtype_of_the_fields(tsunami):
+    sensors = SensorNetwork.grid(tsunami, 2, 2)
+    observation = sensors.observe(on_grid(tsunami).float(), 0, noise=0.1, missing=0.0, seed=0)
+    assert observation.values.dtype == observation.std.dtype == torch.float32
+
+
+def test_observation_moves_whole():
+    observation = Observation(2, torch.zeros(1, 2), torch.tensor([[torch.nan, 1.0]]), torch.ones(2))
+    moved = observation.to("cpu")
+    assert moved.index == 2
+    assert torch.equal(moved.present, torch.tensor([[False, True]]))
