@@ -27,18 +27,25 @@ def main_area(
         numbers: of the unknown parameters.
     """
     maps = [
-        card([titles[name], *(variable if name == TRUTH else ())], m.figure, **style.MAP_SIZE)
+        card(name, [titles[name], *(variable if name == TRUTH else ())], m.figure, **style.MAP_SIZE)
         for name, m in scene.maps.items()
     ]
-    both = (LD_ENSF, ENSF)
+    legend = readout.legend
     curves = [
-        card([html(readout.head("Error", right=readout.legend(FILTERS, spread=True)))],
-             scene.errors.figure),
-        card([html(readout.head("Time of each step", right=readout.legend(both, spread=False)))],
-             scene.times.figure),
-        card([html(readout.head("Unknown parameters", "ensemble, prior range, truth"))],
-             scene.cloud.figure, beside=numbers, **style.CLOUD_SIZE),
-    ]  # fmt: skip
+        card("errors", [_head("Error", right=legend(FILTERS, spread=True))], scene.errors.figure),
+        card(
+            "times",
+            [_head("Time of each step", right=legend((LD_ENSF, ENSF), spread=False))],
+            scene.times.figure,
+        ),
+        card(
+            "parameters",
+            [_head("Unknown parameters", "ensemble, prior range, truth")],
+            scene.cloud.figure,
+            beside=numbers,
+            **style.CLOUD_SIZE,
+        ),
+    ]
     board = grid(style.BOARD, grid(style.MAPS, *maps), grid(style.COLUMN, *curves))
     return grid(style.MAIN, tiles, status, board)
 
@@ -47,6 +54,10 @@ def html(text: str = "", **options: Any) -> pn.pane.HTML:
     """A piece of text with the page's stylesheet."""
     options = {"sizing_mode": "stretch_width", "margin": 0} | options
     return pn.pane.HTML(text, stylesheets=[style.CSS], **options)
+
+
+def _head(text: str, note: str = "", right: str = "") -> pn.pane.HTML:
+    return html(readout.head(text, note, right))
 
 
 def grid(styles: dict[str, str], *children: Any) -> pn.Row:
@@ -59,8 +70,12 @@ def grid(styles: dict[str, str], *children: Any) -> pn.Row:
     return pn.Row(*children, sizing_mode="stretch_both", margin=0, styles=styles)
 
 
-def card(head: list[Any], figure: Any, beside: Any = None, **size: str) -> pn.Column:
-    """A framed figure with a title line, and perhaps something at its right."""
+def card(name: str, head: list[Any], figure: Any, beside: Any = None, **size: str) -> pn.Column:
+    """A framed figure with a title line, and perhaps something at its right.
+
+    Args:
+        name: gives the card the CSS class ``card-`` and this.
+    """
     body: Any = pn.Column(
         pn.pane.Bokeh(figure, sizing_mode="stretch_both", margin=0),
         sizing_mode="stretch_both",
@@ -71,4 +86,7 @@ def card(head: list[Any], figure: Any, beside: Any = None, **size: str) -> pn.Co
         body = pn.Row(body, beside, sizing_mode="stretch_both", margin=0, styles=style.BESIDE)
     title = pn.Row(*head, sizing_mode="stretch_width", margin=0, styles=style.HEAD)
     styles = {**style.SHRINKABLE, **style.CARD}
-    return pn.Column(title, body, sizing_mode="stretch_both", margin=0, styles=styles)
+    classes = [f"card-{name}"]
+    return pn.Column(
+        title, body, css_classes=classes, sizing_mode="stretch_both", margin=0, styles=styles
+    )

@@ -30,9 +30,9 @@ def tiles(view: View, benchmark: Any) -> str:
     )
 
 
-def _tile(name: str, value: str, sub: str, tint: str = "inherit", hero: bool = False) -> str:
+def _tile(name: str, value: str, sub: str, tint: str = "inherit", kind: str = "") -> str:
     return (
-        f'<div class="tile{" hero" * hero}" style="--tint: {tint}"><div class="name">{name}</div>'
+        f'<div class="tile {kind}" style="--tint: {tint}"><div class="name">{name}</div>'
         f'<div class="value">{value}</div><div class="sub">{sub}</div></div>'
     )
 
@@ -50,11 +50,11 @@ def _step_tile(view: View, benchmark: Any) -> str:
 def _error_tile(view: View, name: str) -> str:
     label, record = f"{FILTER_LABELS[name]}: error", view.latest(name)
     if record is None:
-        return _tile(label, NOTHING, "&nbsp;", FILTER_COLOURS[name])
+        return _tile(label, NOTHING, "&nbsp;", FILTER_COLOURS[name], name)
     sub = f"spread {percent(record.spread)}"
     if name == ENSF:
         sub = lag(view) or sub
-    return _tile(label, percent(record.error), sub, FILTER_COLOURS[name])
+    return _tile(label, percent(record.error), sub, FILTER_COLOURS[name], name)
 
 
 def lag(view: View) -> str:
@@ -74,7 +74,7 @@ def _ratio_tile(view: View) -> str:
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
-    return _tile("LD-EnSF against full-space EnSF", value, sub, hero=True)
+    return _tile("LD-EnSF against full-space EnSF", value, sub, kind="hero")
 
 
 def message(text: str) -> str:

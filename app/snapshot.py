@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from app.settings import Setup
 from ldensf_core.verification.scores import relative_rmse, relative_spread
@@ -87,9 +88,9 @@ class Snapshot:
         return float(np.median(times)) if times else float("nan")
 
 
-def frozen(array: Any) -> np.ndarray:
-    """A tensor or array as a read-only float32 array on the CPU."""
-    array = np.array(getattr(array, "cpu", lambda: array)(), dtype=np.float32)
+def frozen(values: Tensor | np.ndarray) -> np.ndarray:
+    """A read-only float32 copy on the CPU."""
+    array = np.array(values.cpu().numpy() if isinstance(values, Tensor) else values, np.float32)
     array.setflags(write=False)
     return array
 

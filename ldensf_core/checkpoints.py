@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,17 @@ def load_pretrained(
 
     Raises:
         ValueError: if the benchmark or device is unknown.
-        CheckpointError: if a file is missing or does not match its SHA-256 in the card.
+        CheckpointError: if a file is missing or does not match its SHA-256 in the card, or the
+            card lacks what is needed.
     """
     benchmark = get_benchmark(name)
     device = resolve_device(device)
     folder = PRETRAINED / name if folder is None else folder
     card = read_card(folder)
-    if card.get("benchmark") != name:
-        raise CheckpointError(f"{folder} holds weights for {card.get('benchmark')!r}, not {name!r}")
-    architecture = Architecture(**card["architecture"])
+    architecture = _checked(card, name, folder / "card.json")
     ldnet, encoder = build_ldnet(benchmark, architecture), build_encoder(benchmark, architecture)
     for part, module in (("ldnet", ldnet), ("encoder", encoder)):
-        _fill(module, folder / FILES[part], card["files"].get(FILES[part]))
+        _fill(module, folder / FILES[part], card["files"][FILES[part]])
     return LatentModel(benchmark, ldnet.to(device), encoder.to(device), card, device)
 
 
@@ -60,18 +60,21 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The card in ``folder``.
 
     Raises:
-        CheckpointError: if it is missing or not JSON.
+        CheckpointError: if it is missing or not a JSON object.
     """
     path = folder / "card.json"
     try:
-        return json.loads(path.read_text())
+        card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
             f"there are no trained weights in {folder}: no card.json. "
             f"Make them with `ldensf train {folder.name}`"
         ) from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # neither text nor JSON
         raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path} is damaged: it holds no JSON object")
+    return card
 
 
 def save_weights(folder: Path, ldnet: nn.Module, encoder: nn.Module) -> dict[str, str]:
@@ -90,7 +93,7 @@ def save_weights(folder: Path, ldnet: nn.Module, encoder: nn.Module) -> dict[str
 def save_card(folder: Path, card: dict[str, Any]) -> None:
     """Write the card last, so that a folder with a card is complete."""
     partial = folder / "card.json.partial"
-    partial.write_text(json.dumps(card, indent=2) + "\n")
+    partial.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     partial.replace(folder / "card.json")
 
 
@@ -101,18 +104,45 @@ def round_as_stored(module: nn.Module) -> None:
         tensor.copy_(_stored(name, tensor))
 
 
+def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
+    """The architecture in the card at ``path``, once all that is read from a card is there."""
+    if card.get("benchmark") != benchmark:
+        raise CheckpointError(
+            f"{path}: the weights are for {card.get('benchmark')!r}, not {benchmark!r}"
+        )
+    entries = {
+        "architecture": [field.name for field in fields(Architecture)],
+        "files": list(FILES.values()),
+        "calibration": ["inflation", "process_noise"],
+    }
+    for entry, needed in entries.items():
+        held = card.get(entry)
+        if not isinstance(held, dict) or not set(needed) <= set(held):
+            raise CheckpointError(f"{path}: {entry!r} must hold {', '.join(needed)}; it is {held}")
+    sizes = card["architecture"]
+    if unknown := set(sizes) - set(entries["architecture"]):
+        raise CheckpointError(f"{path}: 'architecture' holds {sorted(unknown)}, which is unknown")
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise CheckpointError(f"{path}: {name} = {size!r} is no size of a network")
+    for name in entries["calibration"]:
+        if not isinstance(card["calibration"][name], int | float):
+            raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
+    return Architecture(**sizes)
+
+
 def _stored(name: str, tensor: Tensor) -> Tensor:
     large = tensor.ndim == 2 and tensor.numel() > LARGE and not name.startswith("dynamics")
     return (tensor.half() if large else tensor).contiguous().cpu()
 
 
-def _fill(module: nn.Module, path: Path, digest: str | None) -> None:
+def _fill(module: nn.Module, path: Path, digest: str) -> None:
     if not path.exists():
         raise CheckpointError(f"{path} is missing: restore it, or train again")
     if _sha256(path) != digest:
         raise CheckpointError(
             f"{path} is damaged: its SHA-256 is {_sha256(path)[:12]}…, the card says "
-            f"{(digest or 'nothing')[:12]}…. Restore the file, or train again"
+            f"{str(digest)[:12]}…. Restore the file, or train again"
         )
     try:
         module.load_state_dict(safetensors.torch.load_file(path))

@@ -208,10 +208,10 @@ class TwinExperiment:
     def _true_parameters(self, truth: xr.Dataset | Mapping[str, float] | None) -> np.ndarray:
         if truth is None:
             truth = self.benchmark.sample_parameters(1, self._stream("truth")).isel(trajectory=0)
-        values = self.benchmark.parameter_array(truth)
-        if values.ndim != 1:
+        values = np.atleast_2d(self.benchmark.parameter_array(truth))
+        if len(values) != 1:
             raise ValueError(f"truth holds {len(values)} trajectories: give one")
-        return values
+        return values[0]
 
 
 def _checked_filters(filters: Sequence[str]) -> tuple[str, ...]:

@@ -67,10 +67,7 @@ def result_dataset(experiment: TwinExperiment, cycles: Iterable[Cycle]) -> xr.Da
         ("rel_spread", relative_spread, "spread"),
     ):
         values = [
-            [
-                score(benchmark, getattr(c.filters[n].estimate, part).cpu(), c.truth)
-                for c in cycles
-            ]
+            [score(benchmark, getattr(c.filters[n].estimate, part).cpu(), c.truth) for c in cycles]
             for n in names
         ]
         data[name] = (("filter", "time"), values, {"long_name": f"{name} of normalised fields"})

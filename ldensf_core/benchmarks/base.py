@@ -109,7 +109,7 @@ class Benchmark(ABC):
         return like.new_tensor([v.mean for v in self.variables])
 
     def std(self, like: Tensor) -> Tensor:
-        """Training standard deviation of each variable, shape (V,), dtype and device of ``like``."""
+        """Training standard deviation of each variable, shape (V,), as ``mean``."""
         return like.new_tensor([v.std for v in self.variables])
 
     def normalise(self, fields: Tensor) -> Tensor:
@@ -135,7 +135,9 @@ class Benchmark(ABC):
     def trajectories(self, parameters: Tensor) -> Tensor:
         """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
         state = self.initial_state(parameters)
-        out = state.new_empty((len(parameters), self.n_times, len(self.variables), *self.grid_shape))
+        out = state.new_empty(
+            (len(parameters), self.n_times, len(self.variables), *self.grid_shape)
+        )
         out[:, 0] = self.fields(state)
         for step in range(1, self.n_times):
             state = self.advance(state, parameters)
@@ -148,8 +150,8 @@ class Benchmark(ABC):
         Raises:
             ValueError: if ``n`` is not a positive whole number.
         """
-        if n < 1:
-            raise ValueError(f"n = {n}: at least one draw is needed")
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n = {n}: a whole number of at least 1 is needed")
         unit = np.random.default_rng(seed).random((n, len(self.parameters)))
         return self.parameter_dataset(
             np.array([p.low for p in self.parameters])
@@ -179,7 +181,9 @@ class Benchmark(ABC):
             ValueError: if a parameter is missing, unknown, not finite or outside its prior.
         """
         values = self.parameter_array(parameters)
-        fields = self.trajectories(torch.as_tensor(np.atleast_2d(values), dtype=dtype, device=device))
+        fields = self.trajectories(
+            torch.as_tensor(np.atleast_2d(values), dtype=dtype, device=device)
+        )
         return self.field_dataset(fields.cpu().numpy(), values)
 
     # -- the labelled edge --------------------------------------------------------------
@@ -199,7 +203,8 @@ class Benchmark(ABC):
             bad = ~((column >= p.low) & (column <= p.high))
             if bad.any():
                 raise ValueError(
-                    f"{p.name} = {column[bad].flat[0]:g} {p.units}: allowed is {p.low:g} to {p.high:g}"
+                    f"{p.name} = {column[bad].flat[0]:g} {p.units}: "
+                    f"allowed is {p.low:g} to {p.high:g}"
                 )
         return np.stack(columns, axis=-1)
 

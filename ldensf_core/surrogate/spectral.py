@@ -95,6 +95,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
+        """(..., width) → (..., width)."""
         return h + self.second(nn.functional.gelu(self.first(self.norm(h))))
 
 

@@ -20,8 +20,8 @@ from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.verification.scores import crps
 
-INFLATION = (0.7, 1.0, 1.5, 2.0, 3.0)
-PROCESS_NOISE = (0.0, 0.002, 0.004, 0.007, 0.01, 0.015)
+INFLATION = (0.7, 1.0, 1.5)
+PROCESS_NOISE = (0.006, 0.01, 0.015, 0.02, 0.03)
 SETTINGS = (
     ("grid", 100, 0.1, 1),
     ("random", 100, 0.1, 1),

@@ -62,7 +62,9 @@ def observed_times(batch: int, n_times: int, device: torch.device) -> tuple[Tens
     regular = times % every == 0
     random = torch.rand(batch, n_times, device=device) > share
     kind = torch.rand(batch, 1, device=device)
-    kept = (regular & (kind < 1 / 3)) | (random & (1 / 3 <= kind) & (kind < 2 / 3)) | (kind >= 2 / 3)
+    kept = (
+        (regular & (kind < 1 / 3)) | (random & (1 / 3 <= kind) & (kind < 2 / 3)) | (kind >= 2 / 3)
+    )
     order = torch.argsort((~kept).int(), dim=1, stable=True)
     return order, kept.gather(1, order).float()
 
@@ -103,7 +105,8 @@ def train_encoder(
         parameters = pool.parameters[chosen][:, None].expand(batch, n_times, -1)
         target = torch.cat([latent[chosen[:, None], index], parameters], dim=-1)
         likelihood = 0.5 * ((mean - target) / std).square() + torch.log(std / encoder.std)
-        return (likelihood.mean(-1) * kept).sum() / kept.sum()
+        # A batch may, rarely, hold no observation at all; it then teaches nothing.
+        return (likelihood.mean(-1) * kept).sum() / kept.sum().clamp_min(1)
 
     def refresh(step: int) -> None:
         if step % recipe.refresh == 0:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from ldensf_core.checkpoints import CheckpointError
 
 WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm
@@ -41,6 +44,9 @@ class Trainer:
         steps: length of the schedule.
         seed: of the batches.
         checkpoint: file to write to and, where it exists, to resume from.
+
+    Raises:
+        CheckpointError: if the checkpoint is damaged or was written by another training.
     """
 
     def __init__(
@@ -53,12 +59,15 @@ class Trainer:
         checkpoint: Path | None = None,
     ) -> None:
         self.module, self.loss, self.steps, self.checkpoint = module, loss, steps, checkpoint
+        self.seed = seed
         trained = [p for p in module.parameters() if p.requires_grad]
         ids = {id(p) for p in hidden}
         device = trained[0].device
         adam = [p for p in trained if id(p) not in ids]
         self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(adam, lr=ADAM_RATE, betas=(0.9, 0.99), capturable=device.type == "cuda")
+            torch.optim.Adam(
+                adam, lr=ADAM_RATE, betas=(0.9, 0.99), capturable=device.type == "cuda"
+            )
         ]
         if hidden:
             self.optimisers.append(
@@ -151,13 +160,29 @@ class Trainer:
         device = self.scale.device
         rng = torch.cuda.get_rng_state(device) if self.scale.is_cuda else torch.get_rng_state()
         partial = self.checkpoint.with_suffix(".partial")
-        torch.save({"step": self.step, "rng": rng, "tensors": self._tensors()}, partial)
+        state = {"step": self.step, "rng": rng, "tensors": self._tensors()}
+        torch.save({"steps": self.steps, "seed": self.seed, **state}, partial)
         partial.replace(self.checkpoint)
 
     def _resume(self) -> None:
-        kept = torch.load(self.checkpoint, map_location=self.scale.device, weights_only=True)
-        for tensor, value in zip(self._tensors(), kept["tensors"], strict=True):
+        advice = "remove it to train this part anew"
+        try:
+            with zipfile.ZipFile(self.checkpoint) as archive:  # torch ignores the checksums
+                if entry := archive.testzip():
+                    raise zipfile.BadZipFile(f"{entry} has a wrong checksum")
+            kept = torch.load(self.checkpoint, map_location=self.scale.device, weights_only=True)
+            step, settings = int(kept["step"]), (kept["steps"], kept["seed"])
+            tensors, rng = list(kept["tensors"]), kept["rng"].cpu()
+            shapes = [value.shape for value in tensors]
+        except Exception as error:  # a damaged file fails in many ways, in torch and below it
+            raise CheckpointError(f"{self.checkpoint} is damaged ({error}): {advice}") from error
+        expected = [tensor.shape for tensor in self._tensors()]
+        if settings != (self.steps, self.seed) or shapes != expected:
+            raise CheckpointError(
+                f"{self.checkpoint} was written by a training with other steps, seed or sizes of "
+                f"the network: {advice}"
+            )
+        for tensor, value in zip(self._tensors(), tensors, strict=True):
             tensor.copy_(value)
-        self.step = kept["step"]
-        rng = kept["rng"].cpu()
+        self.step = step
         torch.cuda.set_rng_state(rng) if self.scale.is_cuda else torch.set_rng_state(rng)

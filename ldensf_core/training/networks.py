@@ -53,9 +53,7 @@ class NetworkBank:
             network = SensorNetwork.grid(self.benchmark, side, side)
         else:
             n = round(math.exp(self.rng.uniform(math.log(SENSORS[0]), math.log(SENSORS[1]))))
-            network = SensorNetwork.random(
-                self.benchmark, n, seed=int(self.rng.integers(2**63))
-            )
+            network = SensorNetwork.random(self.benchmark, n, seed=int(self.rng.integers(2**63)))
         n = len(network)
         like = self.gain
         # Half of the levels near the low end, where precision pays; zero included.

@@ -44,10 +44,10 @@ def verify(
     """
     bench = get_benchmark(benchmark)
     available = bench.split(split)
-    if not 1 <= truths <= available.sizes["trajectory"]:
+    if truths not in range(1, available.sizes["trajectory"] + 1):
         raise ValueError(
-            f"truths = {truths}: the {split} split holds {available.sizes['trajectory']}, "
-            "and at least 1 is needed"
+            f"truths = {truths}: a whole number from 1 to {available.sizes['trajectory']}, which "
+            f"the {split} split holds, is needed"
         )
     scores: dict[str, list[dict[str, float]]] = {}
     with tqdm(total=truths * bench.n_times, unit="cycle", disable=not progress) as bar:

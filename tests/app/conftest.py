@@ -27,7 +27,7 @@ def worker():
 def wait():
     """Wait until a condition holds, or fail."""
 
-    def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not come about in time"

@@ -96,7 +96,7 @@ def test_a_later_change_waits_for_reset_and_says_so(dashboard, wait):
     dashboard.settings.noise = 0.4
     dashboard.controls.reset.clicks += 1
     assert dashboard.controls.notice.object == ""
-    wait(lambda: all(s.phase == "paused" for s in dashboard.race.view().snapshots))
+    wait(lambda: dashboard.race.latent.snapshot.setup.noise == 0.4)
     dashboard.pull()
     assert "noise <b>0.40</b>" in dashboard.status.object
 

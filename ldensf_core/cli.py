@@ -1,0 +1,215 @@
+"""The command ``ldensf``: the library from a shell.
+
+Results go to standard output or to files, progress and messages to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import xarray as xr
+
+from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.checkpoints import CheckpointError
+from ldensf_core.device import resolve_device
+from ldensf_core.experiment import TwinExperiment
+from ldensf_core.filters import FILTERS, RULES
+from ldensf_core.observations import SensorNetwork
+from ldensf_core.training.recipes import RECIPES, small
+from ldensf_core.training.run import PARTS
+from ldensf_core.training.run import train as run_training
+from ldensf_core.verification.table import environment
+from ldensf_core.verification.table import verify as run_verification
+
+app = typer.Typer(
+    help="Latent data assimilation: LD-EnSF beside the full-space filter.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Layout = StrEnum("Layout", ["grid", "random"])
+Rule = StrEnum("Rule", list(RULES))
+Part = StrEnum("Part", list(PARTS))
+
+Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}.")]
+Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
+Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Sensors = Annotated[int, typer.Option(help="Number of sensors.")]
+LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
+Noise = Annotated[
+    float, typer.Option(help="Standard deviation, as a fraction of each variable's own.")
+]
+Every = Annotated[int, typer.Option(help="Every so many snapshots are observed.")]
+Members = Annotated[int, typer.Option(help="Ensemble size.")]
+Missing = Annotated[float, typer.Option(help="Probability that a sensor reports nothing.")]
+Filters = Annotated[str, typer.Option(help=f"With commas, of: {', '.join(FILTERS)}.")]
+RuleOption = Annotated[Rule, typer.Option(help="Analysis rule of the latent filter.")]
+
+
+@app.command()
+def simulate(
+    benchmark: Name,
+    output: Output,
+    n: Annotated[int, typer.Option(help="Trajectories, with parameters from the prior.")] = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Run a benchmark's solver and write the fields, in physical units."""
+    bench = get_benchmark(benchmark)
+    parameters = bench.sample_parameters(n, seed)
+    _write(bench.simulate(parameters, resolve_device(device)), output)
+
+
+@app.command()
+def train(
+    benchmark: Name,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of weights, card and checkpoints [runs/NAME].")
+    ] = None,
+    part: Annotated[
+        Part, typer.Option(help="All, or the calibration of weights that are there.")
+    ] = Part.all,
+    small_run: Annotated[
+        bool, typer.Option("--small", help="A miniature of it: minutes on a CPU, useless weights.")
+    ] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train surrogate and encoder, calibrate the filter, write weights and card.
+
+    Interrupted, it goes on where it was when called again.
+    """
+    get_benchmark(benchmark)
+    recipe = small(RECIPES[benchmark]) if small_run else RECIPES[benchmark]
+    folder = output or Path("runs") / benchmark
+    card = run_training(benchmark, recipe, folder, seed, resolve_device(device), part.value)
+    print(json.dumps(card, indent=2))
+
+
+@app.command()
+def assimilate(
+    benchmark: Name,
+    output: Output,
+    filters: Filters = "ld-ensf,ensf,none",
+    sensors: Sensors = 100,
+    layout: LayoutOption = Layout.grid,
+    noise: Noise = 0.1,
+    every: Every = 1,
+    missing: Missing = 0.0,
+    members: Members = 20,
+    rule: RuleOption = Rule.gaussian,
+    seed: Seed = 7,
+    device: Device = "auto",
+) -> None:
+    """Run one twin experiment and write truth, observations, estimates, errors and times."""
+    network = SensorNetwork.place(get_benchmark(benchmark), sensors, layout.value, seed)
+    experiment = TwinExperiment(
+        benchmark,
+        _names(filters),
+        network,
+        noise=noise,
+        every=every,
+        members=members,
+        seed=seed,
+        device=device,
+        missing=missing,
+        rule=rule.value,
+    )
+    _write(experiment.run(progress=True), output)
+
+
+@app.command()
+def verify(
+    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    filters: Filters = "ld-ensf,ensf,none",
+    truths: Annotated[int, typer.Option(help="Trajectories of the test split, from 1 to 40.")] = 10,
+    sensors: Sensors = 100,
+    layout: LayoutOption = Layout.grid,
+    noise: Noise = 0.1,
+    every: Every = 1,
+    missing: Missing = 0.0,
+    members: Members = 20,
+    rule: RuleOption = Rule.gaussian,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Score filters on test trajectories: one row a filter."""
+    rows = run_verification(
+        benchmark,
+        _names(filters),
+        truths=truths,
+        sensors=sensors,
+        layout=layout.value,
+        noise=noise,
+        every=every,
+        missing=missing,
+        members=members,
+        rule=rule.value,
+        seed=seed,
+        device=device,
+        progress=True,
+    )
+    if as_json:
+        print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
+    else:
+        print(_table(rows))
+
+
+@app.command("app")
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port to serve on.")] = 5006,
+) -> None:
+    """Serve the dashboard; the address is printed."""
+    folder = Path(__file__).resolve().parents[1] / "app"
+    raise typer.Exit(
+        subprocess.call([sys.executable, "-m", "panel", "serve", str(folder), "--port", str(port)])
+    )
+
+
+def main() -> None:
+    """Entry point: what a user can mend is one line on standard error, not a traceback."""
+    try:
+        app()
+    except (ValueError, CheckpointError, OSError) as error:
+        print(f"ldensf: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _names(filters: str) -> list[str]:
+    return [name.strip() for name in filters.split(",") if name.strip()]
+
+
+def _write(dataset: xr.Dataset, output: Path) -> None:
+    """Write beside the target and rename, so that a full disk leaves no half file.
+
+    The file is made in memory first: HDF5 does not survive a failed write to disk.
+    """
+    contents = dataset.to_netcdf(engine="h5netcdf")
+    partial = output.with_name(output.name + ".partial")
+    try:
+        partial.write_bytes(contents)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(output)
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Rows under their column names, aligned."""
+    keys = list(rows[0])
+    cells = [keys] + [[_cell(row[key]) for key in keys] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(keys))]
+    padded = [[c.rjust(w) for c, w in zip(line, widths, strict=True)] for line in cells]
+    return "\n".join("  ".join(line) for line in padded)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,187 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ldensf_core.filters import FreeRun, LDEnSF
+from ldensf_core.observations import SensorNetwork
+from ldensf_core.verification.scores import relative_rmse
+
+LAST_QUARTER = range(39, 51)
+
+
+@pytest.fixture(scope="module")
+def network(tsunami):
+    return SensorNetwork.grid(tsunami, 10, 10)
+
+
+def errors(filter_, network, truth, members=20, seed=1, noise=0.1, watch=lambda: None):
+    """Run over a whole truth; relative RMSE of the mean over the last quarter of the cycles."""
+    filter_.reset(members, seed)
+    found = []
+    for index, fields in enumerate(truth):
+        if index:
+            filter_.forecast()
+        filter_.analyse(network.observe(fields, index, noise, 0.0, seed=11))
+        watch()
+        if index in LAST_QUARTER[::3]:
+            found.append(relative_rmse(network.benchmark, filter_.estimate().mean, fields))
+    return sum(found) / len(found)
+
+
+def some_cycles(filter_, network, truth, members=5, seed=1, cycles=4):
+    filter_.reset(members, seed)
+    for index in range(cycles):
+        if index:
+            filter_.forecast()
+        filter_.analyse(network.observe(truth[index], index, 0.1, 0.0, seed=11))
+    return filter_
+
+
+# -- no assimilation ----------------------------------------------------------------------
+
+
+def test_free_run_is_the_surrogate_on_prior_draws(tsunami, model):
+    free = FreeRun(model)
+    free.reset(members=3, seed=8)
+    free.forecast()
+    free.forecast()
+    draws = tsunami.sample_parameters(3, seed=8)
+    estimate, expected = free.estimate(), model.predict(draws).isel(time=2)
+    parameters = torch.as_tensor(tsunami.parameter_array(draws)).float()
+    torch.testing.assert_close(estimate.parameters, parameters, atol=1e-3, rtol=0)
+    for i, name in enumerate(("u", "v", "eta")):
+        values = torch.as_tensor(expected[name].values)
+        torch.testing.assert_close(estimate.ensemble[:, i], values, atol=1e-5, rtol=0)
+
+
+def test_free_run_does_not_look_at_observations(model, network, truths):
+    with_, without = FreeRun(model), FreeRun(model)
+    some_cycles(with_, network, truths[0], cycles=3)
+    without.reset(members=5, seed=1)
+    without.forecast()
+    without.forecast()
+    assert torch.equal(with_.estimate().ensemble, without.estimate().ensemble)
+
+
+# -- the filter ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("truth", [0, 2])
+def test_gaussian_rule_locks_on(model, network, truths, truth):
+    filtered = errors(LDEnSF(model), network, truths[truth])
+    free = errors(FreeRun(model), network, truths[truth])
+    assert filtered < 0.06
+    assert filtered < 0.1 * free
+
+
+def test_published_rule_improves_on_no_assimilation(model, network, truths):
+    """But the noise of its Euler steps, the same whatever is known, leaves about half the error."""
+    published = errors(LDEnSF(model, "published"), network, truths[0])
+    assert published < 0.8 * errors(FreeRun(model), network, truths[0])
+    assert published > 2 * errors(LDEnSF(model, "gaussian"), network, truths[0])
+
+
+@pytest.mark.parametrize("layout, n, noise", [("random", 100, 0.1), ("grid", 25, 0.3)])
+def test_harder_settings_degrade_and_do_not_diverge(tsunami, model, truths, layout, n, noise):
+    network = SensorNetwork.place(tsunami, n, layout, seed=2)
+    assert errors(LDEnSF(model), network, truths[0], noise=noise) < 0.1
+
+
+@pytest.mark.parametrize("rule", ["gaussian", "published"])
+def test_parameters_stay_in_the_prior(tsunami, model, network, truths, rule):
+    filter_ = LDEnSF(model, rule)
+    low = torch.tensor([p.low for p in tsunami.parameters])
+    high = torch.tensor([p.high for p in tsunami.parameters])
+
+    def watch():
+        parameters = filter_.estimate().parameters
+        assert ((low <= parameters) & (parameters <= high)).all()
+
+    errors(filter_, network, truths[5], watch=watch)
+
+
+def test_source_is_found(model, network, truths, true_parameters):
+    filter_ = LDEnSF(model)
+    errors(filter_, network, truths[0])
+    off = filter_.estimate().parameters.mean(0) - true_parameters[0]
+    assert off.abs().max() < 10  # km; the prior is 500 km wide
+
+
+def test_all_missing_changes_nothing(model, network, truths):
+    """Not the ensemble, and not what becomes of it later."""
+    filter_ = some_cycles(LDEnSF(model), network, truths[0])
+    latent, parameters = filter_.latent, filter_.parameters
+    filter_.analyse(network.observe(truths[0, 3], 3, 0.1, missing=1.0, seed=0))
+    assert torch.equal(filter_.latent, latent) and torch.equal(filter_.parameters, parameters)
+
+    spared = some_cycles(LDEnSF(model), network, truths[0])
+    for one in (filter_, spared):
+        one.forecast()
+        one.analyse(network.observe(truths[0, 4], 4, 0.1, 0.0, seed=11))
+    assert torch.equal(filter_.estimate().ensemble, spared.estimate().ensemble)
+
+
+@pytest.mark.parametrize("rule", ["gaussian", "published"])
+def test_same_seed_same_run(model, network, truths, rule):
+    first, again, other = (
+        some_cycles(LDEnSF(model, rule), network, truths[0], seed=seed).estimate()
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first.ensemble, again.ensemble)
+    assert torch.equal(first.parameters, again.parameters)
+    assert not torch.equal(first.ensemble, other.ensemble)
+
+
+def test_reset_forgets_everything(model, network, truths):
+    used = LDEnSF(model)
+    some_cycles(used, network, truths[1])
+    again = some_cycles(used, network, truths[0]).estimate().ensemble
+    fresh = some_cycles(LDEnSF(model), network, truths[0]).estimate().ensemble
+    assert torch.equal(again, fresh)
+
+
+@pytest.mark.parametrize("rule", ["gaussian", "published"])
+def test_one_member_works(model, network, truths, rule):
+    estimate = some_cycles(LDEnSF(model, rule), network, truths[0], members=1).estimate()
+    assert estimate.ensemble.shape == (1, 3, 150, 150)
+    assert estimate.mean.isfinite().all() and (estimate.spread == 0).all()
+
+
+def test_an_estimate_stays_as_it_is(model, network, truths):
+    filter_ = some_cycles(LDEnSF(model), network, truths[0])
+    early, control = filter_.estimate(), filter_.estimate()
+    expected, parameters = control.ensemble.clone(), control.parameters.clone()
+    filter_.forecast()
+    filter_.analyse(network.observe(truths[0, 4], 4, 0.1, 0.0, seed=11))
+    assert torch.equal(early.ensemble, expected)  # decoded only now
+    assert torch.equal(early.parameters, parameters)
+    assert not torch.equal(filter_.estimate().ensemble, expected)
+    assert torch.equal(early.mean, expected.mean(0)) and torch.equal(early.spread, expected.std(0))
+
+
+def test_calibration_of_the_card_is_used(model, network, truths):
+    """An observation that is trusted a thousand times less moves the ensemble less."""
+
+    def moved(**calibration):
+        card = model.card | {"calibration": {"inflation": 1.0, "process_noise": 0.0} | calibration}
+        filter_ = LDEnSF(replace(model, card=card))
+        filter_.reset(members=5, seed=1)
+        before = filter_.latent
+        filter_.analyse(network.observe(truths[0, 0], 0, 0.1, 0.0, seed=11))
+        return filter_, (filter_.latent - before).norm()
+
+    assert moved(inflation=1000.0)[1] < 0.1 * moved()[1]
+    # Spread that the filter would do away with stays when it does not trust the forecast.
+    still, noisy = moved(inflation=1000.0)[0], moved(inflation=1000.0, process_noise=1.0)[0]
+    assert noisy.latent.std(0).mean() > 1.5 * still.latent.std(0).mean()
+
+
+def test_unknown_rule_is_named(model):
+    with pytest.raises(ValueError, match="rule 'kalman' is unknown; there are gaussian, published"):
+        LDEnSF(model, rule="kalman")
+
+
+def test_no_members_are_refused(model):
+    with pytest.raises(ValueError, match="n = 0"):
+        LDEnSF(model).reset(members=0, seed=0)

@@ -1,0 +1,261 @@
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
+from ldensf_core.checkpoints import (
+    PRETRAINED,
+    CheckpointError,
+    load_pretrained,
+    round_as_stored,
+    save_card,
+    save_weights,
+)
+
+WEIGHTS = ("ldnet.safetensors", "encoder.safetensors")
+SMALL = Architecture(
+    n_latent=4,
+    dynamics_width=160,  # its hidden matrix is large, and yet keeps its precision
+    coefficients=64,
+    width=128,
+    blocks=1,
+    last=128,
+    features=12,
+    observed_coefficients=16,
+    encoder_width=128,
+    encoder_memory=96,
+)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A copy of the shipped weights and their card, to be damaged."""
+    return shutil.copytree(PRETRAINED / "tsunami", tmp_path / "tsunami")
+
+
+def edit(folder, change):
+    card = json.loads((folder / "card.json").read_text())
+    change(card)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def refused(folder, match):
+    with pytest.raises(CheckpointError, match=match):
+        load_pretrained("tsunami", "cpu", folder)
+
+
+# -- the shipped weights ------------------------------------------------------------------
+
+
+def test_shipped_weights_load(tsunami):
+    model = load_pretrained("tsunami", "cpu")
+    assert model.benchmark is tsunami
+    assert model.device == torch.device("cpu")
+    modules = (model.ldnet, model.encoder)
+    for tensor in (t for m in modules for t in m.state_dict().values()):
+        assert tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+        assert tensor.isfinite().all()
+    assert not any(p.requires_grad for m in modules for p in m.parameters())
+    assert not any(m.training for m in modules)
+
+
+def test_card_tells_where_the_weights_come_from():
+    card = load_pretrained("tsunami", "cpu").card
+    assert card["benchmark"] == "tsunami"
+    for name in WEIGHTS:
+        data = (PRETRAINED / "tsunami" / name).read_bytes()
+        assert card["files"][name] == hashlib.sha256(data).hexdigest()
+    assert card["training"]["command"].startswith("ldensf train tsunami")
+    assert card["calibration"]["inflation"] > 0
+    assert (
+        card["surrogate_error"]["test"]
+        <= 0.04
+        < card["surrogate_error"]["test, nearest training run"]
+    )
+
+
+def test_shipped_folder_is_small_enough():
+    assert sum(f.stat().st_size for f in (PRETRAINED / "tsunami").iterdir()) < 12 * 2**20
+
+
+def test_device_auto_is_one_that_is_there():
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert load_pretrained("tsunami", "auto").device.type == expected
+
+
+# -- what cannot be loaded ----------------------------------------------------------------
+
+
+def test_unknown_benchmark_is_named():
+    with pytest.raises(ValueError, match="'tsunamy' is unknown; there are tsunami"):
+        load_pretrained("tsunamy")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpuu", ""])
+def test_unknown_device_is_named(device):
+    with pytest.raises(
+        ValueError, match=f"device '{device}' is unknown; there are auto, cpu, cuda"
+    ):
+        load_pretrained("tsunami", device)
+
+
+def test_unsupported_device_is_named():
+    with pytest.raises(
+        ValueError, match="device 'meta' is not supported; there are auto, cpu, cuda"
+    ):
+        load_pretrained("tsunami", "meta")
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device 'cuda': torch finds no CUDA GPU here; use 'cpu'"):
+        load_pretrained("tsunami", "cuda")
+
+
+def test_missing_folder_is_named_with_what_to_do(tmp_path):
+    where = tmp_path / "tsunami"
+    refused(where, f"no trained weights in {re.escape(str(where))}.*`ldensf train tsunami`")
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    refused(folder, f"{re.escape(str(folder / name))} is missing")
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("place", [0, 100, -1], ids=["first", "header", "last"])
+def test_one_wrong_byte_is_noticed(folder, name, place):
+    data = bytearray((folder / name).read_bytes())
+    data[place] ^= 0x01
+    (folder / name).write_bytes(data)
+    refused(folder, f"{re.escape(str(folder / name))} is damaged: its SHA-256 is .*the card says")
+
+
+def test_truncated_file_is_named(folder):
+    path = folder / "ldnet.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    refused(folder, f"{re.escape(str(path))} is damaged")
+
+
+def test_file_that_is_no_safetensors_is_named_even_with_its_digest(folder):
+    path = folder / "encoder.safetensors"
+    path.write_bytes(b"not weights")
+    digest = hashlib.sha256(b"not weights").hexdigest()
+    edit(folder, lambda card: card["files"].update({path.name: digest}))
+    refused(folder, f"{re.escape(str(path))} does not fit the card's architecture")
+
+
+def test_weights_of_other_sizes_are_named(folder):
+    edit(folder, lambda card: card["architecture"].update(n_latent=11))
+    refused(folder, r"ldnet\.safetensors does not fit the card's architecture")
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"not JSON", b"\xff\xfe\x00", b"[1, 2]", b"null"])
+def test_damaged_card_is_named(folder, text):
+    (folder / "card.json").write_bytes(text)
+    refused(folder, f"{re.escape(str(folder / 'card.json'))} is damaged")
+
+
+@pytest.mark.parametrize("other", ["kolmogorov", None])
+def test_weights_of_another_benchmark_are_refused(folder, other):
+    edit(folder, lambda card: card.update(benchmark=other))
+    refused(folder, f"card.json: the weights are for {other!r}, not 'tsunami'")
+
+
+@pytest.mark.parametrize("entry", ["architecture", "files", "calibration"])
+@pytest.mark.parametrize("value", [..., None, [], {}], ids=["absent", "null", "list", "empty"])
+def test_card_without_what_is_needed_is_refused(folder, entry, value):
+    edit(folder, lambda card: card.pop(entry) if value is ... else card.update({entry: value}))
+    refused(folder, f"card.json: '{entry}' must hold ")
+
+
+@pytest.mark.parametrize(
+    "entry, key",
+    [
+        ("architecture", "n_latent"),
+        ("architecture", "encoder_memory"),
+        ("files", "encoder.safetensors"),
+        ("calibration", "process_noise"),
+    ],
+)
+def test_card_that_lacks_an_entry_is_refused(folder, entry, key):
+    edit(folder, lambda card: card[entry].pop(key))
+    refused(folder, f"card.json: '{entry}' must hold .*{re.escape(key)}")
+
+
+def test_unknown_size_in_the_card_is_named(folder):
+    edit(folder, lambda card: card["architecture"].update(heads=4))
+    refused(folder, r"card.json: 'architecture' holds \['heads'\], which is unknown")
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "512", None])
+def test_impossible_size_in_the_card_is_named(folder, size):
+    edit(folder, lambda card: card["architecture"].update(width=size))
+    refused(folder, f"card.json: width = {size!r} is no size")
+
+
+def test_calibration_that_is_no_number_is_named(folder):
+    edit(folder, lambda card: card["calibration"].update(inflation="much"))
+    refused(folder, "card.json: inflation = 'much' is no number")
+
+
+# -- there and back -----------------------------------------------------------------------
+
+
+def write(folder, tsunami, architecture=SMALL):
+    ldnet, encoder = build_ldnet(tsunami, architecture), build_encoder(tsunami, architecture)
+    round_as_stored(ldnet)
+    round_as_stored(encoder)
+    card = {
+        "benchmark": "tsunami",
+        "architecture": vars(architecture),
+        "files": save_weights(folder, ldnet, encoder),
+        "calibration": {"inflation": 1.5, "process_noise": 0.01},
+        "training": {"command": "μ"},
+    }
+    save_card(folder, card)
+    return ldnet, encoder, card
+
+
+@torch.inference_mode()
+def test_what_was_rounded_and_saved_is_what_is_loaded(tsunami, tmp_path):
+    ldnet, encoder, card = write(tmp_path / "new" / "tsunami", tsunami)
+    model = load_pretrained("tsunami", "cpu", tmp_path / "new" / "tsunami")
+    assert model.card == card
+    parameters = torch.rand(2, 2)
+    states, loaded = ldnet.rollout(parameters, 5), model.ldnet.rollout(parameters, 5)
+    assert torch.equal(states, loaded)
+    assert torch.equal(ldnet.decode(states), model.ldnet.decode(loaded))
+    inputs = torch.randn(2, 5, 3, 16), torch.rand(2, 5, 3), torch.arange(5.0).expand(2, 5)
+    for one, other in zip(encoder(*inputs), model.encoder(*inputs), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_only_matrices_that_can_afford_it_lose_precision(tsunami):
+    """Dynamics, biases and small matrices stay; the rest is off by half precision's rounding."""
+    ldnet = build_ldnet(tsunami, SMALL)
+    before = {name: tensor.clone() for name, tensor in ldnet.state_dict().items()}
+    round_as_stored(ldnet)
+    changed = set()
+    for name, tensor in ldnet.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=2**-11, atol=1e-7)
+        if not torch.equal(tensor, before[name]):
+            changed.add(name)
+    # 128 × 128 each, and 192 × 128; the hidden matrix of the dynamics, 160 × 160, is none.
+    assert changed == {
+        "decoder.blocks.0.first.weight",
+        "decoder.blocks.0.second.weight",
+        "decoder.widen.weight",
+        "decoder.last.weight",
+    }
+
+
+def test_saving_leaves_nothing_half_written(tsunami, tmp_path):
+    write(tmp_path, tsunami)
+    assert {f.name for f in tmp_path.iterdir()} == {*WEIGHTS, "card.json"}

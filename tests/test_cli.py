@@ -1,0 +1,106 @@
+"""The command line: what it prints and writes, and how it refuses."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+import xarray as xr
+
+from ldensf_core.cli import main
+
+
+def run(monkeypatch, *arguments):
+    """Run the command in this process; returns its exit status."""
+    monkeypatch.setattr(sys, "argv", ["ldensf", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return exit_.value.code or 0
+
+
+@pytest.mark.parametrize("command", ["simulate", "train", "assimilate", "verify", "app"])
+def test_every_command_explains_itself(monkeypatch, capsys, command):
+    assert run(monkeypatch, command, "--help") == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_simulate_writes_labelled_fields(monkeypatch, tmp_path):
+    target = tmp_path / "runs.nc"
+    status = run(
+        monkeypatch, "simulate", "tsunami", "--n", 2, "--output", target, "--device", "cpu"
+    )
+    assert status == 0
+    with xr.open_dataset(target, engine="h5netcdf") as runs:
+        assert runs.eta.dims == ("trajectory", "time", "y", "x")
+        assert runs.eta.units == "m"
+        assert float(runs.eta.isel(time=0).max()) > 0.9
+
+
+def test_assimilate_writes_the_experiment(monkeypatch, tmp_path):
+    target = tmp_path / "run.nc"
+    arguments = ["--filters", "ld-ensf,none", "--members", 5, "--output", target]
+    assert run(monkeypatch, "assimilate", "tsunami", *arguments, "--device", "cpu") == 0
+    with xr.open_dataset(target, engine="h5netcdf") as result:
+        error = result.rel_rmse.isel(time=-1)
+        assert float(error.sel(filter="ld-ensf")) < 0.5 * float(error.sel(filter="none"))
+
+
+def test_verify_prints_one_json_document_and_nothing_else(monkeypatch, capsys):
+    arguments = ["--benchmark", "tsunami", "--filters", "ld-ensf", "--truths", 1, "--json"]
+    assert run(monkeypatch, "verify", *arguments, "--device", "cpu") == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert set(document) == {"rows", "environment"}
+    assert document["rows"][0]["rel_rmse_final"] <= 0.06
+    assert "cycle" in captured.err  # the progress bar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simulate", "atlantis", "--output", "x.nc"], "benchmark 'atlantis' is unknown"),
+        (["simulate", "tsunami", "--n", "0", "--output", "x.nc"], "n = 0"),
+        (["verify", "--benchmark", "tsunami", "--noise", "-1"], "noise = -1"),
+        (["verify", "--benchmark", "tsunami", "--noise", "nan"], "noise = nan"),
+        (["verify", "--benchmark", "tsunami", "--members", "0"], "members = 0"),
+        (["verify", "--benchmark", "tsunami", "--sensors", "101"], "101 sensors"),
+        (["verify", "--benchmark", "tsunami", "--truths", "41"], "truths = 41"),
+        (["verify", "--benchmark", "tsunami", "--filters", "magic"], "magic"),
+        (["verify", "--benchmark", "tsunami", "--device", "abacus"], "abacus"),
+        (["train", "atlantis"], "benchmark 'atlantis' is unknown"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_the_value(monkeypatch, capsys, arguments, message):
+    assert run(monkeypatch, *arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_missing_weights_say_how_to_get_them(monkeypatch, capsys, tmp_path):
+    arguments = ["train", "tsunami", "--part", "calibration", "--output", tmp_path / "none"]
+    assert run(monkeypatch, *arguments, "--device", "cpu") == 2
+    assert "ldensf train" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path):
+    """The disk is full after 100 kB: a limit on file size stands in for it."""
+    target = tmp_path / "runs.nc"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    command = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    command += "from ldensf_core.cli import main; main()"
+    arguments = ["simulate", "tsunami", "--output", str(target), "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-c", command, *arguments],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("ldensf: ")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,107 @@
+"""The real app, served in a process of its own, and a real browser to look at it.
+
+These tests are never skipped: where there is no browser they fail and say where one is looked
+for.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def executable() -> str | None:
+    """A browser of the system, or None for playwright's own."""
+    chosen = os.environ.get("LDENSF_CHROMIUM")
+    if chosen:
+        return chosen
+    names = ("/usr/bin/chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
+        except Error as error:
+            pytest.fail(
+                "no browser: looked at $LDENSF_CHROMIUM, /usr/bin/chromium, chromium-browser, "
+                f"google-chrome and playwright's own. Install one.\n{error}"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """Address of the app, served for as long as the tests run."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "panel", "serve", "app", "--warm", "--port", str(port)]
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*command, "--allow-websocket-origin", f"127.0.0.1:{port}"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}/app"
+    try:
+        _wait_for(address, server, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=30):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    pytest.fail(f"the app was not served:\n{log.read_text()}")
+
+
+@pytest.fixture
+def page(browser, address):
+    """The app in a window of a laptop, its first cycle on show; no error may reach the console."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("requestfailed", lambda request: errors.append(f"not found: {request.url}"))
+    page.goto(address)
+    page.locator(".tile .step").wait_for(timeout=60_000)
+    yield page
+    page.close()
+    assert errors == []
