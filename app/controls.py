@@ -54,7 +54,7 @@ class Controls:
             icon_size="1.5em",
             sizing_mode="stretch_width",
             margin=(0, 0, 6, 0),
-            css_classes=["play"],
+            css_classes=["play-button"],
         )
         small = {
             "variant": "outlined",
@@ -67,14 +67,14 @@ class Controls:
             icon="skip_next",
             label="Step",
             description="Run one cycle, then pause.",
-            css_classes=["step"],
+            css_classes=["step-button"],
             **small,
         )
         self.reset = pmui.Button(
             icon="replay",
             label="Reset",
             description="Back to the first cycle, with the settings below.",
-            css_classes=["reset"],
+            css_classes=["reset-button"],
             **small,
         )
         self.speed = pmui.DiscreteSlider(
@@ -93,6 +93,7 @@ class Controls:
             icon="download",
             description="What was computed so far as netCDF: errors, spreads, times and "
             "parameters of every cycle, and the fields of the latest.",
+            css_classes=["export-button"],
             **{name: value for name, value in small.items() if name != "variant"},
         )
         self.export.variant = small["variant"]  # its constructor warns of a clash with itself

@@ -30,8 +30,8 @@ LEAST_PERCENT = 5e-4  # what the axis does not go below
 def _plain_figure(**options: Any) -> Any:
     plot = figure(
         sizing_mode="stretch_both",
-        min_width=200,
-        min_height=120,
+        min_width=100,
+        min_height=100,
         toolbar_location=None,
         tools="",
         **{"min_border_left": 58, "min_border_right": RIGHT, "min_border_top": TOP} | options,

@@ -116,9 +116,16 @@ class Dashboard(Viewer):
     # -- keeping up -----------------------------------------------------------------------
 
     def pull(self) -> None:
-        """Show the workers' snapshots if one has advanced since the last time."""
+        """Show the workers' snapshots if one has advanced since the last time.
+
+        Where a browser has gone, the run is paused: nobody sees it, and others need the cores.
+        """
         view = self.race.view()
-        if view.versions == self._versions or not _watched():
+        if not _watched():
+            if view.any("playing"):
+                self.race.pause()
+            return
+        if view.versions == self._versions:
             return
         self._versions = view.versions
         with pn.io.hold():

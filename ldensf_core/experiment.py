@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import resolve_device, synchronise
+from ldensf_core.device import clock, resolve_device
 from ldensf_core.filters import (
     FILTERS,
     FULL_SPACE_FILTERS,
@@ -181,26 +180,22 @@ class TwinExperiment:
     def _cycle(self, filter_: Filter, index: int, observation: Observation | None) -> FilterCycle:
         if observation is not None:
             observation = observation.to(self.device)
-        start = self._clock()
+        start = clock(self.device)
         if index:
             filter_.forecast()
-        forecast = self._clock()
+        forecast = clock(self.device)
         if observation is not None:
             filter_.analyse(observation)
-        analysis = self._clock()
+        analysis = clock(self.device)
         estimate = filter_.estimate()
         _ = estimate.mean, estimate.spread
-        decoded = self._clock()
+        decoded = clock(self.device)
         return FilterCycle(
             estimate,
             (forecast - start) * 1e3 if index else math.nan,
             (analysis - forecast) * 1e3 if observation is not None else math.nan,
             (decoded - analysis) * 1e3,
         )
-
-    def _clock(self) -> float:
-        synchronise(self.device)
-        return time.perf_counter()
 
     def _stream(self, name: str) -> int:
         return int(np.random.SeedSequence([self.seed, SEEDS[name]]).generate_state(1)[0])

@@ -44,7 +44,7 @@ def verify(
     """
     bench = get_benchmark(benchmark)
     available = bench.split(split)
-    if truths not in range(1, available.sizes["trajectory"] + 1):
+    if not isinstance(truths, int) or not 1 <= truths <= available.sizes["trajectory"]:
         raise ValueError(
             f"truths = {truths}: a whole number from 1 to {available.sizes['trajectory']}, which "
             f"the {split} split holds, is needed"

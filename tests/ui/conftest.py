@@ -60,10 +60,11 @@ def address(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "panel", "serve", "app", "--warm", "--port", str(port)]
+    command = [sys.executable, "-m", "panel", "serve", "app", "--port", str(port)]
+    command += ["--allow-websocket-origin", f"127.0.0.1:{port}"]
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "--allow-websocket-origin", f"127.0.0.1:{port}"],
+            command,
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,

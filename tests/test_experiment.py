@@ -1,0 +1,289 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from ldensf_core import FILTERS, SensorNetwork, TwinExperiment
+from ldensf_core.benchmarks import Tsunami
+
+
+def experiment(filters="none", **options):
+    options = {"members": 3, "device": "cpu"} | options
+    return TwinExperiment("tsunami", filters, **options)
+
+
+def first(cycles, n=3):
+    return list(itertools.islice(cycles, n))
+
+
+def assert_same_scene(one, other):
+    """The same truth and the same observations."""
+    assert torch.equal(one.truth, other.truth)
+    assert (one.index, one.time) == (other.index, other.time)
+    a, b = one.observation, other.observation
+    assert torch.equal(a.positions, b.positions) and torch.equal(a.std, b.std)
+    assert torch.equal(a.values.nan_to_num(-9.0), b.values.nan_to_num(-9.0))
+
+
+# -- the cycles ---------------------------------------------------------------------------
+
+
+def test_one_cycle_a_snapshot(tsunami):
+    twin = experiment(members=1)
+    cycles = list(twin)
+    assert len(twin) == len(cycles) == tsunami.n_times
+    assert [c.index for c in cycles] == list(range(51))
+    assert [c.time for c in cycles] == tsunami.times.tolist()
+
+
+def test_cycles_hold_what_they_say():
+    twin = experiment(["ld-ensf", "none", "ensf"], full_space_members=2)
+    for cycle in first(twin):
+        assert cycle.truth.shape == (3, 150, 150) and cycle.truth.device.type == "cpu"
+        assert cycle.observation.index == cycle.index
+        assert cycle.observation.values.shape == (100, 3)
+        assert list(cycle.filters) == ["ld-ensf", "none", "ensf"]
+        for name, result in cycle.filters.items():
+            members = 2 if name == "ensf" else 3
+            assert result.estimate.ensemble.shape == (members, 3, 150, 150)
+            assert result.estimate.parameters.shape == (members, 2)
+            assert result.estimate.mean.isfinite().all()
+
+
+def test_times_are_told_where_there_was_work():
+    twin = experiment(["ld-ensf", "ensf"], every=2, full_space_members=1)
+    cycles = first(twin, 4)
+    for cycle in cycles:
+        for result in cycle.filters.values():
+            assert math.isnan(result.forecast_ms) == (cycle.index == 0)
+            assert math.isnan(result.analysis_ms) == (cycle.index % 2 == 1)
+            assert result.decode_ms > 0
+            parts = [t for t in (result.forecast_ms, result.analysis_ms) if not math.isnan(t)]
+            assert parts and min(parts) > 0
+            assert result.cycle_ms == pytest.approx(sum(parts))
+    # Forty steps of the solver against one of the latent dynamics, both at their quickest.
+    solver, latent = (
+        min(c.filters[name].forecast_ms for c in cycles[1:]) for name in twin.filters[::-1]
+    )
+    assert solver > 5 * latent
+
+
+def test_truth_is_a_run_of_the_solver(tsunami):
+    truth = {"source_x": 120.0, "source_y": 340.0}
+    twin = experiment(truth=truth, members=1)
+    assert twin.true_parameters.tolist() == [120.0, 340.0]
+    run = tsunami.simulate(truth)
+    for cycle in first(twin, 51)[::25]:
+        for field, name in zip(cycle.truth, ("u", "v", "eta"), strict=True):
+            assert np.array_equal(field, run[name][cycle.index])
+
+
+@pytest.mark.parametrize("form", ["scalars", "one trajectory"])
+def test_truth_may_be_a_dataset(tsunami, form):
+    draws = tsunami.sample_parameters(1, seed=4)
+    twin = experiment(truth=draws if form == "one trajectory" else draws.isel(trajectory=0))
+    assert twin.true_parameters.tolist() == tsunami.parameter_array(draws)[0].tolist()
+
+
+def test_observations_are_the_truth_with_noise():
+    """Of the asked size, independent between sensors, variables and times."""
+    twin = experiment(noise=0.25, members=1)
+    std = twin.benchmark.std(torch.empty(0))
+    errors = []
+    for index, truth in enumerate(twin._truth):
+        observation = twin.observation(index)
+        torch.testing.assert_close(observation.std, 0.25 * std)
+        errors.append((observation.values - twin.sensors.values(truth)) / std)
+    errors = torch.stack(errors)  # (51, 100, 3)
+    assert errors.std().item() == pytest.approx(0.25, rel=0.03)
+    assert abs(errors.mean().item()) < 4 * 0.25 / errors.numel() ** 0.5
+    table = np.corrcoef(errors.permute(1, 2, 0).reshape(-1, 51).T.numpy())  # between times
+    assert np.abs(table - np.eye(51)).max() < 5.5 / 300**0.5
+
+
+def test_no_noise_is_the_truth_itself():
+    twin = experiment(noise=0.0)
+    cycle = next(iter(twin))
+    assert torch.equal(cycle.observation.values, twin.sensors.values(cycle.truth))
+
+
+def test_every_kth_snapshot_is_observed():
+    twin = experiment(every=7)
+    observed = [index for index in range(51) if twin.observation(index) is not None]
+    assert observed == [0, 7, 14, 21, 28, 35, 42, 49]
+    assert [c.observation is None for c in first(twin, 9)] == [i % 7 != 0 for i in range(9)]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4, 1.0])
+def test_sensors_go_missing_as_often_as_asked(missing):
+    twin = experiment(missing=missing)
+    gone = torch.stack([~twin.observation(index).present for index in range(51)])
+    assert torch.equal(gone.any(-1), gone.all(-1))  # a sensor reports all or nothing
+    share = gone[..., 0].float().mean().item()
+    assert share == pytest.approx(missing, abs=4 * 0.5 / 5100**0.5 if 0 < missing < 1 else 0)
+    assert (gone[0] != gone[1]).any() == (0 < missing < 1)
+
+
+def test_filters_run_on_when_all_is_missing():
+    """They are then what no assimilation is."""
+    twin = experiment(["ld-ensf", "none"], missing=1.0)
+    for cycle in first(twin):
+        filtered, free = (cycle.filters[name].estimate for name in ("ld-ensf", "none"))
+        assert torch.equal(filtered.ensemble, free.ensemble)
+
+
+# -- seeds --------------------------------------------------------------------------------
+
+
+def test_iterating_again_gives_the_same_run():
+    twin = experiment(["ld-ensf", "ensf"], missing=0.2, full_space_members=2)
+    for one, other in zip(first(twin), first(twin), strict=True):
+        assert_same_scene(one, other)
+        for name in twin.filters:
+            estimates = one.filters[name].estimate, other.filters[name].estimate
+            assert torch.equal(estimates[0].ensemble, estimates[1].ensemble)
+            assert torch.equal(estimates[0].parameters, estimates[1].parameters)
+
+
+def test_two_iterations_at_once_do_not_disturb_each_other():
+    twin = experiment("ld-ensf")
+    alone = [c.filters["ld-ensf"].estimate.mean for c in first(twin)]
+    for index, pair in enumerate(zip(first(twin), iter(twin), strict=False)):
+        for cycle in pair:
+            assert torch.equal(cycle.filters["ld-ensf"].estimate.mean, alone[index])
+
+
+def test_experiments_that_differ_in_filters_see_the_same():
+    """And a filter does not notice who runs beside it."""
+    latent = experiment(["ld-ensf"], missing=0.2)
+    both = experiment(["none", "ld-ensf"], missing=0.2)
+    full_space = experiment(["ensf"], missing=0.2, full_space_members=2)
+    for one, two, three in zip(*map(first, (latent, both, full_space)), strict=True):
+        assert_same_scene(one, two)
+        assert_same_scene(one, three)
+        estimates = [cycle.filters["ld-ensf"].estimate.ensemble for cycle in (one, two)]
+        assert torch.equal(*estimates)
+
+
+def test_seed_changes_truth_noise_and_ensemble():
+    one, other = (next(iter(experiment(seed=seed, noise=0.1))) for seed in (1, 2))
+    assert not torch.equal(one.truth, other.truth)
+    members = [c.filters["none"].estimate.parameters for c in (one, other)]
+    assert not torch.equal(*members)
+    given = {"source_x": 120.0, "source_y": 340.0}
+    one, other = (next(iter(experiment(seed=seed, truth=given))) for seed in (1, 2))
+    assert torch.equal(one.truth, other.truth)
+    assert not torch.equal(one.observation.values, other.observation.values)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_truth_is_drawn_from_the_prior_and_is_no_member(tsunami, seed):
+    """Nor any of the published split, on which the weights were trained and tested."""
+    twin = experiment(seed=seed, members=50)
+    truth = torch.as_tensor(twin.true_parameters)
+    assert ((truth >= 0) & (truth <= 500)).all()
+    members = next(iter(twin)).filters["none"].estimate.parameters
+    assert (members - truth).norm(dim=1).min() > 0.1  # km
+    known = tsunami.parameter_array(tsunami.sample_parameters(200, seed=0))
+    assert np.linalg.norm(known - twin.true_parameters, axis=1).min() > 0.1
+
+
+# -- a whole run --------------------------------------------------------------------------
+
+
+def test_assimilation_beats_none_on_a_fresh_truth():
+    result = experiment(["ld-ensf", "none"], members=10).run().isel(time=slice(-12, None))
+    error = result.rel_rmse.mean("time")
+    assert error.sel(filter="ld-ensf") < 0.06
+    assert error.sel(filter="none") > 0.5
+
+
+def test_run_goes_to_a_file_and_back(tmp_path):
+    result = experiment(members=2, every=10, missing=0.1).run()
+    assert dict(result.sizes) == {
+        "time": 51, "y": 150, "x": 150, "filter": 1, "sensor": 100, "member": 2,
+    }  # fmt: skip
+    result.to_netcdf(tmp_path / "run.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "run.nc", engine="h5netcdf", decode_timedelta=False) as back:
+        assert back.load().identical(result)
+
+
+# -- what is refused ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"filters": []}, r"filters \[\]: choose one or more of ld-ensf, none, ensf"),
+        ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, none"),
+        ({"filters": "kalman"}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
+        ({"members": 0}, "members = 0: a whole number of at least 1"),
+        ({"members": 2.5}, "members = 2.5: a whole number of at least 1"),
+        ({"members": "20"}, "members = '20': a whole number of at least 1"),
+        ({"members": True}, "members = True: a whole number of at least 1"),
+        ({"full_space_members": 0}, "full_space_members = 0: a whole number of at least 1"),
+        ({"every": 0}, "every = 0: a whole number of at least 1"),
+        ({"every": 1.5}, "every = 1.5: a whole number of at least 1"),
+        ({"seed": -1}, "seed = -1: a whole number of at least 0"),
+        ({"seed": None}, "seed = None: a whole number of at least 0"),
+        ({"noise": -1.0}, "noise = -1.0: allowed is 0 to 10"),
+        ({"noise": math.nan}, "noise = nan: allowed is 0 to 10"),
+        ({"noise": math.inf}, "noise = inf: allowed is 0 to 10"),
+        ({"missing": 2}, "missing = 2: allowed is 0 to 1"),
+        ({"missing": -0.1}, "missing = -0.1: allowed is 0 to 1"),
+        ({"missing": math.nan}, "missing = nan: allowed is 0 to 1"),
+        ({"rule": "kalman"}, "rule 'kalman' is unknown; there are gaussian, published"),
+        ({"device": "gpu"}, "device 'gpu' is unknown; there are auto, cpu, cuda"),
+        ({"truth": {"source_x": 100.0}}, r"takes the parameters source_x, source_y; missing: \['s"),
+        (
+            {"truth": {"source_x": 100.0, "source_y": 600.0}},
+            "source_y = 600 km: allowed is 0 to 500",
+        ),
+        (
+            {"truth": {"source_x": math.nan, "source_y": 100.0}},
+            "source_x = nan km: allowed is 0 to 500",
+        ),
+    ],
+)
+def test_bad_arguments_are_named_with_what_is_allowed(options, message):
+    with pytest.raises(ValueError, match=message):
+        experiment(**options)
+
+
+def test_unknown_benchmark_is_named():
+    with pytest.raises(ValueError, match="benchmark 'tsunamy' is unknown; there are tsunami"):
+        TwinExperiment("tsunamy")
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device 'cuda': torch finds no CUDA GPU here"):
+        experiment(device="cuda")
+
+
+def test_sensors_of_another_benchmark_are_refused():
+    with pytest.raises(ValueError, match=r"make them with get_benchmark\('tsunami'\)"):
+        experiment(sensors=SensorNetwork.grid(Tsunami(20), 4, 4))
+
+
+def test_two_truths_are_refused(tsunami):
+    with pytest.raises(ValueError, match="truth holds 2 trajectories: give one"):
+        experiment(truth=tsunami.sample_parameters(2, seed=0))
+
+
+def test_filters_are_those_that_are_exported():
+    assert set(FILTERS) == {"ld-ensf", "ensf", "none"}
+    assert experiment("none").filters == ("none",)
+
+
+def test_weights_are_not_read_where_none_are_needed(monkeypatch):
+    def fail(*args):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("ldensf_core.experiment.load_pretrained", fail)
+    assert experiment("ensf").model is None
+    with pytest.raises(AssertionError, match="read"):
+        experiment("none")

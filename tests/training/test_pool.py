@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.training.pool import TrajectoryPool
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def basin():
+    """A short one: six snapshots."""
+    basin = Tsunami(10)
+    basin.times = basin.times[:6]
+    return basin
+
+
+def coarse(fields):
+    """Stands for what training keeps of normalised fields (B, T, V, ny, nx)."""
+    return fields[..., ::2, ::5].flatten(-2)
+
+
+def pool(basin, size=4, chunk=2, seed=1000, transform=coarse):
+    return TrajectoryPool(basin, transform, size, chunk, seed, CPU)
+
+
+def simulated(basin, unit):
+    """The same trajectories by way of the benchmark."""
+    return coarse(basin.normalise(basin.trajectories(basin.physical_parameters(unit))))
+
+
+def test_data_are_the_trajectories_of_the_parameters(basin):
+    made = pool(basin)
+    assert made.parameters.shape == (4, 2) and made.data.shape == (4, 6, 3, 10)
+    assert ((-1 <= made.parameters) & (made.parameters <= 1)).all()
+    torch.testing.assert_close(made.data, simulated(basin, made.parameters), atol=1e-5, rtol=0)
+
+
+def test_data_take_the_type_of_the_transform(basin):
+    assert pool(basin, transform=lambda fields: fields.half()).data.dtype == torch.float16
+
+
+def test_replacing_overwrites_the_oldest_and_nothing_else(basin):
+    made = pool(basin, size=6)
+    data = made.data  # captured graphs keep reading this very tensor
+    for oldest in (slice(0, 2), slice(2, 4), slice(4, 6), slice(0, 2)):
+        parameters, before = made.parameters.clone(), data.clone()
+        made.replace()
+        assert made.data is data
+        kept = torch.ones(6, dtype=torch.bool)
+        kept[oldest] = False
+        assert torch.equal(made.parameters[kept], parameters[kept])
+        assert torch.equal(data[kept], before[kept])
+        assert (made.parameters[oldest] != parameters[oldest]).all()
+        expected = simulated(basin, made.parameters[oldest])
+        torch.testing.assert_close(data[oldest], expected, atol=1e-5, rtol=0)
+
+
+def test_pool_follows_its_seed_alone(basin):
+    one = pool(basin)
+    torch.manual_seed(7)  # of other draws
+    again, other = pool(basin), pool(basin, seed=1001)
+    for made in (one, again, other):
+        made.replace()
+    assert torch.equal(one.parameters, again.parameters) and torch.equal(one.data, again.data)
+    assert not torch.equal(one.parameters, other.parameters)
+
+
+def test_no_trajectory_comes_twice(basin):
+    """Not within a pool, not later, and not in the published split."""
+    made = pool(basin, size=4)
+    seen = [made.parameters.clone()]
+    for _ in range(4):
+        made.replace()
+        rows = (made.made - 1) * 2 % 4
+        seen.append(made.parameters[rows : rows + 2].clone())
+    seen.append(pool(basin, seed=2000).parameters)
+    splits = [basin.parameter_array(basin.split(s)) for s in ("train", "validation", "test")]
+    seen += [basin.unit_parameters(torch.as_tensor(s)).float() for s in splits]
+    every = torch.cat(seen)
+    distance = torch.cdist(every, every) + 9 * torch.eye(len(every))
+    assert distance.min() > 1e-4
+
+
+def test_parameters_fill_the_prior(basin):
+    parameters = pool(basin, size=400, chunk=400).parameters
+    assert (parameters.min(0).values < -0.95).all() and (parameters.max(0).values > 0.95).all()
+    assert (parameters.mean(0).abs() < 4 / (3 * 400) ** 0.5).all()
+
+
+def test_size_that_is_no_multiple_of_the_chunk_is_refused(basin):
+    with pytest.raises(ValueError, match="size = 5 is no multiple of chunk = 2"):
+        pool(basin, size=5)

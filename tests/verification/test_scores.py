@@ -1,0 +1,131 @@
+import math
+
+import pytest
+import torch
+
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.verification.scores import (
+    coverage,
+    crps,
+    relative_rmse,
+    relative_spread,
+    spread_skill,
+)
+
+
+@pytest.fixture(scope="module")
+def basin():
+    return Tsunami(20)
+
+
+@pytest.fixture
+def truth(basin):
+    """Physical units; normalised values are standard normal."""
+    return basin.denormalise(torch.randn(3, 20, 20, dtype=torch.float64))
+
+
+def test_relative_rmse_of_a_scaled_truth(basin, truth):
+    mean = basin.denormalise(1.1 * basin.normalise(truth))
+    assert relative_rmse(basin, mean, truth) == pytest.approx(0.1)
+
+
+def test_relative_rmse_of_the_truth_and_of_the_climatology(basin, truth):
+    assert relative_rmse(basin, truth, truth) == 0.0
+    climatology = basin.denormalise(torch.zeros_like(truth))
+    assert relative_rmse(basin, climatology, truth) == pytest.approx(1.0)
+
+
+def test_variables_count_alike_whatever_their_units(basin, truth):
+    """An error of one standard deviation in either variable, metres or metres a second."""
+    errors = []
+    for i, v in enumerate(basin.variables):
+        mean = truth.clone()
+        mean[i] += v.std
+        errors.append(relative_rmse(basin, mean, truth))
+    expected = 20 / basin.normalise(truth).norm().item()
+    assert errors == pytest.approx([expected] * 3)
+
+
+def test_relative_spread_of_a_constant(basin, truth):
+    spread = 0.2 * basin.std(truth)[:, None, None].expand_as(truth)
+    expected = 0.2 * math.sqrt(truth.numel()) / basin.normalise(truth).norm().item()
+    assert relative_spread(basin, spread, truth) == pytest.approx(expected)
+
+
+def test_relative_spread_is_the_error_to_expect(basin):
+    """Truth and members drawn alike: error of the mean, corrected for its sampling, and spread."""
+    fields = basin.denormalise(1.0 + 0.3 * torch.randn(41, 3, 20, 20, dtype=torch.float64))
+    truth, ensemble = fields[0], fields[1:]
+    error = relative_rmse(basin, ensemble.mean(0), truth)
+    spread = relative_spread(basin, ensemble.std(0), truth)
+    assert spread * math.sqrt(41 / 40) == pytest.approx(error, rel=0.08)
+
+
+# -- crps ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias, std", [(0.0, 1.0), (0.5, 0.4), (-2.0, 0.7)])
+def test_crps_of_a_gaussian_ensemble(basin, truth, bias, std):
+    """σ [z (2 Φ(z) − 1) + 2 φ(z) − 1/√π] with z = (truth − mean)/σ (Gneiting et al. 2005)."""
+    members = basin.normalise(truth) + bias + std * torch.randn(400, *truth.shape).double()
+    z = -bias / std
+    phi = math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    expected = std * (z * math.erf(z / math.sqrt(2)) + 2 * phi - 1 / math.sqrt(math.pi))
+    assert crps(basin, basin.denormalise(members), truth) == pytest.approx(expected, rel=0.01)
+
+
+def test_crps_of_few_members_is_unbiased(basin):
+    """Against the definition, E|X − y| − E|X − X'|/2, of standard normal members and truth."""
+    scores = []
+    for _ in range(20):
+        fields = basin.denormalise(torch.randn(4, 3, 20, 20, dtype=torch.float64))
+        scores.append(crps(basin, fields[1:], fields[0]))
+    assert sum(scores) / 20 == pytest.approx(1 / math.sqrt(math.pi), rel=0.03)
+
+
+def test_crps_of_two_members_by_hand(basin, truth):
+    """Members 1 and 3 above the truth: (1 + 3)/2 − |3 − 1|/2."""
+    z = basin.normalise(truth)
+    ensemble = basin.denormalise(torch.stack([z + 1, z + 3]))
+    assert crps(basin, ensemble, truth) == pytest.approx(1.0)
+
+
+def test_crps_of_one_member_is_undefined(basin, truth):
+    assert math.isnan(crps(basin, truth[None], truth))
+
+
+# -- reliability --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("members", [5, 20, 100])
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_coverage_of_an_exchangeable_ensemble(members, level):
+    """Uniform members: order statistics have means k/(M+1), so level (M − 1)/(M + 1) on average."""
+    fields = torch.rand(members + 1, 3, 100, 100)
+    expected = level * (members - 1) / (members + 1)
+    assert coverage(fields[1:], fields[0], level) == pytest.approx(expected, abs=0.012)
+
+
+def test_coverage_of_ensembles_far_too_wide_or_narrow():
+    truth = torch.randn(3, 50, 50)
+    wide, narrow = truth + 100 * torch.randn(20, 3, 50, 50), 1e-3 * torch.randn(20, 3, 50, 50)
+    assert coverage(wide, truth) > 0.9
+    assert coverage(narrow, truth) < 0.01
+    assert coverage(truth[None].expand(3, -1, -1, -1), truth) == 1.0
+
+
+def test_coverage_by_hand():
+    """Members 0 to 10: quantiles 0.05 and 0.95 are 0.5 and 9.5."""
+    ensemble = torch.arange(11.0)[:, None, None, None].expand(-1, 1, 1, 4)
+    truth = torch.tensor([[[0.4, 0.6, 9.4, 9.6]]])
+    assert coverage(ensemble, truth) == 0.5
+
+
+@pytest.mark.parametrize("members", [2, 5, 20])
+def test_spread_skill_of_an_exchangeable_ensemble_is_one(members):
+    fields = torch.randn(members + 1, 3, 100, 100, dtype=torch.float64)
+    truth, ensemble = fields[0], fields[1:]
+    variance = ensemble.var(0).mean().item()
+    square_error = (ensemble.mean(0) - truth).square().mean().item()
+    assert spread_skill(variance, square_error, members) == pytest.approx(1.0, rel=0.03)
+    assert spread_skill(variance, 4 * square_error, members) == pytest.approx(0.5, rel=0.03)
