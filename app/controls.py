@@ -1,4 +1,4 @@
-"""The sidebar: buttons that drive the run, and widgets that edit its settings."""
+"""Buttons that drive the run, and widgets that edit its settings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from app.style import CSS
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
 DEFAULT_SPEED = 4.0
+
+
+def _icon(path: str) -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="{path}"/></svg>'
+
+
+# Drawn here rather than named: an icon font would have to come from the network in a notebook.
+PLAY = _icon("M8 5v14l11-7z")
+PAUSE = _icon("M6 5h4v14H6zM14 5h4v14h-4z")
+STEP = _icon("M6 5v14l9-7zM16 5h3v14h-3z")
+RESET = _icon("M12 5V1L7 6l5 5V7a6 6 0 1 1-6 6H4a8 8 0 1 0 8-8z")
+DOWNLOAD = _icon("M11 4h2v8h4l-5 5-5-5h4zM5 19h14v2H5z")
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "Experiment": {
@@ -46,7 +58,7 @@ class Controls:
     def __init__(self, settings: Settings, export: Any) -> None:
         self.settings = settings
         self.play = pmui.Button(
-            icon="play_arrow",
+            icon=PLAY,
             label="Play",
             color="primary",
             variant="contained",
@@ -64,14 +76,14 @@ class Controls:
             "margin": 0,
         }
         self.step = pmui.Button(
-            icon="skip_next",
+            icon=STEP,
             label="Step",
             description="Run one cycle, then pause.",
             css_classes=["step-button"],
             **small,
         )
         self.reset = pmui.Button(
-            icon="replay",
+            icon=RESET,
             label="Reset",
             description="Back to the first cycle, with the settings below.",
             css_classes=["reset-button"],
@@ -90,7 +102,7 @@ class Controls:
             callback=export,
             filename="ldensf-run.nc",
             label="Export",
-            icon="download",
+            icon=DOWNLOAD,
             description="What was computed so far as netCDF: errors, spreads, times and "
             "parameters of every cycle, and the fields of the latest.",
             css_classes=["export-button"],
@@ -123,32 +135,54 @@ class Controls:
             for k in INTERVALS
         }
 
-    def layout(self) -> list[Any]:
-        """The sidebar's contents, top to bottom."""
-        buttons = pn.Row(
-            self.step,
-            self.reset,
-            self.export,
+    def sidebar(self) -> pn.Column:
+        """Everything in one column."""
+        sections = [part for section in SECTIONS for part in self._section(section)]
+        return pn.Column(
+            self.play,
+            self._buttons(),
+            self.notice,
+            self.speed,
+            *sections,
+            margin=(12, 16),
             sizing_mode="stretch_width",
-            margin=0,
-            styles={"gap": "8px"},
         )
-        parts: list[Any] = [self.play, buttons, self.notice, self.speed]
-        for section, names in SECTIONS.items():
-            parts.append(
-                pn.pane.HTML(
-                    f'<div class="section">{section}</div>',
-                    stylesheets=[CSS],
-                    sizing_mode="stretch_width",
-                    margin=(6, 0, 2, 0),
-                )
-            )
-            parts += [self.widgets[name] for name in names]
-        return parts
+
+    def bar(self) -> pn.Row:
+        """The buttons in one row, for a notebook's cell."""
+        self.play.param.update(sizing_mode="fixed", width=150, height=38)
+        self.speed.param.update(sizing_mode="fixed", width=200)
+        self.notice.sizing_mode = None
+        buttons = pn.Column(self._buttons(), width=300, margin=0)
+        styles = {"gap": "16px", "align-items": "center"}
+        return pn.Row(self.play, buttons, self.speed, self.notice, styles=styles)
+
+    def drawer(self) -> pmui.Card:
+        """The settings beside each other, folded away."""
+        columns = [
+            pn.Column(*self._section(section), sizing_mode="stretch_width", margin=(0, 12))
+            for section in SECTIONS
+        ]
+        body = pn.Row(*columns, sizing_mode="stretch_width")
+        return pmui.Card(body, title="Settings", collapsed=True, sizing_mode="stretch_width")
+
+    def _buttons(self) -> pn.Row:
+        styles = {"gap": "8px"}
+        buttons = (self.step, self.reset, self.export)
+        return pn.Row(*buttons, sizing_mode="stretch_width", margin=0, styles=styles)
+
+    def _section(self, section: str) -> list[Any]:
+        title = pn.pane.HTML(
+            f'<div class="section">{section}</div>',
+            stylesheets=[CSS],
+            sizing_mode="stretch_width",
+            margin=(6, 0, 2, 0),
+        )
+        return [title, *(self.widgets[name] for name in SECTIONS[section])]
 
     def show_playing(self, playing: bool) -> None:
         """The big button says what it will do."""
-        label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        label, icon = ("Pause", PAUSE) if playing else ("Play", PLAY)
         if self.play.label != label:
             self.play.param.update(label=label, icon=icon)
 

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 PULL_PERIOD = 100
 """Milliseconds between two looks at the workers."""
 
+NOTEBOOK_HEIGHT = 800
+"""Pixels, of the figures in a notebook's cell."""
+
 
 class Dashboard(Viewer):
     """A live twin experiment: shows itself in a notebook cell, and serves itself as a page.
@@ -59,7 +62,7 @@ class Dashboard(Viewer):
             sx={"& .MuiToggleButton-root": {"py": "0px"}},
         )  # fmt: skip
         self._versions: tuple[int, ...] = ()
-        self._view: pn.Row | None = None
+        self._view: pmui.Column | None = None
         self._puller: Any = None
         self._describe(self.settings.benchmark)
         self._connect()
@@ -171,20 +174,25 @@ class Dashboard(Viewer):
             self.numbers,
         )  # fmt: skip
 
-    def __panel__(self) -> pn.Row:
+    def __panel__(self) -> pmui.Column:
         if self._view is None:
-            sidebar = pn.Column(*self.controls.layout(), width=270, margin=(10, 6))
-            self._view = pn.Row(sidebar, self._main(), height=860, sizing_mode="stretch_width")
+            main = pn.Column(self._main(), height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
+            self._view = pmui.Column(
+                self.controls.bar(),
+                main,
+                self.controls.drawer(),
+                theme_config=style.THEME,
+                sizing_mode="stretch_width",
+            )
             self._start_pulling()
         return self._view
 
     def servable(self, *args: Any, **kwargs: Any) -> pmui.Page:
         """The page that ``panel serve app`` shows; its workers end with the session."""
-        sidebar = pn.Column(*self.controls.layout(), margin=(12, 16), sizing_mode="stretch_width")
         page = pmui.Page(
             title="LD-EnSF",
             header=[self.story],
-            sidebar=[sidebar],
+            sidebar=[self.controls.sidebar()],
             sidebar_width=280,
             main=[self._main()],
             theme_config=style.THEME,

@@ -58,20 +58,23 @@ class Race:
 class View:
     """The workers' snapshots of one moment, looked at together.
 
+    A full-space worker that is still busy with an earlier setup, a cycle of it being long,
+    counts as loading: results of two setups are never shown beside each other.
+
     Attributes:
+        versions: advance whenever there is something new to show.
         lead: the snapshot whose truth and sensors are shown: that of the latent worker, or of
-            the full-space one if the latent one has none, having no filter or having failed.
+            the full-space one if the latent one has no filter or has failed.
         snapshots: both.
     """
 
     def __init__(self, latent: Snapshot, full_space: Snapshot) -> None:
+        self.versions = (latent.version, full_space.version)
+        if latent.setup is not None and full_space.setup != latent.setup:
+            full_space = Snapshot(phase="loading", setup=latent.setup)
         self.snapshots = (latent, full_space)
-        self.lead = full_space if latent.truth is None and full_space.truth is not None else latent
-
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """Advance whenever there is something new to show."""
-        return tuple(s.version for s in self.snapshots)
+        alone = latent.phase in ("idle", "failed") and full_space.truth is not None
+        self.lead = full_space if alone else latent
 
     def any(self, *phases: str) -> bool:
         """Whether either worker is in one of ``phases``."""

@@ -17,6 +17,8 @@ _THEME = {
     "typography": {"fontSize": 12.5, "button": {"textTransform": "none", "fontWeight": 600}},
     "components": {
         "MuiToolbar": {"defaultProps": {"variant": "dense"}},
+        # A button's explanation covers its neighbour, which must be within reach all the same.
+        "MuiTooltip": {"defaultProps": {"disableInteractive": True}},
         "MuiAppBar": {
             "styleOverrides": {"root": {"&.header": {"backgroundColor": NAVY, "color": "white"}}}
         },

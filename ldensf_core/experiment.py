@@ -212,8 +212,10 @@ class TwinExperiment:
 def _checked_filters(filters: Sequence[str]) -> tuple[str, ...]:
     names = (filters,) if isinstance(filters, str) else tuple(filters)
     unknown = [name for name in names if name not in FILTERS]
-    if unknown or not names:
-        raise ValueError(f"filters {list(names)}: choose one or more of {', '.join(FILTERS)}")
+    if unknown or not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"filters {list(names)}: choose one or more of {', '.join(FILTERS)}, each once"
+        )
     return names
 
 

@@ -218,6 +218,7 @@ def test_run_goes_to_a_file_and_back(tmp_path):
     "options, message",
     [
         ({"filters": []}, r"filters \[\]: choose one or more of ld-ensf, none, ensf"),
+        ({"filters": ["none", "none"]}, r"'none', 'none'\]: choose .*, each once"),
         ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, none"),
         ({"filters": "kalman"}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
         ({"members": 0}, "members = 0: a whole number of at least 1"),

@@ -70,8 +70,9 @@ class LDEnSF(FreeRun):
             noise = torch.randn(
                 prior.shape, generator=self.generator, dtype=prior.dtype, device=prior.device
             )
-            prior = prior + self.process_noise * noise
             variance = prior.var(dim=0, correction=min(1, len(prior) - 1))
+            variance = variance + self.process_noise**2
+            prior = prior + self.process_noise * noise
             analysis = gaussian_map(self.inflation * sigma, variance)
         after = encoder.mean + encoder.std * analysis.apply(prior, y, self.generator)
         n_latent = self.latent.shape[-1]

@@ -47,9 +47,9 @@ def test_draws_fill_the_prior(tsunami):
         assert column.mean() == pytest.approx((p.low + p.high) / 2, abs=error)
 
 
-@pytest.mark.parametrize("n", [0, -3])
+@pytest.mark.parametrize("n", [0, -3, 2.5])
 def test_no_draws_is_an_error(tsunami, n):
-    with pytest.raises(ValueError, match=f"n = {n}: at least one draw"):
+    with pytest.raises(ValueError, match=f"n = {n}: a whole number"):
         tsunami.sample_parameters(n, seed=0)
 
 

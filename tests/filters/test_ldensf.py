@@ -133,6 +133,19 @@ def test_same_seed_same_run(model, network, truths, rule):
     assert not torch.equal(first.ensemble, other.ensemble)
 
 
+def test_noise_of_the_analysis_follows_the_seed_too(model, network, truths):
+    """The same ensemble and observation under another seed."""
+    after = []
+    for seed in (1, 2):
+        filter_ = LDEnSF(model)
+        filter_.reset(members=5, seed=seed)
+        filter_.latent = torch.zeros_like(filter_.latent)
+        filter_.parameters = torch.linspace(-1, 1, 10).view(5, 2)
+        filter_.analyse(network.observe(truths[0, 0], 0, 0.1, 0.0, seed=11))
+        after.append(filter_.latent)
+    assert not torch.equal(*after)
+
+
 def test_reset_forgets_everything(model, network, truths):
     used = LDEnSF(model)
     some_cycles(used, network, truths[1])

@@ -4,14 +4,13 @@ import io
 import re
 
 import numpy as np
-import pytest
 import xarray as xr
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-FRAMES = """() => Object.fromEntries([...Bokeh.index.all_views()]
+FRAMES = """() => [...Bokeh.index.all_views()]
     .filter((view) => view.model.type == "Figure")
-    .map((view, i) => [i, [view.frame.bbox.width, view.frame.bbox.height]]))"""
+    .map((view) => [view.frame.bbox.width, view.frame.bbox.height])"""
 
 
 def step(page: Page) -> int:
@@ -56,41 +55,25 @@ def test_play_and_watch_the_estimate_lock_on(page):
     reach(page, first + 10)
     expect(button).to_contain_text("Pause")
     button.click()
-    expect(button).to_contain_text("Play", timeout=15_000)
+    expect(button).to_contain_text("Play", timeout=30_000)
     after = picture(page, "ld-ensf")
     changed = np.abs(after - before).max(axis=-1) > 20
     assert changed.mean() > 0.02
     assert error(page, "ld-ensf") < 0.5 * error(page, "none")
+    inside = (slice(20, -40), slice(50, -70))  # of the frame; sensors cover few of its pixels
+    difference = np.abs(picture(page, "truth") - after)[inside].max(axis=-1)
+    assert np.median(difference) < 30
+
     paused = step(page)
     page.wait_for_timeout(1000)
     assert step(page) == paused
-
-
-def test_the_estimate_looks_like_the_truth(page):
-    slide(page, "Sensors", "Home")  # fewer sensors: they are drawn on the truth alone
-    expect(page.locator(".status")).to_contain_text("16 sensors", timeout=15_000)
-    slide(page, "Speed", "End")
-    button = page.locator(".play-button button")
-    button.click()
-    reach(page, 15)
-    button.click()
-    expect(button).to_contain_text("Play", timeout=15_000)
-    page.wait_for_timeout(500)
-    truth, estimate = picture(page, "truth"), picture(page, "ld-ensf")
-    assert truth.shape == estimate.shape
-    frame = (slice(20, -40), slice(50, -70))
-    assert np.median(np.abs(truth - estimate)[frame].max(axis=-1)) < 30
-
-
-def test_step_advances_by_one(page):
-    first = step(page)
     page.locator(".step-button button").click()
-    reach(page, first + 1)
+    reach(page, paused + 1)
     page.wait_for_timeout(500)
-    assert step(page) == first + 1
+    assert step(page) == paused + 1
 
 
-def test_noise_takes_effect_after_reset(page):
+def test_noise_takes_effect_after_reset_and_the_run_can_be_exported(page):
     page.locator(".step-button button").click()
     reach(page, 1)
     status = page.locator(".status")
@@ -99,60 +82,50 @@ def test_noise_takes_effect_after_reset(page):
     expect(page.locator(".notice")).to_contain_text("changed: noise – press reset to apply")
     expect(status).to_contain_text("noise 0.10")
     page.locator(".reset-button button").click()
-    expect(status).to_contain_text("noise 0.25", timeout=15_000)
-    expect(page.locator(".tile .step")).to_have_text("0", timeout=15_000)
+    expect(status).to_contain_text("noise 0.25", timeout=30_000)
+    expect(page.locator(".tile .step")).to_have_text("0", timeout=30_000)
     expect(page.locator(".notice")).to_have_count(0)
 
+    with page.expect_download() as download:
+        page.locator(".export-button button").click()
+    with xr.open_dataset(download.value.path(), engine="h5netcdf") as run:
+        assert run.sizes["time"] >= 1
+        assert run.attrs["noise"] == "0.25"
+        assert "eta_mean" in run and run["eta"].attrs["units"] == "m"
 
-def test_a_change_before_the_start_applies_at_once(page):
+
+def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(page):
     page.get_by_role("button", name="random").click()
-    expect(page.locator(".status")).to_contain_text("sensors (random)", timeout=15_000)
+    expect(page.locator(".status")).to_contain_text("sensors (random)", timeout=30_000)
     expect(page.locator(".notice")).to_have_count(0)
 
-
-def test_a_bad_choice_is_a_message_and_the_session_lives_on(page):
     filters = [page.get_by_role("button", name=n, exact=True) for n in ("LD-EnSF", "EnSF", "none")]
     for button in filters:
         button.click()
     message = page.get_by_role("alert")
-    expect(message).to_contain_text("choose one or more of", timeout=15_000)
+    expect(message).to_contain_text("choose one or more of", timeout=30_000)
     filters[0].click()
-    expect(message).to_have_count(0, timeout=15_000)
-    expect(page.locator(".tile.ld-ensf .value")).to_contain_text("%", timeout=15_000)
+    expect(message).to_have_count(0, timeout=30_000)
+    expect(page.locator(".tile.ld-ensf .value")).to_contain_text("%", timeout=30_000)
 
 
-def test_export_downloads_the_run(page):
-    page.locator(".step-button button").click()
-    reach(page, 1)
-    with page.expect_download() as download:
-        page.locator(".export-button button").click()
-    with xr.open_dataset(download.value.path(), engine="h5netcdf") as run:
-        assert run.sizes["time"] >= 2
-        assert "eta_mean" in run and run["eta"].attrs["units"] == "m"
+def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
+    for width, height in ((1280, 720), (1440, 790), (1440, 900), (1920, 1080), (2560, 1440)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(1500)
+        document = page.evaluate(
+            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        )
+        assert document == [width, height]
+        frames = page.evaluate(FRAMES)
+        assert len(frames) == 7
+        squares = [f for f in frames if abs(f[0] - f[1]) <= 2]
+        assert len(squares) == 5  # the maps and the parameters
+        assert min(min(f) for f in frames) > 70
+        for name in ("truth", "ld-ensf", "ensf", "spread", "errors", "times", "parameters"):
+            box = page.locator(f".card-{name}").bounding_box()
+            assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
 
-
-@pytest.mark.parametrize(
-    ("width", "height"), [(1280, 720), (1440, 790), (1440, 900), (1920, 1080), (2560, 1440)]
-)
-def test_everything_fits_and_maps_are_square(page, width, height):
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(1500)
-    overflow = page.evaluate(
-        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-    )
-    assert overflow == [width, height]
-    frames = page.evaluate(FRAMES)
-    assert len(frames) == 7
-    squares = [f for f in frames.values() if abs(f[0] - f[1]) <= 2]
-    assert len(squares) == 5  # the maps and the parameters
-    assert min(min(f) for f in frames.values()) > 70
-    for name in ("truth", "ld-ensf", "ensf", "spread", "errors", "times", "parameters"):
-        box = page.locator(f".card-{name}").bounding_box()
-        assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
-
-
-def test_dark_mode_keeps_the_figures_readable(page):
     page.get_by_role("button", name="Toggle theme").click()
     page.wait_for_timeout(1500)
-    corner = picture(page, "errors")[3, 3]
-    assert corner.mean() < 60
+    assert picture(page, "errors")[3, 3].mean() < 60
