@@ -151,7 +151,7 @@ class Controls:
     def bar(self) -> pn.Row:
         """The buttons in one row, for a notebook's cell."""
         self.play.param.update(sizing_mode="fixed", width=150, height=38)
-        self.speed.param.update(sizing_mode="fixed", width=200)
+        self.speed.param.update(sizing_mode="fixed", width=250)
         self.notice.sizing_mode = None
         buttons = pn.Column(self._buttons(), width=300, margin=0)
         styles = {"gap": "16px", "align-items": "center"}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from typing import Any
 
 import panel as pn
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 PULL_PERIOD = 100
 """Milliseconds between two looks at the workers."""
+
+FIRST_CYCLE = 10.0
+"""Seconds for which a notebook's cell waits for it at most."""
 
 NOTEBOOK_HEIGHT = 800
 """Pixels, of the figures in a notebook's cell."""
@@ -176,6 +180,7 @@ class Dashboard(Viewer):
 
     def __panel__(self) -> pmui.Column:
         if self._view is None:
+            self._await_first_cycle()
             main = pn.Column(self._main(), height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
             self._view = pmui.Column(
                 self.controls.bar(),
@@ -186,6 +191,15 @@ class Dashboard(Viewer):
             )
             self._start_pulling()
         return self._view
+
+    def _await_first_cycle(self) -> None:
+        # What changes between a cell's output and its arrival in the browser is lost there.
+        end = time.monotonic() + FIRST_CYCLE
+        view = self.race.view()
+        while (view.lead.setup is None or view.any("loading")) and time.monotonic() < end:
+            time.sleep(0.02)
+            view = self.race.view()
+        self.pull()
 
     def servable(self, *args: Any, **kwargs: Any) -> pmui.Page:
         """The page that ``panel serve app`` shows; its workers end with the session."""
