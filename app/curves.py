@@ -16,7 +16,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from app.colours import FILTER_COLOURS, FILTER_LABELS, TRUTH_COLOUR
+from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT, TRUTH_COLOUR
 from app.maps import label_axis
 from app.settings import FREE_RUN, LD_ENSF
 from app.snapshot import Record
@@ -63,11 +63,7 @@ class ErrorCurves:
                 line_dash=[5, 4],
                 alpha=0.85,
             )
-            tooltips = [
-                (FILTER_LABELS[name], "@error{0.0 %}"),
-                ("spread", "@spread{0.0 %}"),
-                ("time", "@time{0.00} h"),
-            ]
+            tooltips = [(FILTER_SHORT[name], "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 from panel.viewable import Viewer
 
 from app import layout, readout, style
@@ -210,8 +211,14 @@ class Dashboard(Viewer):
             sidebar_width=280,
             main=[self._main()],
             theme_config=style.THEME,
+            busy_indicator=None,
         )
-        self._start_pulling()
+        # The page would follow whether the server is busy with anything for anyone, and look
+        # through all of its models each time: ten times a second and browser, 0.1 s each.
+        with edit_readonly(page):
+            page.busy = False
+        # Data sent while the browser still builds the page would not arrive in its figures.
+        pn.state.onload(self._start_pulling)
         pn.state.on_session_destroyed(lambda _: self.close())
         return page.servable(*args, **kwargs)
 

@@ -11,6 +11,15 @@ from app.race import View
 from app.settings import ENSF, FREE_RUN, LD_ENSF, Settings
 
 NOTHING = "–"
+HINTS = {
+    "step": "Snapshots of the truth so far; observations are made at some or all of them.",
+    "error": "Error: ‖mean − truth‖ / ‖truth‖ over all variables, each in units of its standard "
+    "deviation. Spread: standard deviation of the ensemble on the same scale; where a filter "
+    "knows what it does not know, the two are alike.",
+    "hero": "Median computing time of a forecast and an analysis together, over the cycles that "
+    "had both. Filters run beside each other, each on one core or on the GPU. Computing mean and "
+    "spread for the maps is not counted.",
+}
 
 
 def story(benchmark: Any) -> str:
@@ -30,9 +39,11 @@ def tiles(view: View, benchmark: Any) -> str:
     )
 
 
-def _tile(name: str, value: str, sub: str, tint: str = "inherit", kind: str = "") -> str:
+def _tile(kind: str, name: str, value: str, sub: str, tint: str = "inherit") -> str:
+    hint = HINTS.get(kind, HINTS["error"])
     return (
-        f'<div class="tile {kind}" style="--tint: {tint}"><div class="name">{name}</div>'
+        f'<div class="tile {kind}" style="--tint: {tint}" title="{escape(hint)}">'
+        f'<div class="name">{name}</div>'
         f'<div class="value">{value}</div><div class="sub">{sub}</div></div>'
     )
 
@@ -40,21 +51,24 @@ def _tile(name: str, value: str, sub: str, tint: str = "inherit", kind: str = ""
 def _step_tile(view: View, benchmark: Any) -> str:
     index, last = view.lead.index, benchmark.n_times - 1
     if index < 0:
-        return _tile("step", NOTHING, {"loading": "loading …"}.get(view.lead.phase, "&nbsp;"))
+        return _tile(
+            "step", "step", NOTHING, {"loading": "loading …"}.get(view.lead.phase, "&nbsp;")
+        )
     done = 100 * index / last
     time = f"{benchmark.times[index]:.2f} {benchmark.time_units} of model time"
     bar = f'<div class="bar"><div style="width: {done:.1f}%"></div></div>'
-    return _tile("step", f'<span class="step">{index}</span><small> / {last}</small>', time + bar)
+    value = f'<span class="counter">{index}</span><small> / {last}</small>'
+    return _tile("step", "step", value, time + bar)
 
 
 def _error_tile(view: View, name: str) -> str:
     label, record = f"{FILTER_LABELS[name]}: error", view.latest(name)
     if record is None:
-        return _tile(label, NOTHING, "&nbsp;", FILTER_COLOURS[name], name)
+        return _tile(name, label, NOTHING, "&nbsp;", FILTER_COLOURS[name])
     sub = f"spread {percent(record.spread)}"
     if name == ENSF:
         sub = lag(view) or sub
-    return _tile(label, percent(record.error), sub, FILTER_COLOURS[name], name)
+    return _tile(name, label, percent(record.error), sub, FILTER_COLOURS[name])
 
 
 def lag(view: View) -> str:
@@ -70,11 +84,12 @@ def _ratio_tile(view: View) -> str:
     fast = latent.median_ms(LD_ENSF) if latent else math.nan
     slow = full.median_ms(ENSF) if full else math.nan
     ratio = slow / fast
-    value = f"{ratio:,.0f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
+    digits = 0 if ratio >= 10 else 1
+    value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
-    return _tile("LD-EnSF against full-space EnSF", value, sub, kind="hero")
+    return _tile("hero", "LD-EnSF against full-space EnSF", value, sub)
 
 
 def message(text: str) -> str:

@@ -18,7 +18,10 @@ _THEME = {
     "components": {
         "MuiToolbar": {"defaultProps": {"variant": "dense"}},
         # A button's explanation covers its neighbour, which must be within reach all the same.
-        "MuiTooltip": {"defaultProps": {"disableInteractive": True}},
+        "MuiTooltip": {
+            "defaultProps": {"disableInteractive": True},
+            "styleOverrides": {"tooltip": {"fontSize": "13px", "fontWeight": 400}},
+        },
         "MuiAppBar": {
             "styleOverrides": {"root": {"&.header": {"backgroundColor": NAVY, "color": "white"}}}
         },

@@ -35,7 +35,7 @@ def test_the_first_cycle_is_shown(dashboard):
         len(image) == 1 and image[0].shape == (150, 150) for image in images(dashboard).values()
     )
     assert len(dashboard.scene.sensors.source.data["x"]) == 16
-    assert '<span class="step">0</span>' in dashboard.tiles.object
+    assert '<span class="counter">0</span>' in dashboard.tiles.object
     assert "noise <b>0.10</b>" in dashboard.status.object
     assert dashboard.controls.play.label == "Play"
     truth = dashboard.scene.cloud.truth.data
@@ -51,7 +51,7 @@ def test_play_runs_to_the_end_and_play_again_starts_over(dashboard, wait):
     dashboard.pull()
     assert not np.array_equal(images(dashboard)["ld-ensf"][0], before)
     assert len(dashboard.scene.errors.sources["ensf"].data["error"]) == 51
-    assert '<span class="step">50</span>' in dashboard.tiles.object
+    assert '<span class="counter">50</span>' in dashboard.tiles.object
     assert "× " in dashboard.tiles.object or "×<small>" in dashboard.tiles.object
     dashboard.controls.speed.value = 1.0
     dashboard.controls.play.clicks += 1

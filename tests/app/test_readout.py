@@ -41,7 +41,7 @@ def benchmark_():
 
 def test_tiles_tell_step_error_and_ratio(view, benchmark_):
     html = readout.tiles(view, benchmark_)
-    assert '<span class="step">4</span><small> / 50</small>' in html
+    assert '<span class="counter">4</span><small> / 50</small>' in html
     assert f"{benchmark_.times[4]:.2f} h of model time" in html
     assert "2.0 %" in html and "at step 1, 3 behind" in html
     assert "1,010 ×" in html and "3.0 ms against 3.0 s, median, on one CPU core" in html

@@ -102,7 +102,7 @@ def page(browser, address):
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("requestfailed", lambda request: errors.append(f"not found: {request.url}"))
     page.goto(address)
-    page.locator(".tile .step").wait_for(timeout=60_000)
+    page.locator(".tile .counter").wait_for(timeout=60_000)
     yield page
     page.close()
     assert errors == []
