@@ -17,6 +17,7 @@ class Recipe:
         batch: trajectories in a batch.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
         networks: sensor networks in the bank that the encoder is trained on.
+        calibration_truths: validation runs that the filter is calibrated on.
     """
 
     architecture: Architecture
@@ -28,6 +29,7 @@ class Recipe:
     decoder_steps: int
     encoder_steps: int
     networks: int
+    calibration_truths: int
 
 
 RECIPES = {
@@ -41,6 +43,7 @@ RECIPES = {
         decoder_steps=55_034,
         encoder_steps=36_664,
         networks=1024,
+        calibration_truths=5,
     ),
 }
 
@@ -69,4 +72,5 @@ def small(recipe: Recipe) -> Recipe:
         decoder_steps=60,
         encoder_steps=60,
         networks=16,
+        calibration_truths=1,
     )

@@ -25,7 +25,6 @@ from ldensf_core.training.recipes import Recipe
 from ldensf_core.training.surrogate import train_surrogate
 from ldensf_core.verification.table import environment
 
-CALIBRATION_TRUTHS = 5
 PARTS = ("all", "calibration")
 
 
@@ -69,7 +68,7 @@ def train(
         }
         save_card(folder, card)
     model = load_pretrained(name, device, folder)
-    card["calibration"] = calibrate(model, CALIBRATION_TRUTHS, seed)
+    card["calibration"] = calibrate(model, recipe.calibration_truths, seed)
     card["surrogate_error"] = {
         "definition": "relative RMSE of normalised fields, averaged over snapshots and runs",
         **{
