@@ -63,7 +63,7 @@ class Controls:
             color="primary",
             variant="contained",
             size="large",
-            icon_size="1.5em",
+            icon_size="1.3em",
             sizing_mode="stretch_width",
             margin=(0, 0, 6, 0),
             css_classes=["play-button"],
@@ -71,7 +71,7 @@ class Controls:
         small = {
             "variant": "outlined",
             "size": "small",
-            "icon_size": "1.3em",
+            "icon_size": "1.1em",
             "sizing_mode": "stretch_width",
             "margin": 0,
         }

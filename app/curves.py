@@ -17,11 +17,11 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT, TRUTH_COLOUR
-from app.maps import label_axis
 from app.settings import FREE_RUN, LD_ENSF
 from app.snapshot import Record
 
-RIGHT, TOP, CLOUD_LEFT, CLOUD_BOTTOM = 14, 6, 44, 32  # px, room around a frame
+RIGHT, TOP = 14, 6  # px, room around a frame
+CLOUD_LEFT, CLOUD_RIGHT, CLOUD_BOTTOM = 38, 24, 32
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 LEAST_PERCENT = 5e-4  # what the axis does not go below
@@ -51,7 +51,7 @@ class ErrorCurves:
         self.figure.yaxis.ticker = FixedTicker(ticks=PERCENT)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0.[0] %")
         self.sources: dict[str, ColumnDataSource] = {}
-        for name, colour in FILTER_COLOURS.items():
+        for name, colour in reversed(FILTER_COLOURS.items()):  # LD-EnSF on top
             source = ColumnDataSource({"time": [], "error": [], "spread": []})
             line = self.figure.line("time", "error", source=source, color=colour, line_width=2.5)
             self.figure.line(
@@ -63,6 +63,7 @@ class ErrorCurves:
                 line_dash=[5, 4],
                 alpha=0.85,
             )
+            self.figure.scatter("time", "error", source=source, color=colour, size=4)
             tooltips = [(FILTER_SHORT[name], "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
@@ -71,7 +72,9 @@ class ErrorCurves:
         """Set the time axis to that of a benchmark."""
         self.times = np.asarray(benchmark.times, np.float32)
         self.figure.xaxis.axis_label = f"model time ({benchmark.time_units})"
-        self.figure.x_range.update(start=float(self.times[0]), end=float(self.times[-1]))
+        first, last = float(self.times[0]), float(self.times[-1])
+        margin = 0.01 * (last - first)
+        self.figure.x_range.update(start=first - margin, end=last + margin)
 
     def show(self, records: Mapping[str, list[Record]]) -> None:
         """Draw each filter's cycles so far."""
@@ -146,6 +149,7 @@ class ParameterCloud:
             x_range=Range1d(0, 1),
             y_range=Range1d(0, 1),
             min_border_left=CLOUD_LEFT,
+            min_border_right=CLOUD_RIGHT,
             min_border_bottom=CLOUD_BOTTOM,
         )
         self.prior = BoxAnnotation(
@@ -154,28 +158,24 @@ class ParameterCloud:
         self.figure.add_layout(self.prior)
         self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in (FREE_RUN, LD_ENSF)}
         self.truth = ColumnDataSource({"x": [], "y": []})
-        self._points(FREE_RUN)
-        for colour, width in (("white", 6), (TRUTH_COLOUR, 3)):  # to be seen on any ground
+        for name in self.sources:
+            self._points(name, 7, 0.45)
+        for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
             self.figure.scatter(
-                "x", "y", source=self.truth, marker="x", size=18, line_width=width, color=colour
+                "x", "y", source=self.truth, marker="x", size=16, line_width=width, color=colour
             )
-        self._points(LD_ENSF)
+        self._points(LD_ENSF, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
 
-    def _points(self, name: str) -> None:
-        self.figure.scatter(
-            "x",
-            "y",
-            source=self.sources[name],
-            size=7,
-            color=FILTER_COLOURS[name],
-            fill_alpha=0.45,
-        )
+    def _points(self, name: str, size: float, alpha: float) -> None:
+        colour, source = FILTER_COLOURS[name], self.sources[name]
+        self.figure.scatter("x", "y", source=source, size=size, color=colour, fill_alpha=alpha)
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior box after the benchmark's first two parameters."""
         px, py = benchmark.parameters[:2]
         for axis, p in ((self.figure.xaxis[0], px), (self.figure.yaxis[0], py)):
-            label_axis(axis, p.low, p.high, p.units)
+            axis.ticker = FixedTicker(ticks=[p.low, (p.low + p.high) / 2, p.high])
+        self.figure.xaxis.major_label_overrides = {px.high: f"{px.high:g} {px.units}"}
         self.prior.update(left=px.low, right=px.high, bottom=py.low, top=py.high)
         for axis, p in ((self.figure.x_range, px), (self.figure.y_range, py)):
             margin = 0.06 * (p.high - p.low)

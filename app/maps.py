@@ -22,14 +22,12 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 60, 8, 28
 """Room around a map's frame for its axes and its colour bar, in pixels. The page sizes a map
 so that what remains is square."""
 
-TICKS = 5
-
 
 def label_axis(axis: Any, low: float, high: float, units: str) -> None:
     """Evenly spaced ticks, the last of which gives the unit: it costs the map no room."""
-    ticks = np.linspace(low, high, TICKS + 1)
-    axis.ticker = FixedTicker(ticks=[float(t) for t in ticks])
-    axis.major_label_overrides = {float(ticks[-1]): units}
+    ticks = [float(t) for t in np.linspace(low, high, 6)]
+    axis.ticker = FixedTicker(ticks=ticks)
+    axis.major_label_overrides = {ticks[-1]: units}
 
 
 class FieldMap:

@@ -147,7 +147,7 @@ def parameters(view: View, benchmark: Any) -> str:
             if record := view.latest(name):
                 values = record.parameters[:, i]
                 lines += (
-                    f'<span style="color: {FILTER_COLOURS[name]}">'
+                    f'<span class="{name}" style="color: {FILTER_COLOURS[name]}">'
                     f"● {estimate(values.mean(), values.std())}{label}</span>"
                 )
         blocks.append(f"<div>{lines}</div>")

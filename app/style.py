@@ -48,19 +48,19 @@ MAP_SIZE = {
     "height": f"calc({SIDE} + {maps.TOP + maps.BOTTOM}px)",
     "flex": "none",
 }
-_excess = curves.CLOUD_LEFT + curves.RIGHT - curves.TOP - curves.CLOUD_BOTTOM
+_excess = curves.CLOUD_LEFT + curves.CLOUD_RIGHT - curves.TOP - curves.CLOUD_BOTTOM
 CLOUD_SIZE = {
     "width": f"calc(100cqh + {_excess}px)",
-    "max-width": "65cqw",
+    "max-width": "68cqw",
     "flex": "none",
 }
 SHRINKABLE = {"min-width": "0", "min-height": "0"}
-BESIDE = {"container-type": "size", **SHRINKABLE, "align-items": "center", "gap": "12px"}
+BESIDE = {"container-type": "size", **SHRINKABLE, "align-items": "center", "gap": "8px"}
 
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "auto auto minmax(560px, 1fr)",
+    "grid-template-rows": "max-content max-content minmax(460px, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",

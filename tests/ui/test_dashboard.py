@@ -125,7 +125,7 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
         assert len(frames) == 7
         squares = [f for f in frames if abs(f[0] - f[1]) <= 2]
         assert len(squares) == 5  # the maps and the parameters
-        assert min(min(f) for f in frames) > 70
+        assert min(min(f) for f in frames) > 60
         for name in ("truth", "ld-ensf", "ensf", "spread", "errors", "times", "parameters"):
             box = page.locator(f".card-{name}").bounding_box()
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
