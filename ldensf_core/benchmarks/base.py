@@ -43,7 +43,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of the grid: the coordinates of its points and the bounds of the domain."""
+    """One axis of the grid: the coordinates of its points and the bounds of the domain.
+
+    On a ``periodic`` axis the two bounds are the same place.
+    """
 
     name: str
     long_name: str
@@ -51,6 +54,7 @@ class Axis:
     points: np.ndarray
     low: float
     high: float
+    periodic: bool = False
 
 
 class Benchmark(ABC):
@@ -63,6 +67,7 @@ class Benchmark(ABC):
         parameters: the unknowns, in the order of the parameter axis.
         x, y: the axes of the grid; fields have shape (..., len(y.points), len(x.points)).
         times: times of the snapshots, shape (T,), in ``time_units``.
+        sensor_grid: columns and rows of the sensors that it is observed with by default.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Benchmark(ABC):
     y: Axis
     times: np.ndarray
     time_units: str
+    sensor_grid: tuple[int, int] = (10, 10)
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -103,6 +109,18 @@ class Benchmark(ABC):
     def n_times(self) -> int:
         """Number of snapshots of a trajectory, the first included."""
         return len(self.times)
+
+    def area(self, like: Tensor) -> Tensor:
+        """Share of the domain that each grid point stands for, (ny, nx), over its mean.
+
+        Averages over the domain, in scores and in what surrogates learn, are weighted with it.
+        """
+        return like.new_ones(self.grid_shape)
+
+    def random_positions(self, n: int, seed: int) -> np.ndarray:
+        """``n`` independent positions, (n, 2) as (x, y), uniform over the area of the domain."""
+        low, high = np.array([self.x.low, self.y.low]), np.array([self.x.high, self.y.high])
+        return low + np.random.default_rng(seed).random((n, 2)) * (high - low)
 
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
@@ -135,7 +153,7 @@ class Benchmark(ABC):
     def trajectories(self, parameters: Tensor) -> Tensor:
         """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
         state = self.initial_state(parameters)
-        out = state.new_empty(
+        out = parameters.new_empty(
             (len(parameters), self.n_times, len(self.variables), *self.grid_shape)
         )
         out[:, 0] = self.fields(state)

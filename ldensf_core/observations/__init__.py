@@ -1,6 +1,6 @@
 """What is measured: sensor networks, noise, missing data."""
 
 from ldensf_core.observations.observation import Observation
-from ldensf_core.observations.sensors import SensorNetwork
+from ldensf_core.observations.sensors import LAYOUTS, SensorNetwork
 
-__all__ = ["Observation", "SensorNetwork"]
+__all__ = ["LAYOUTS", "Observation", "SensorNetwork"]

@@ -1,11 +1,13 @@
 """Where is measured: sensor networks, and how they see a field.
 
-Values between grid points are interpolated bilinearly; between the outermost points and the
-edge of the domain the nearest cells are extrapolated constantly (on a wall there is no other).
+Values between grid points are interpolated bilinearly, across the seam where an axis is
+periodic; elsewhere, between the outermost points and the edge of the domain, the nearest cells
+are extrapolated constantly (on a wall there is no other).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,9 @@ from torch import Tensor
 
 from ldensf_core.benchmarks.base import Axis, Benchmark
 from ldensf_core.observations.observation import Observation
+
+LAYOUTS = ("grid", "random")
+"""What ``SensorNetwork.place`` can do with a number of sensors."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,10 @@ class SensorNetwork:
 
     @classmethod
     def random(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
-        """``n`` sensors placed independently and uniformly."""
+        """``n`` sensors placed independently and uniformly over the area."""
         if n < 1:
             raise ValueError(f"n = {n} sensors: at least 1 is needed")
-        low = np.array([benchmark.x.low, benchmark.y.low])
-        high = np.array([benchmark.x.high, benchmark.y.high])
-        positions = low + np.random.default_rng(seed).random((n, 2)) * (high - low)
-        return cls(benchmark, positions, "random")
+        return cls(benchmark, benchmark.random_positions(n, seed), "random")
 
     @classmethod
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
@@ -70,26 +72,42 @@ class SensorNetwork:
         return cls(benchmark, positions, "at")
 
     @classmethod
-    def place(cls, benchmark: Benchmark, n: int, layout: str, seed: int = 0) -> SensorNetwork:
+    def place(
+        cls, benchmark: Benchmark, n: int | None, layout: str, seed: int = 0
+    ) -> SensorNetwork:
         """``n`` sensors on a ``grid`` of about the domain's proportions, or at ``random``.
+
+        Args:
+            n: by default as many as the benchmark's own grid of sensors has, and that grid.
 
         Raises:
             ValueError: if the layout is unknown, or ``n`` sensors fill no such grid.
         """
+        if layout not in LAYOUTS:
+            raise ValueError(f"layout {layout!r} is unknown; there are {', '.join(LAYOUTS)}")
+        if n is None and layout == "grid":
+            return cls.grid(benchmark, *benchmark.sensor_grid)
+        if n is None:
+            n = math.prod(benchmark.sensor_grid)
         if layout == "random":
             return cls.random(benchmark, n, seed)
-        if layout != "grid":
-            raise ValueError(f"layout {layout!r} is unknown; there are grid, random")
+        if n < 1:
+            raise ValueError(f"n = {n} sensors: at least 1 is needed")
         wide = benchmark.x.high - benchmark.x.low
         high = benchmark.y.high - benchmark.y.low
-        pairs = [(n // ny, ny) for ny in range(1, n + 1) if n % ny == 0]
-        fits = [(nx, ny) for nx, ny in pairs if 2 / 3 <= nx * high / (ny * wide) <= 3 / 2]
-        if not fits:
+        near = [(n // ny + more, ny) for ny in range(1, n + 2) for more in (0, 1)]
+        fits = [(nx, ny) for nx, ny in near if 2 / 3 <= nx * high / (ny * wide) <= 3 / 2]
+        filled = [(nx, ny) for nx, ny in fits if nx * ny == n]
+        if not filled:
+            counts = [nx * ny for nx, ny in fits]
+            below = max((count for count in counts if count < n), default=None)
+            above = min(count for count in counts if count > n)
+            advice = f"{above}" if below is None else f"{below} or {above}"
             raise ValueError(
                 f"{n} sensors fill no grid of about the domain's proportions: "
-                "take a square number, or the layout 'random'"
+                f"take {advice}, or the layout 'random'"
             )
-        return cls.grid(benchmark, *min(fits, key=lambda p: abs(p[0] * high - p[1] * wide)))
+        return cls.grid(benchmark, *min(filled, key=lambda p: abs(p[0] * high - p[1] * wide)))
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -135,6 +153,12 @@ class SensorNetwork:
 
 def _neighbours(axis: Axis, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices of the points before and after each x, and the weight of the one after."""
-    place = np.interp(x, axis.points, np.arange(len(axis.points)))
-    before = np.minimum(place.astype(int), len(axis.points) - 2)
+    n = len(axis.points)
+    if axis.periodic:
+        spacing = (axis.high - axis.low) / n
+        place = (x - axis.points[0]) / spacing
+        before = np.floor(place).astype(int)
+        return before % n, (before + 1) % n, place - before
+    place = np.interp(x, axis.points, np.arange(n))
+    before = np.minimum(place.astype(int), n - 2)
     return before, before + 1, place - before

@@ -21,7 +21,7 @@ def test_every_listed_benchmark_is_there():
 
 
 def test_unknown_benchmark_is_named():
-    with pytest.raises(ValueError, match="'tsunamy' is unknown; there are tsunami"):
+    with pytest.raises(ValueError, match=r"'tsunamy' is unknown; there are .*tsunami"):
         get_benchmark("tsunamy")
 
 

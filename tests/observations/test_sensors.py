@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Tsunami
+from ldensf_core.benchmarks import Atmosphere, Tsunami
 from ldensf_core.observations import Observation, SensorNetwork
 
 
@@ -100,6 +100,21 @@ def test_nearest_cells_are_seen_beyond_the_outermost_points(tsunami):
     assert torch.allclose(values[1], 0.5 * (fields[:, 9, -1] + fields[:, 10, -1]))
 
 
+def test_periodic_axis_is_interpolated_across_its_seam():
+    """cos λ, exact to the error of linear interpolation, on both sides of 0° = 360°."""
+    sphere = Atmosphere(truncation=12)
+    field = torch.cos(torch.deg2rad(torch.as_tensor(sphere.x.points))).expand(1, *sphere.grid_shape)
+    x = np.array([0.0, 0.1, 0.3, 0.4, 90.0, 359.5, 359.7, 359.9, 360.0])
+    sensors = SensorNetwork.at(sphere, np.stack([x, np.linspace(-90, 90, 9)], axis=1))
+    values = sensors.values(field)[:, 0]
+    error = (values - torch.cos(torch.deg2rad(torch.as_tensor(x)))).abs().max().item()
+    assert error <= (2 * np.pi / 512) ** 2 / 8 * 1.001
+    # Beside the seam it is a mean of the two cells there, not the nearest one alone.
+    ramp = torch.arange(512.0).expand(1, *sphere.grid_shape)
+    at_the_seam = SensorNetwork.at(sphere, [[0.0, 10.0], [360.0, 10.0]]).values(ramp)
+    assert at_the_seam.flatten().tolist() == pytest.approx([255.5, 255.5])
+
+
 def test_batches_of_fields(tsunami):
     sensors = SensorNetwork.random(tsunami, 7, seed=1)
     fields = torch.randn(4, 5, 3, 20, 20, generator=torch.Generator().manual_seed(0))
@@ -114,6 +129,37 @@ def test_stencil_weights_sum_to_one(tsunami):
     assert points.min() >= 0 and points.max() < 400
     assert weights.min() >= 0
     assert torch.allclose(weights.sum(1), torch.ones(500, dtype=weights.dtype))
+
+
+# -- across a seam ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def atmosphere():
+    """Longitude is periodic, latitude is not; 512 × 256 points, in the middle of their cells."""
+    return Atmosphere(truncation=12)
+
+
+def test_values_change_linearly_across_the_seam(atmosphere):
+    """From the last column, at 1/2 a spacing before the end, to the first, as far beyond it."""
+    fields = torch.randn(3, 256, 512, dtype=torch.float64)
+    spacing, latitude = 360 / 512, atmosphere.y.points[7]
+    share = np.array([0.0, 0.1, 0.4, 0.5, 0.75, 0.999])
+    longitude = (360 - spacing / 2 + share * spacing) % 360
+    positions = np.stack([longitude, np.full(6, latitude)], axis=-1)
+    values = SensorNetwork.at(atmosphere, positions).values(fields)
+    share = torch.as_tensor(share)[:, None]
+    expected = (1 - share) * fields[:, 7, -1] + share * fields[:, 7, 0]
+    torch.testing.assert_close(values, expected, atol=1e-9, rtol=0)
+
+
+def test_an_axis_that_is_not_periodic_has_no_seam(atmosphere):
+    """At the poles the nearest row is seen."""
+    fields = torch.randn(3, 256, 512, dtype=torch.float64)
+    longitude = atmosphere.x.points[3]
+    values = SensorNetwork.at(atmosphere, [[longitude, -90.0], [longitude, 90.0]]).values(fields)
+    torch.testing.assert_close(values[0], fields[:, 0, 3])
+    torch.testing.assert_close(values[1], fields[:, -1, 3])
 
 
 # -- noise and gaps -----------------------------------------------------------------------

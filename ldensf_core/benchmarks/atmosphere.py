@@ -1,0 +1,227 @@
+"""An atmosphere of one layer, heated by day and season.
+
+Shallow water on the rotating sphere (``shallow_water``) over mountains, with a mass forcing
+that follows a sun, which goes round once a day and between the tropics once a (short) year:
+
+    F = A (cos(λ − λₛ(t)) + μ) exp(−((φ − φₛ(t)) / w)²) − global mean
+
+Its amplitude A and width w are unknown. μ = 0.05 is what day and night leave over: mass gathers
+where the sun stands and is lost evenly everywhere, so that the sun drives the jets.
+
+All trajectories start from the same balanced jets, one in each hemisphere, with the same random
+disturbance. In the first five days the mountains grow to their height; the trajectories are
+given after a burn-in of 252 h.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
+from ldensf_core.benchmarks.shallow_water import RADIUS, ShallowWater
+from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
+from ldensf_core.capture import captured
+
+DEPTH = 5960.0  # mean height of the surface, m
+HOUR, DAY = 3600.0, 86400.0
+YEAR = 42 * DAY  # a short one, so that the season changes within a run
+DAILY_MEAN = 0.05  # of the forcing at a place, over its amplitude
+DECLINATION = math.radians(23.4)
+BURN_IN, INTERVAL, SNAPSHOTS = 252, 8, 63  # hours, hours, number
+RISE = 120.0  # h in which the mountains grow, lest they ring like bells
+JET_SPEED, JET_LATITUDE, JET_WIDTH = 80.0, 45.0, 8.0  # m/s, degrees, degrees
+DISTURBANCE = 1.5e-5  # standard deviation of the initial disturbance's vorticity, s⁻¹
+LARGEST_DEGREE = 12  # of the disturbance
+MOUNTAINS = (  # longitude, latitude and width in degrees, height in m
+    (90.0, 32.0, 15.0, 2000.0),
+    (250.0, 42.0, 12.0, 1500.0),
+    (290.0, -25.0, 12.0, 1500.0),
+    (25.0, -5.0, 15.0, 800.0),
+    (70.0, 72.0, 10.0, 1200.0),
+)
+
+
+class Atmosphere(Benchmark):
+    """Shallow water on the sphere; unknown are amplitude and width of the daily forcing.
+
+    Args:
+        truncation: largest degree of the spherical harmonics.
+        steps: time steps from snapshot to snapshot, even.
+        hyperdiffusion: κ, in m⁴ s⁻¹.
+
+    Raises:
+        ValueError: if the truncation is below 12, the largest degree of the disturbance, or
+            the burn-in is no whole number of steps.
+    """
+
+    name = "atmosphere"
+    title = "Atmosphere of one layer"
+    variables = (
+        Variable("h", "height of the surface", "m", mean=5960.0, std=637.4),
+        Variable("u", "eastward wind", "m/s", mean=10.4, std=26.08),
+        Variable("v", "northward wind", "m/s", mean=0.0, std=12.62),
+    )
+    parameters = (
+        Parameter("amplitude", "amplitude of the daily forcing", "m/h", 0.1, 30.0),
+        Parameter("width", "width of the heated belt", "10°", 1.0, 4.0),
+    )
+    time_units = "h"
+    times = BURN_IN + INTERVAL * np.arange(float(SNAPSHOTS))
+    sensor_grid = (32, 16)
+
+    def __init__(
+        self, truncation: int = 63, steps: int = 20, hyperdiffusion: float = 4.7e15
+    ) -> None:
+        if truncation < LARGEST_DEGREE:
+            raise ValueError(f"truncation = {truncation}: at least {LARGEST_DEGREE} is needed")
+        if steps < 2 or steps % 2:
+            raise ValueError(f"steps = {steps}: an even number of at least 2 is needed")
+        self.truncation, self.steps, self.hyperdiffusion = truncation, steps, hyperdiffusion
+        longitudes = (np.arange(512) + 0.5) / 512 * 360
+        latitudes = (np.arange(256) + 0.5) / 256 * 180 - 90
+        self.x = Axis("x", "longitude", "°E", longitudes, 0.0, 360.0, periodic=True)
+        self.y = Axis("y", "latitude", "°N", latitudes, -90.0, 90.0)
+        self._flow = cache(self._build)
+
+    def _build(self, dtype: torch.dtype, device: torch.device) -> Flow:
+        return Flow(self).to(device, dtype)
+
+    def flow(self, like: Tensor) -> Flow:
+        """The solver with the dtype and device of ``like``."""
+        return self._flow(like.real.dtype, like.device)
+
+    def initial_state(self, parameters: Tensor) -> Tensor:
+        """Flow after the burn-in, (B, 1 + 3 L M) complex: steps taken, then ζ, δ, η."""
+        flow = self.flow(parameters)
+        state = torch.view_as_complex(flow.jets).expand(len(parameters), -1).clone()
+        step = captured(flow.step, state, parameters)
+        for _ in range(BURN_IN * self.steps // INTERVAL):
+            state = step(state, parameters)
+        return state.clone()
+
+    def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
+        """Eight hours on."""
+        flow = self.flow(parameters)
+        for _ in range(self.steps):
+            state = flow.step(state, parameters)
+        return state
+
+    def fields(self, state: Tensor) -> Tensor:
+        """h, u and v on the grid of longitudes and latitudes."""
+        return self.flow(state).fields(state)
+
+    def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
+        """Add the part of an increment that the truncation holds."""
+        return state + self.flow(state).packed(increment)
+
+    def area(self, like: Tensor) -> Tensor:
+        """The cosine of latitude, over its mean."""
+        cosine = torch.cos(torch.deg2rad(torch.as_tensor(self.y.points)))
+        return (cosine / cosine.mean())[:, None].expand(self.grid_shape).to(like)
+
+    def random_positions(self, n: int, seed: int) -> np.ndarray:
+        """Uniform over the area of the sphere: longitude and sine of latitude are uniform."""
+        unit = np.random.default_rng(seed).random((n, 2))
+        return np.stack([360 * unit[:, 0], np.degrees(np.arcsin(2 * unit[:, 1] - 1))], axis=1)
+
+
+class Flow(nn.Module):
+    """The benchmark's solver, its tables in one dtype and on one device."""
+
+    def __init__(self, benchmark: Atmosphere) -> None:
+        super().__init__()
+        truncation = benchmark.truncation
+        self.shape = (3, truncation + 1, truncation + 1)
+        self.time_step = INTERVAL / benchmark.steps  # h
+        latitudes = gaussian_latitudes(truncation)
+        sphere = Sphere(truncation, RADIUS, latitudes, 2 * len(latitudes[0]))
+        ny, nx = benchmark.grid_shape
+        self.grid = Sphere(truncation, RADIUS, even_latitudes(ny), nx, math.pi / nx)
+        self.register_buffer("latitude", torch.asin(latitudes[0]))
+        ground = _mountains(sphere.longitude, self.latitude[:, None])
+        self.water = ShallowWater(
+            sphere, self.time_step * HOUR, DEPTH, benchmark.hyperdiffusion, ground
+        )
+        jets = self.water.balanced(_jets(sphere) + _disturbance(truncation))
+        # As real numbers: a module's change of dtype would drop the imaginary parts.
+        self.register_buffer("jets", torch.view_as_real(_pack(torch.zeros(1, 1), jets[None])))
+
+    def step(self, state: Tensor, parameters: Tensor) -> Tensor:
+        """One time step of packed states (B, 1 + 3 L M)."""
+        steps = state[:, :1].real  # counted, since a sum of times would gather rounding errors
+        time = steps * self.time_step
+        c = self.water.step(
+            self.coefficients(state),
+            lambda after: self.forcing(time + after / HOUR, parameters),
+            torch.sin((time / RISE).clamp(max=1) * (math.pi / 2))[..., None] ** 2,
+        )
+        return _pack(steps + 1, c)
+
+    def coefficients(self, state: Tensor) -> Tensor:
+        """ζ, δ, η of packed states, (B, 3, L, M)."""
+        return state[:, 1:].unflatten(1, self.shape)
+
+    def fields(self, state: Tensor) -> Tensor:
+        """h, u and v of packed states, on the benchmark's grid."""
+        vorticity, divergence, height = self.coefficients(state).unbind(dim=1)
+        height = nn.functional.pad(height, (0, 0, 0, 1))
+        wind = self.grid.wind(vorticity, divergence)
+        grids = self.grid.to_grid(torch.stack([height, *wind], dim=1))
+        grids[:, 1:] /= self.grid.cos_latitude
+        return grids
+
+    def packed(self, fields: Tensor) -> Tensor:
+        """The packed coefficients of h, u and v (B, 3, ny, nx), with no steps."""
+        wind = self.grid.curl_and_divergence(fields[:, 1], fields[:, 2])
+        height = self.grid.to_spectral(fields[:, 0])
+        return _pack(fields.new_zeros(len(fields), 1), torch.stack([*wind, height], dim=1))
+
+    def forcing(self, time: Tensor, parameters: Tensor) -> Tensor:
+        """Coefficients (B, L, M) of F in m/s at ``time`` (B, 1), in h."""
+        amplitude, width = parameters[:, :1], parameters[:, 1:] * math.radians(10)
+        angle = time * (2 * math.pi * HOUR / DAY)
+        sun = DECLINATION * torch.sin(time * (2 * math.pi * HOUR / YEAR))
+        profile = amplitude / HOUR * torch.exp(-(((self.latitude - sun) / width) ** 2))
+        day = torch.complex(torch.cos(angle), torch.sin(angle))  # the sun goes westward
+        mean = profile.to(day.dtype) * DAILY_MEAN
+        return self.water.sphere.waves(torch.stack([mean, profile * day], dim=-1))
+
+
+def _pack(steps: Tensor, coefficients: Tensor) -> Tensor:
+    return torch.cat([steps.to(coefficients.dtype), coefficients.flatten(1)], dim=1)
+
+
+def _mountains(longitude: Tensor, latitude: Tensor) -> Tensor:
+    """Height of the ground, (latitudes, longitudes), in m."""
+    ground = torch.zeros(len(latitude), len(longitude), dtype=torch.float64)
+    for east, north, width, height in MOUNTAINS:
+        east, north, width = (math.radians(angle) for angle in (east, north, width))
+        cosine = math.sin(north) * torch.sin(latitude) + math.cos(north) * torch.cos(
+            latitude
+        ) * torch.cos(longitude - east)
+        ground += height * torch.exp((cosine - 1) / width**2)
+    return ground
+
+
+def _jets(sphere: Sphere) -> Tensor:
+    """Vorticity of a Gaussian jet in the middle latitudes of each hemisphere."""
+    latitude = torch.rad2deg(torch.asin(sphere.sin_latitude).abs())
+    u = JET_SPEED * torch.exp(-(((latitude - JET_LATITUDE) / JET_WIDTH) ** 2))
+    u = u.expand(-1, sphere.n_lon)
+    return sphere.curl_and_divergence(u, torch.zeros_like(u))[0]
+
+
+def _disturbance(truncation: int) -> Tensor:
+    """Vorticity of random waves of degrees 4 to 12; the same for every truncation."""
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.zeros(truncation + 1, truncation + 1, dtype=torch.complex128)
+    for degree in range(4, LARGEST_DEGREE + 1):
+        draws = torch.randn(degree, dtype=torch.complex128, generator=generator)
+        waves[degree, 1 : degree + 1] = draws
+    # Every order above zero stands for itself and its conjugate.
+    return waves * DISTURBANCE / (2 * waves.abs().square().sum() / (4 * math.pi)).sqrt()
