@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders import HistoryEncoder, OptimalInterpolation
-from ldensf_core.surrogate import BASES, LDNet, SpectralDecoder
+from ldensf_core.surrogate import BASES, CoordinateDecoder, LDNet, SpectralDecoder
 
 
 @dataclass(frozen=True)
@@ -22,34 +22,62 @@ class Architecture:
     Attributes:
         n_latent: L, size of the latent state.
         dynamics_width: of the hidden layers of the latent dynamics.
-        coefficients: of each variable that the decoder gives.
+        coefficients: that the decoder gives, of all variables together.
         width, blocks, last, features: of the decoder, see ``SpectralDecoder``.
-        observed_coefficients: of each variable that observations are interpolated to.
+        observed_coefficients: that observations are interpolated to.
         encoder_width, encoder_memory: see ``HistoryEncoder``.
     """
 
     n_latent: int
     dynamics_width: int = 128
-    coefficients: int = 1296
+    coefficients: int = 3888
     width: int = 512
     blocks: int = 3
     last: int = 704
     features: int = 246
-    observed_coefficients: int = 256
+    observed_coefficients: int = 768
     encoder_width: int = 384
     encoder_memory: int = 256
 
 
-def build_ldnet(
-    benchmark: Benchmark, architecture: Architecture, scales: Tensor | None = None
-) -> LDNet:
-    """An untrained LDNet; without ``scales`` (V, C), ready for trained ones to be loaded."""
+@dataclass(frozen=True)
+class CoordinateArchitecture:
+    """Sizes of an LDNet with a decoder of coordinates.
+
+    Attributes:
+        n_latent: L, size of the latent state.
+        dynamics_width, dynamics_layers: of the hidden layers of the latent dynamics, and how
+            many there are.
+        width, layers, features, frequency: of the decoder, see ``CoordinateDecoder``.
+    """
+
+    n_latent: int
+    dynamics_width: int
+    dynamics_layers: int
+    width: int
+    layers: int
+    features: int
+    frequency: float
+
+
+def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArchitecture) -> LDNet:
+    """An untrained LDNet, ready for trained weights to be loaded.
+
+    What its decoder takes from the data, ``scale_to`` sets.
+    """
     a = architecture
-    if scales is None:
-        scales = torch.ones(len(benchmark.variables), a.coefficients)
+    if isinstance(a, CoordinateArchitecture):
+        return LDNet(
+            CoordinateDecoder(benchmark, a.n_latent, a.width, a.layers, a.features, a.frequency),
+            a.n_latent,
+            len(benchmark.parameters),
+            width=a.dynamics_width,
+            layers=a.dynamics_layers,
+        )
+    basis = BASES[benchmark.name](benchmark, a.coefficients)
     decoder = SpectralDecoder(
-        BASES[benchmark.name](benchmark, a.coefficients),
-        scales,
+        basis,
+        torch.ones(basis.count),
         a.n_latent,
         width=a.width,
         blocks=a.blocks,
@@ -67,19 +95,19 @@ def build_encoder(
     """An untrained encoder; without ``statistics``, ready for trained ones to be loaded.
 
     Args:
-        statistics: ``deviations`` (V, C) and ``residual`` (V,) of the fields, ``mean`` and
+        statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields, ``mean`` and
             ``std`` (L+P,) of the targets.
     """
     a = architecture
-    v, targets = len(benchmark.variables), a.n_latent + len(benchmark.parameters)
+    targets = a.n_latent + len(benchmark.parameters)
+    basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
     s = statistics or {
-        "deviations": torch.ones(v, a.observed_coefficients),
-        "residual": torch.ones(v),
+        "deviations": torch.ones(basis.count),
+        "residual": torch.ones(len(benchmark.variables)),
         "mean": torch.zeros(targets),
         "std": torch.ones(targets),
     }
-    basis = BASES[benchmark.name](benchmark, a.observed_coefficients).to(s["mean"].device)
-    interpolation = OptimalInterpolation(basis, s["deviations"], s["residual"])
+    interpolation = OptimalInterpolation(basis.to(s["mean"].device), s["deviations"], s["residual"])
     return HistoryEncoder(
         interpolation,
         s["mean"],

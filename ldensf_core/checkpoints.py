@@ -1,8 +1,6 @@
 """Learned parts on disk: weights as safetensors, and a card that says where they come from.
 
-Large matrices are stored in half precision, which changes the decoded fields by much less than
-the surrogate's own error; the dynamics, which are iterated, keep single precision. Everything
-computes in single precision once loaded.
+Weights are compressed (``compression``); everything computes in single precision once loaded.
 """
 
 from __future__ import annotations
@@ -16,16 +14,16 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 
 from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
-from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.compression import compress, expand
 from ldensf_core.device import resolve_device
 from ldensf_core.model import LatentModel
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 FILES = {"ldnet": "ldnet.safetensors", "encoder": "encoder.safetensors"}
-LARGE = 10_000  # elements
 
 
 class CheckpointError(RuntimeError):
@@ -82,7 +80,7 @@ def save_weights(folder: Path, ldnet: nn.Module, encoder: nn.Module) -> dict[str
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
     for part, module in (("ldnet", ldnet), ("encoder", encoder)):
-        tensors = {name: _stored(name, t) for name, t in module.state_dict().items()}
+        tensors = compress(module.state_dict())
         partial = folder / (FILES[part] + ".partial")
         safetensors.torch.save_file(tensors, partial)
         partial.replace(folder / FILES[part])
@@ -97,11 +95,9 @@ def save_card(folder: Path, card: dict[str, Any]) -> None:
     partial.replace(folder / "card.json")
 
 
-@torch.no_grad()
 def round_as_stored(module: nn.Module) -> None:
     """Round the weights to what will be read back, so that what is tested is what is shipped."""
-    for name, tensor in module.state_dict().items():
-        tensor.copy_(_stored(name, tensor))
+    module.load_state_dict(expand(compress(module.state_dict())))
 
 
 def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
@@ -128,12 +124,21 @@ def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
     for name in entries["calibration"]:
         if not isinstance(card["calibration"][name], int | float):
             raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
+    error = card["calibration"].get("surrogate_error")
+    if error is not None and not _number_a_snapshot(error, get_benchmark(benchmark)):
+        raise CheckpointError(
+            f"{path}: surrogate_error must hold one number a snapshot for each variable"
+        )
     return Architecture(**sizes)
 
 
-def _stored(name: str, tensor: Tensor) -> Tensor:
-    large = tensor.ndim == 2 and tensor.numel() > LARGE and not name.startswith("dynamics")
-    return (tensor.half() if large else tensor).contiguous().cpu()
+def _number_a_snapshot(error: Any, benchmark: Benchmark) -> bool:
+    return isinstance(error, dict) and all(
+        isinstance(series := error.get(v.name), list)
+        and len(series) == benchmark.n_times
+        and all(isinstance(value, int | float) for value in series)
+        for v in benchmark.variables
+    )
 
 
 def _fill(module: nn.Module, path: Path, digest: str) -> None:
@@ -145,8 +150,8 @@ def _fill(module: nn.Module, path: Path, digest: str) -> None:
             f"{str(digest)[:12]}…. Restore the file, or train again"
         )
     try:
-        module.load_state_dict(safetensors.torch.load_file(path))
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(expand(safetensors.torch.load_file(path)))
+    except (SafetensorError, RuntimeError, KeyError) as error:
         raise CheckpointError(f"{path} does not fit the card's architecture: {error}") from error
     module.requires_grad_(False).eval()
 

@@ -44,7 +44,7 @@ class HistoryEncoder(nn.Module):
         self.interpolation, self.n_times = interpolation, n_times
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        inputs = interpolation.deviations.numel() + len(interpolation.residual) + 2 * TIME_WAVES
+        inputs = interpolation.basis.count + len(interpolation.basis.groups) + 2 * TIME_WAVES
         self.read = nn.Sequential(
             nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, memory), nn.GELU()
         )
@@ -61,7 +61,7 @@ class HistoryEncoder(nn.Module):
         """A sequence of N observations, earliest first.
 
         Args:
-            coefficients: (B, N, V, C) from the interpolation. ``unknown``: (B, N, V).
+            coefficients: (B, N, K) from the interpolation. ``unknown``: (B, N, G).
             index: snapshot of each observation, (B, N).
             memory: recurrent state from earlier observations, (1, B, memory).
 
@@ -70,7 +70,7 @@ class HistoryEncoder(nn.Module):
         """
         waves = math.pi * torch.arange(1, TIME_WAVES + 1, device=index.device)
         phase = index[..., None] / self.n_times * waves
-        h = torch.cat([coefficients.flatten(-2), unknown, phase.sin(), phase.cos()], dim=-1)
+        h = torch.cat([coefficients, unknown, phase.sin(), phase.cos()], dim=-1)
         h = self.read(h)
         remembered, memory = self.recur(h, memory)
         mean, log_std = self.write(torch.cat([h, remembered], dim=-1)).chunk(2, dim=-1)

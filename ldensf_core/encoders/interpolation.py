@@ -14,19 +14,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.surrogate.spectral import WallBasis
+from ldensf_core.surrogate.bases import Basis
 
 
 class OptimalInterpolation(nn.Module):
     """Linear estimate of basis coefficients from normalised measurements.
 
     Args:
-        basis: of normalised fields; C coefficients of each of V variables.
-        deviations: (V, C), climatological standard deviations of the coefficients, D.
+        basis: of normalised fields; K coefficients in G groups, each of some variables.
+        deviations: (K,), climatological standard deviations of the coefficients, D.
         residual: (V,), variance of the fields that the basis leaves out.
     """
 
-    def __init__(self, basis: WallBasis, deviations: Tensor, residual: Tensor) -> None:
+    def __init__(self, basis: Basis, deviations: Tensor, residual: Tensor) -> None:
         super().__init__()
         self.basis = basis
         self.register_buffer("deviations", deviations)
@@ -41,15 +41,23 @@ class OptimalInterpolation(nn.Module):
             noise: (V,), standard deviation of the noise of normalised values.
 
         Returns:
-            gain (V, C, n) and the share of climatological variance that stays unknown (V,).
+            gain (K, V, n) and the share of climatological variance that stays unknown (G,).
         """
-        waves = self.basis.evaluate(positions) * self.deviations.double()[:, None]  # G, (V, n, C)
+        waves = self.basis.evaluate(positions) * self.deviations.double()  # G, (V, n, K)
         weights = present.mT.double() / (noise.double().square() + self.residual)[:, None]
-        weighted = (waves * weights[..., None]).mT  # (V, C, n)
-        precision = weighted @ waves
-        precision.diagonal(dim1=-2, dim2=-1).add_(1.0)
-        root = torch.linalg.cholesky(precision)
-        covariance = torch.cholesky_inverse(root)
-        variance = self.deviations.double().square()
-        unknown = (covariance.diagonal(dim1=-2, dim2=-1) * variance).sum(-1) / variance.sum(-1)
-        return (covariance @ weighted).float(), unknown.float()
+        gain = torch.zeros(
+            self.basis.count, *weights.shape, dtype=torch.float32, device=weights.device
+        )
+        unknown = []
+        for group in self.basis.groups:
+            variables = list(group.variables)
+            seen = waves[variables, :, group.coefficients].flatten(0, 1)  # (v·n, C)
+            weighted = (seen * weights[variables].flatten()[:, None]).mT
+            precision = weighted @ seen
+            precision.diagonal().add_(1.0)
+            covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+            part = (covariance @ weighted).float().unflatten(1, (len(variables), -1))
+            gain[group.coefficients, variables] = part
+            variance = self.deviations[group.coefficients].double().square()
+            unknown.append((covariance.diagonal() * variance).sum() / variance.sum())
+        return gain, torch.stack(unknown).float()

@@ -28,8 +28,8 @@ class ObservationHistory:
         gain, unknown = self._interpolation(observation)
         mean, std = self.benchmark.mean(gain), self.benchmark.std(gain)
         departures = (observation.values - mean) / std - self.encoder.interpolation.basis.rest
-        values = departures.nan_to_num(nan=0.0).mT[..., None]  # missing ones have gain zero
-        coefficients = (gain @ values)[..., 0]
+        values = departures.nan_to_num(nan=0.0).mT  # missing ones have gain zero
+        coefficients = gain.flatten(1) @ values.flatten()
         index = torch.full((1, 1), float(observation.index), device=gain.device)
         mean, std, self._memory = self.encoder(
             coefficients[None, None], unknown[None, None], index, self._memory

@@ -9,6 +9,7 @@ prior range to [-1, 1].
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -24,6 +25,9 @@ class Decoder(Protocol):
     def on_grid(self, latent: Tensor) -> Tensor:
         """(..., L) → (..., V, ny, nx)."""
 
+    def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """(M, L) → mean and standard deviation over the M members, (V, ny, nx) each."""
+
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """(..., L), positions (n, 2) → (..., n, V)."""
 
@@ -33,6 +37,9 @@ class Decoder(Protocol):
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
         """Relative squared error of the decoded fields, averaged over the batch."""
 
+    def scale_to(self, target: Tensor) -> None:
+        """Take the units of the loss from the targets (B, T, ...) of many trajectories."""
+
 
 class LDNet(nn.Module):
     """Latent dynamics with a decoder.
@@ -40,22 +47,32 @@ class LDNet(nn.Module):
     Args:
         n_latent: L, size of the latent state.
         n_parameters: P, number of parameters.
-        width: of the two hidden layers of the dynamics.
+        width, layers: of the hidden layers of the dynamics, and how many there are.
     """
 
     def __init__(
-        self, decoder: Decoder, n_latent: int, n_parameters: int, width: int = 128
+        self,
+        decoder: Decoder,
+        n_latent: int,
+        n_parameters: int,
+        width: int = 128,
+        layers: int = 2,
     ) -> None:
         super().__init__()
         self.n_latent = n_latent
-        self.dynamics = nn.Sequential(
-            nn.Linear(n_latent + n_parameters, width),
-            nn.GELU(),
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.Linear(width, n_latent),
-        )
+        sizes = [n_latent + n_parameters, *[width] * layers]
+        hidden = [m for pair in pairwise(sizes) for m in (nn.Linear(*pair), nn.GELU())]
+        self.dynamics = nn.Sequential(*hidden, nn.Linear(width, n_latent))
+        if layers > 2:
+            # Torch's own draw makes a signal several times smaller in each layer, which nine
+            # of them leave nothing of.
+            for matrix in self.dynamics[::2]:
+                nn.init.kaiming_normal_(matrix.weight, nonlinearity="relu")
         self.decoder = decoder
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Weights between hidden layers of the dynamics."""
+        return [m.weight for m in self.dynamics[2:-1] if isinstance(m, nn.Linear)]
 
     def initial_state(self, parameters: Tensor) -> Tensor:
         """Latent state at the first snapshot: unit parameters (B, P) → (B, L)."""

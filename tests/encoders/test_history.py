@@ -57,7 +57,7 @@ def test_streaming_is_the_whole_sequence(tsunami, model, truths):
             0.2 * torch.ones(3),
         )
         values = (o.values[there] - tsunami.mean(o.values)) / tsunami.std(o.values)
-        coefficients.append(torch.einsum("vcn,nv->vc", gain, values - interpolation.basis.rest))
+        coefficients.append(torch.einsum("kvn,nv->k", gain, values - interpolation.basis.rest))
         unknown.append(share)
     index = torch.tensor([times], dtype=torch.float32)
     whole = model.encoder(torch.stack(coefficients)[None], torch.stack(unknown)[None], index)
@@ -189,13 +189,12 @@ def test_errors_are_as_large_as_predicted(tsunami, model, truths, targets, layou
 
 def test_an_untrained_encoder_predicts_about_the_prior():
     basin = Tsunami(12)
-    interpolation = OptimalInterpolation(
-        BASES["tsunami"](basin, 10), torch.ones(3, 10), torch.ones(3)
-    )
+    basis = BASES["tsunami"](basin, 30)
+    interpolation = OptimalInterpolation(basis, torch.ones(30), torch.ones(3))
     mean, std = torch.tensor([5.0, -3.0, 0.0]), torch.tensor([2.0, 0.1, 1.0])
     encoder = HistoryEncoder(interpolation, mean, std, n_times=51, width=16, memory=8)
     index = torch.arange(6.0).expand(4, 6)
-    guess, error, memory = encoder(torch.randn(4, 6, 3, 10), torch.rand(4, 6, 3), index)
+    guess, error, memory = encoder(torch.randn(4, 6, 30), torch.rand(4, 6, 3), index)
     assert guess.shape == error.shape == (4, 6, 3) and memory.shape == (1, 4, 8)
     assert ((guess - mean) / std).abs().max() < 1.5
     assert ((error / std) > 0.3).all() and ((error / std) < 1.5).all()

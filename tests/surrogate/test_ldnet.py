@@ -56,6 +56,26 @@ def test_decode_asks_the_decoder(small):
     assert small.decode(latent, torch.zeros(6, 2)).shape == (5, 6, 2)
 
 
+@pytest.mark.parametrize("layers", [1, 2, 9])
+def test_dynamics_have_so_many_hidden_layers(layers):
+    ldnet = LDNet(FirstTwo(), n_latent=4, n_parameters=2, width=8, layers=layers)
+    shapes = {name: tuple(t.shape) for name, t in ldnet.state_dict().items() if "weight" in name}
+    expected = [(8, 6), *[(8, 8)] * (layers - 1), (4, 8)]
+    assert shapes == {f"dynamics.{2 * i}.weight": shape for i, shape in enumerate(expected)}
+    assert [tuple(w.shape) for w in ldnet.hidden_matrices()] == expected[1:-1]
+
+
+def test_deep_dynamics_depend_on_the_parameters_from_the_start():
+    """Published depth: a signal that died on its way through could not be learned from."""
+    deep = LDNet(FirstTwo(), n_latent=9, n_parameters=1, width=200, layers=9)
+    parameters = torch.linspace(-1, 1, 20)[:, None].requires_grad_()
+    states = deep.rollout(parameters, 40)
+    assert states.shape == (20, 40, 9) and states.isfinite().all()
+    assert states[:, -1].std(0).mean() > 0.01
+    states[:, -1].sum().backward()
+    assert parameters.grad.abs().mean() > 0.05
+
+
 # -- the shipped surrogate ----------------------------------------------------------------
 
 

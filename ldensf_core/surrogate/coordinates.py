@@ -1,0 +1,186 @@
+"""The published decoder: a network of the position, asked for one point at a time.
+
+    y(t, x) = f_rec(s(t), γ(x)),    γ(x) = (cos 2πBξ(x), sin 2πBξ(x))
+
+f_rec is a residual fully connected network, γ a fixed Fourier embedding (LD-EnSF, Xiao, Si and
+Chen, arXiv 2411.19305; Tancik et al. 2020, NeurIPS 33) with a random Gaussian B. ξ(x) places a
+position in a Euclidean space in which the domain has no seam, so neither have the fields: a
+distance between walls is itself, a periodic axis becomes a circle, the globe a sphere.
+
+Every point of every member is one pass through the network, so this decoder is the dear one: it
+is here to be compared with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks.base import Axis
+
+POINTS = 256
+"""Grid points of each snapshot that a loss looks at."""
+ENTRIES = 16
+"""Entries of the table of random grid points for each point of the grid."""
+ROWS = 2**16
+"""Points, of all members together, that go through the network at a time."""
+MEMBERS = 256
+"""Members that go through it together."""
+
+
+def in_box(positions: Tensor, x: Axis, y: Axis) -> Tensor:
+    """ξ of ``positions`` (n, 2), one coordinate for an axis between walls, two for a circle.
+
+    In units of the length of each axis, so that a circle has circumference one.
+    """
+    columns = []
+    for axis, values in zip((x, y), positions.unbind(-1), strict=True):
+        share = (values - axis.low) / (axis.high - axis.low)
+        if axis.periodic:
+            angle = 2 * math.pi * share
+            columns += [angle.cos() / (2 * math.pi), angle.sin() / (2 * math.pi)]
+        else:
+            columns.append(share)
+    return torch.stack(columns, dim=-1)
+
+
+def on_sphere(positions: Tensor, x: Axis, y: Axis) -> Tensor:
+    """ξ of longitudes and latitudes (n, 2) in degrees: Cartesian, (n, 3), the equator of length 1.
+
+    The axes, which every embedding is given, say nothing that is needed here.
+    """
+    longitude, latitude = torch.deg2rad(positions).unbind(-1)
+    east, north = latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin()
+    return torch.stack([east, north, latitude.sin()], dim=-1) / (2 * math.pi)
+
+
+EMBEDDINGS: dict[str, Callable[[Tensor, Axis, Axis], Tensor]] = {
+    "kolmogorov": in_box,
+    "tsunami": in_box,
+    "atmosphere": on_sphere,
+}
+"""For each benchmark, how its domain lies in Euclidean space."""
+
+
+class ResidualLayer(nn.Module):
+    """h + gelu(W h)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(..., width) → (..., width)."""
+        return h + nn.functional.gelu(self.linear(h))
+
+
+class CoordinateDecoder(nn.Module):
+    """Latent state and position → normalised fields there.
+
+    Args:
+        n_latent: L, size of the latent state.
+        width, layers: of the hidden layers, and how many there are.
+        features: F, rows of B; the embedding has a cosine and a sine of each.
+        frequency: standard deviation of the entries of B, in waves to the length of an axis or
+            round the equator.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        n_latent: int,
+        width: int,
+        layers: int,
+        features: int,
+        frequency: float,
+    ) -> None:
+        super().__init__()
+        self.axes, self.embedding = (benchmark.x, benchmark.y), EMBEDDINGS[benchmark.name]
+        self.variables, self.shape = len(benchmark.variables), benchmark.grid_shape
+        y, x = (torch.as_tensor(axis.points).double() for axis in (benchmark.y, benchmark.x))
+        rows, columns = torch.meshgrid(y, x, indexing="ij")
+        grid = self.embedding(torch.stack([columns, rows], dim=-1).flatten(0, 1), *self.axes)
+        self.register_buffer("grid", grid.float(), persistent=False)  # (ny*nx, D)
+        area = benchmark.area(grid).flatten()
+        self.register_buffer("area", area.float(), persistent=False)
+        self.register_buffer("cells", _table(area), persistent=False)
+        self.register_buffer("waves", frequency * torch.randn(features, grid.shape[-1]))  # B
+        self.register_buffer("energy", torch.tensor(float(self.variables)))
+        self.first = nn.Linear(n_latent + 2 * features, width)
+        self.blocks = nn.Sequential(*(ResidualLayer(width) for _ in range(layers - 1)))
+        self.last = nn.Linear(width, self.variables)
+
+    def forward(self, latent: Tensor, places: Tensor) -> Tensor:
+        """Normalised fields, all at once: latent (..., L), ξ (..., n, D) → (..., n, V)."""
+        # A sum of products, since a matrix product in TF32 would blur the phase.
+        phase = 2 * math.pi * (places[..., None, :] * self.waves).sum(-1)
+        shape = (*latent.shape[:-1], places.shape[-2], -1)
+        inputs = [latent[..., None, :], phase.cos(), phase.sin()]
+        h = self.first(torch.cat([part.expand(shape) for part in inputs], dim=-1))
+        return self.last(self.blocks(nn.functional.gelu(h)))
+
+    def on_grid(self, latent: Tensor) -> Tensor:
+        """Normalised fields on the grid: (..., L) → (..., V, ny, nx)."""
+        return self._in_parts(latent, self.grid).mT.unflatten(-1, self.shape)
+
+    def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (unbiased) of the fields of an ensemble.
+
+        Latent (M, L) → normalised fields (V, ny, nx), each; one member has no spread.
+        """
+        correction = min(1, len(latent) - 1)
+        parts = [
+            torch.stack(
+                torch.std_mean(self._in_parts(latent, places), dim=0, correction=correction)
+            )
+            for places in self.grid.split(max(1, ROWS // len(latent)))
+        ]
+        spread, mean = torch.cat(parts, dim=1).mT.unflatten(-1, self.shape)
+        return mean, spread
+
+    def at(self, latent: Tensor, positions: Tensor) -> Tensor:
+        """Normalised fields at ``positions`` (n, 2), (x, y): (..., L) → (..., n, V)."""
+        return self._in_parts(latent, self.embedding(positions.double(), *self.axes).to(latent))
+
+    def _in_parts(self, latent: Tensor, places: Tensor) -> Tensor:
+        """``forward`` for ξ (n, D), a bounded number of points at a time: (..., n, V)."""
+        members = latent.reshape(-1, latent.shape[-1])
+        fields = torch.cat(
+            [
+                torch.cat([self(some, part) for part in places.split(ROWS // len(some))], dim=1)
+                for some in members.split(MEMBERS)
+            ]
+        )
+        return fields.reshape(*latent.shape[:-1], len(places), self.variables)
+
+    def target(self, fields: Tensor) -> Tensor:
+        """What the decoder is trained against: (..., V, ny*nx), in half precision."""
+        return fields.flatten(-2).half()
+
+    def loss(self, latent: Tensor, target: Tensor) -> Tensor:
+        """Squared error relative to the energy of the fields, a scalar.
+
+        Estimated from grid points that are drawn for each snapshot, uniformly over the area.
+        """
+        shape = (*latent.shape[:-1], POINTS)
+        cells = self.cells[torch.randint(len(self.cells), shape, device=latent.device)]
+        index = cells[..., None, :].expand(*shape[:-1], self.variables, POINTS)
+        truth = target.gather(-1, index).mT.to(latent)
+        error = self(latent, self.grid[cells]) - truth
+        return error.square().sum(-1).mean() / self.energy
+
+    def scale_to(self, target: Tensor) -> None:
+        """Take errors relative to the mean square of ``target`` (B, T, V, ny*nx) over the area."""
+        energies = [(self.area * run.float().square()).mean((0, 2)).sum() for run in target]
+        self.energy.copy_(torch.stack(energies).mean())
+
+
+def _table(area: Tensor) -> Tensor:
+    """Grid points, each as often as its share of the area says: inverted sums at even steps."""
+    sums = area.double().cumsum(0)
+    n = ENTRIES * len(area)
+    return torch.searchsorted(sums, (torch.arange(n, dtype=sums.dtype) + 0.5) / n * sums[-1])
