@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from app.settings import INTERVALS, Settings
+from app.settings import Settings
 from app.style import CSS
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
@@ -114,8 +114,6 @@ class Controls:
             for section in SECTIONS.values()
             for name, kind in section.items()
         }
-        settings.param.watch(self._label_interval, "benchmark")
-        self._label_interval()
 
     def _widget(self, name: str, kind: Any) -> Any:
         parameter = self.settings.param[name]
@@ -125,15 +123,6 @@ class Controls:
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
         return kind.from_param(parameter, **options)
-
-    def _label_interval(self, *_: Any) -> None:
-        minutes = self.settings.snapshot_minutes()
-        self.widgets["every"].options = {
-            f"{minutes * k:.0f} min (snapshot)"
-            if k == 1
-            else f"{minutes * k:.0f} min ({k} snapshots)": k
-            for k in INTERVALS
-        }
 
     def sidebar(self) -> pn.Column:
         """Everything in one column."""

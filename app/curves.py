@@ -1,4 +1,4 @@
-"""Figures of numbers: error against time, time of each step, the unknown parameters."""
+"""Figures of numbers: error against time, time of each step."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import (
-    BoxAnnotation,
     ColumnDataSource,
     FixedTicker,
     HoverTool,
+    NoOverlap,
     NumeralTickFormatter,
     Range1d,
 )
 from bokeh.plotting import figure
 
-from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT, TRUTH_COLOUR
-from app.settings import FREE_RUN, LD_ENSF
+from app import units
+from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT
+from app.settings import FREE_RUN
 from app.snapshot import Record
 
 RIGHT, TOP = 14, 6  # px, room around a frame
-CLOUD_LEFT, CLOUD_RIGHT, CLOUD_BOTTOM = 38, 24, 32
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 LEAST_PERCENT = 5e-4  # what the axis does not go below
 
 
-def _plain_figure(**options: Any) -> Any:
+def plain_figure(**options: Any) -> Any:
+    """A figure without tools that fills the room it is given."""
     plot = figure(
         sizing_mode="stretch_both",
         min_width=100,
@@ -37,14 +38,23 @@ def _plain_figure(**options: Any) -> Any:
         **{"min_border_left": 58, "min_border_right": RIGHT, "min_border_top": TOP} | options,
     )
     plot.axis.axis_label_standoff = 4
+    plot.axis.major_label_policy = NoOverlap(min_distance=6)
     return plot
+
+
+def set_time_axis(plot: Any, benchmark: Any) -> np.ndarray:
+    """Let the horizontal axis be the model time of a benchmark; returns that of all snapshots."""
+    times, plot.xaxis.axis_label = units.time_axis(benchmark)
+    margin = 0.01 * float(times[-1] - times[0])
+    plot.x_range.update(start=float(times[0]) - margin, end=float(times[-1]) + margin)
+    return times
 
 
 class ErrorCurves:
     """Relative RMSE of every filter against model time, its spread beside it, dashed."""
 
     def __init__(self) -> None:
-        self.figure = _plain_figure(
+        self.figure = plain_figure(
             y_axis_type="log", x_range=Range1d(0, 1), y_range=Range1d(0.01, 2.0)
         )
         self.figure.yaxis.axis_label = "relative RMSE"
@@ -70,11 +80,7 @@ class ErrorCurves:
 
     def describe(self, benchmark: Any) -> None:
         """Set the time axis to that of a benchmark."""
-        self.times = np.asarray(benchmark.times, np.float32)
-        self.figure.xaxis.axis_label = f"model time ({benchmark.time_units})"
-        first, last = float(self.times[0]), float(self.times[-1])
-        margin = 0.01 * (last - first)
-        self.figure.x_range.update(start=first - margin, end=last + margin)
+        self.times = set_time_axis(self.figure, benchmark)
 
     def show(self, records: Mapping[str, list[Record]]) -> None:
         """Draw each filter's cycles so far."""
@@ -93,7 +99,7 @@ class StepTimes:
     """Forecast and analysis of every cycle in milliseconds, one point a filter and step."""
 
     def __init__(self) -> None:
-        self.figure = _plain_figure(
+        self.figure = plain_figure(
             y_axis_type="log", x_range=Range1d(0, 1), y_range=Range1d(0.3, 3e3)
         )
         self.figure.xaxis.axis_label = "step"
@@ -139,56 +145,6 @@ class StepTimes:
             if np.isfinite(total).any():
                 low, high = min(low, 0.5 * np.nanmin(total)), max(high, 2.0 * np.nanmax(total))
         self.figure.y_range.update(start=float(low), end=float(high))
-
-
-class ParameterCloud:
-    """The ensemble's first two unknown parameters, their prior range, and the truth."""
-
-    def __init__(self) -> None:
-        self.figure = _plain_figure(
-            x_range=Range1d(0, 1),
-            y_range=Range1d(0, 1),
-            min_border_left=CLOUD_LEFT,
-            min_border_right=CLOUD_RIGHT,
-            min_border_bottom=CLOUD_BOTTOM,
-        )
-        self.prior = BoxAnnotation(
-            fill_alpha=0.06, fill_color="#8a8f98", line_color="#8a8f98", line_dash="dashed"
-        )
-        self.figure.add_layout(self.prior)
-        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in (FREE_RUN, LD_ENSF)}
-        self.truth = ColumnDataSource({"x": [], "y": []})
-        for name in self.sources:
-            self._points(name, 7, 0.45)
-        for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
-            self.figure.scatter(
-                "x", "y", source=self.truth, marker="x", size=16, line_width=width, color=colour
-            )
-        self._points(LD_ENSF, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
-
-    def _points(self, name: str, size: float, alpha: float) -> None:
-        colour, source = FILTER_COLOURS[name], self.sources[name]
-        self.figure.scatter("x", "y", source=source, size=size, color=colour, fill_alpha=alpha)
-
-    def describe(self, benchmark: Any) -> None:
-        """Axes and prior box after the benchmark's first two parameters."""
-        px, py = benchmark.parameters[:2]
-        for axis, p in ((self.figure.xaxis[0], px), (self.figure.yaxis[0], py)):
-            axis.ticker = FixedTicker(ticks=[p.low, (p.low + p.high) / 2, p.high])
-        self.figure.xaxis.major_label_overrides = {px.high: f"{px.high:g} {px.units}"}
-        self.prior.update(left=px.low, right=px.high, bottom=py.low, top=py.high)
-        for axis, p in ((self.figure.x_range, px), (self.figure.y_range, py)):
-            margin = 0.06 * (p.high - p.low)
-            axis.update(start=p.low - margin, end=p.high + margin)
-
-    def show(self, clouds: Mapping[str, np.ndarray], truth: np.ndarray | None) -> None:
-        """Clouds (M, P) by filter and the true parameters (P,)."""
-        for name, source in self.sources.items():
-            cloud = clouds.get(name)
-            source.data = (
-                {"x": [], "y": []} if cloud is None else {"x": cloud[:, 0], "y": cloud[:, 1]}
-            )
-        self.truth.data = {"x": [], "y": []} if truth is None else {"x": truth[:1], "y": truth[1:2]}
 
 
 def _positive(values: list[float]) -> np.ndarray:

@@ -24,8 +24,9 @@ from app import layout, readout, style
 from app.controls import Controls
 from app.export import netcdf
 from app.race import Race, View
-from app.scene import TRUTH, Scene, symbol
+from app.scene import TRUTH, Scene, symbol, telling
 from app.settings import Settings
+from app.warmup import warm_up
 from app.worker import explain
 from ldensf_core import get_benchmark
 
@@ -66,7 +67,13 @@ class Dashboard(Viewer):
             options={"-": 0}, value=0, size="small", margin=(4, 0, 0, 0), width=120,
             sx={"& .MuiToggleButton-root": {"py": "0px"}},
         )  # fmt: skip
+        self.unknowns = layout.html()
+        self.main = layout.MainArea(
+            self.scene, self.tiles, self.status, self.titles, [self.variable, self.unit],
+            self.unknowns, self.numbers,
+        )  # fmt: skip
         self._versions: tuple[int, ...] = ()
+        self._warm = False
         self._view: pmui.Column | None = None
         self._puller: Any = None
         self._describe(self.settings.benchmark)
@@ -96,7 +103,7 @@ class Dashboard(Viewer):
         if view.any("playing"):
             self.race.pause()
             return
-        if not view.any("paused", "loading"):
+        if not view.starting and not view.any("paused"):
             self.reset()
         self.race.play()
 
@@ -107,11 +114,13 @@ class Dashboard(Viewer):
         self.race.close()
 
     def _settings_changed(self, *_: Any) -> None:
-        lead = self.race.view().lead
-        if lead.index <= 0 and lead.phase != "playing":
-            self.reset()
+        lead, setup = self.race.view().lead, self.settings.setup()
+        fresh = lead.index <= 0 and lead.phase != "playing"
+        if fresh or setup.benchmark != self._wanted.benchmark:
+            if setup != self._wanted:  # another benchmark brings other settings with it
+                self.reset()
         else:
-            self.controls.show_changes(self._wanted.changes(self.settings.setup()))
+            self.controls.show_changes(self._wanted.changes(setup))
 
     def _export(self) -> io.BytesIO | None:
         try:
@@ -140,6 +149,9 @@ class Dashboard(Viewer):
             self._show(view)
         if self._view is not None:
             pn.io.push_notebook(self._view)
+        if view.lead.records and not self._warm:
+            self._warm = True
+            warm_up(self.settings.seed)
 
     def _show(self, view: View) -> None:
         setup = view.lead.setup
@@ -147,19 +159,22 @@ class Dashboard(Viewer):
             self._describe(setup.benchmark)
         self.scene.show(view)
         self.tiles.object = readout.tiles(view, self.scene.benchmark)
-        self.status.object = readout.status(view, self.settings)
+        self.status.object = readout.status(view)
         self.numbers.object = readout.parameters(view, self.scene.benchmark)
         for name, title in self.titles.items():
             title.object = readout.map_title(name, view, self.scene.quantities[name])
         self.controls.show_playing(view.any("playing"))
 
     def _describe(self, name: str) -> None:
-        """Name everything after benchmark ``name``, showing the last of its variables."""
+        """Name everything after benchmark ``name``, showing the most telling of its variables."""
         benchmark = get_benchmark(name)
-        options = {symbol(v): i for i, v in enumerate(benchmark.variables)}
+        shown = telling(benchmark)
         self.story.object = readout.story(benchmark)
-        self._show_variable(benchmark, len(options) - 1)
-        self.variable.param.update(options=options, value=len(options) - 1)
+        self.unknowns.object = readout.unknowns(benchmark)
+        self.main.arrange(benchmark)
+        self._show_variable(benchmark, shown)
+        options = {symbol(v): i for i, v in enumerate(benchmark.variables)}
+        self.variable.param.update(options=options, value=shown)
 
     def _variable_changed(self, event: Any) -> None:
         if event.new != self.scene.variable:
@@ -173,16 +188,10 @@ class Dashboard(Viewer):
 
     # -- on display -----------------------------------------------------------------------
 
-    def _main(self) -> pn.Row:
-        return layout.main_area(
-            self.scene, self.tiles, self.status, self.titles, [self.variable, self.unit],
-            self.numbers,
-        )  # fmt: skip
-
     def __panel__(self) -> pmui.Column:
         if self._view is None:
             self._await_first_cycle()
-            main = pn.Column(self._main(), height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
+            main = pn.Column(self.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
             self._view = pmui.Column(
                 self.controls.bar(),
                 main,
@@ -197,7 +206,7 @@ class Dashboard(Viewer):
         # What changes between a cell's output and its arrival in the browser is lost there.
         end = time.monotonic() + FIRST_CYCLE
         view = self.race.view()
-        while (view.lead.setup is None or view.any("loading")) and time.monotonic() < end:
+        while (view.lead.setup is None or view.starting) and time.monotonic() < end:
             time.sleep(0.02)
             view = self.race.view()
         self.pull()
@@ -209,7 +218,7 @@ class Dashboard(Viewer):
             header=[self.story],
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
-            main=[self._main()],
+            main=[self.main.view],
             theme_config=style.THEME,
             busy_indicator=None,
         )

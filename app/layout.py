@@ -6,48 +6,68 @@ from typing import Any
 
 import panel as pn
 
-from app import readout, style
+from app import readout, style, units
 from app.scene import TRUTH, Scene
 from app.settings import ENSF, FILTERS, LD_ENSF
 
 
-def main_area(
-    scene: Scene,
-    tiles: pn.pane.HTML,
-    status: pn.pane.HTML,
-    titles: dict[str, pn.pane.HTML],
-    variable: list[Any],
-    numbers: pn.pane.HTML,
-) -> pn.Row:
-    """Numbers on top, maps at the left, curves at the right.
+class MainArea:
+    """Numbers on top, then maps and curves.
 
     Args:
         titles: of the maps, by name.
         variable: the choice of the variable shown, for the first card's head.
-        numbers: of the unknown parameters.
+        unknowns: title of the card of the unknown parameters; ``numbers`` stand at its right.
     """
-    maps = [
-        card(name, [titles[name], *(variable if name == TRUTH else ())], m.figure, **style.MAP_SIZE)
-        for name, m in scene.maps.items()
-    ]
-    legend = readout.legend
-    curves = [
-        card("errors", [_head("Error", right=legend(FILTERS, spread=True))], scene.errors.figure),
-        card(
-            "times",
-            [_head("Time of each step", right=legend((LD_ENSF, ENSF), spread=False))],
-            scene.times.figure,
-        ),
-        card(
-            "parameters",
-            [_head("Unknown parameters", "ensemble, prior range, truth")],
-            scene.cloud.figure,
-            beside=numbers,
-            **style.CLOUD_SIZE,
-        ),
-    ]
-    board = grid(style.BOARD, grid(style.MAPS, *maps), grid(style.COLUMN, *curves))
-    return grid(style.MAIN, tiles, status, board)
+
+    def __init__(
+        self,
+        scene: Scene,
+        tiles: pn.pane.HTML,
+        status: pn.pane.HTML,
+        titles: dict[str, pn.pane.HTML],
+        variable: list[Any],
+        unknowns: pn.pane.HTML,
+        numbers: pn.pane.HTML,
+    ) -> None:
+        maps = [
+            card(
+                name,
+                [titles[name], *(variable if name == TRUTH else ())],
+                _body(m.figure, **style.MAP_SIZE),
+            )
+            for name, m in scene.maps.items()
+        ]
+        legend = readout.legend
+        errors = _head("Error", right=legend(FILTERS, spread=True))
+        times = _head("Time of each step", right=legend((LD_ENSF, ENSF), spread=False))
+        self._cloud = _body(scene.cloud.figure, **style.CLOUD_SIZE)
+        self._track = _body(scene.track.figure, **style.TRACK_SIZE)
+        beside = pn.Row(
+            self._cloud, self._track, numbers,
+            sizing_mode="stretch_both", margin=0, styles=style.BESIDE,
+        )  # fmt: skip
+        curves = [
+            card("errors", [errors], _body(scene.errors.figure)),
+            card("times", [times], _body(scene.times.figure)),
+            card("parameters", [unknowns], beside),
+        ]
+        self._parts = [grid(*children) for children in (maps, curves)]
+        self._parts.append(grid(*self._parts))
+        for part, name in zip(self._parts, ("maps", "curves", "board"), strict=True):
+            part.stylesheets = [style.arrangement(name)]
+        self.view = grid(tiles, status, self._parts[-1], styles=style.MAIN)
+
+    def arrange(self, benchmark: Any) -> None:
+        """Give the maps the proportions of a benchmark, and its parameters their figure."""
+        aspect = units.aspect(benchmark)
+        # Classes and numbers change, never stylesheets: these are models, and for another one
+        # Bokeh looks through all models of the page.
+        for part in self._parts:
+            part.css_classes = ["wide"] if aspect >= style.WIDE else []
+            part.styles = {**style.SHRINKABLE, "--aspect": f"{aspect}"}
+        alone = len(benchmark.parameters) == 1
+        self._cloud.visible, self._track.visible = not alone, alone
 
 
 def html(text: str = "", **options: Any) -> pn.pane.HTML:
@@ -60,30 +80,30 @@ def _head(text: str, note: str = "", right: str = "") -> pn.pane.HTML:
     return html(readout.head(text, note, right))
 
 
-def grid(styles: dict[str, str], *children: Any) -> pn.Row:
+def grid(*children: Any, styles: dict[str, str] | None = None) -> pn.Row:
     """Children in a CSS grid.
 
     A Row, since a Column brings a hidden button for scrolling, which would be one more cell.
-    Panel asks for the sum of the children's least sizes, which a grid does not need.
     """
-    styles = {**style.SHRINKABLE, **styles}
+    styles = {**style.SHRINKABLE, **(styles or {})}
     return pn.Row(*children, sizing_mode="stretch_both", margin=0, styles=styles)
 
 
-def card(name: str, head: list[Any], figure: Any, beside: Any = None, **size: str) -> pn.Column:
-    """A framed figure with a title line, and perhaps something at its right.
-
-    Args:
-        name: gives the card the CSS class ``card-`` and this.
-    """
-    body: Any = pn.Column(
+def _body(figure: Any, **size: str) -> pn.Column:
+    return pn.Column(
         pn.pane.Bokeh(figure, sizing_mode="stretch_both", margin=0),
         sizing_mode="stretch_both",
         margin=0,
         styles={**style.SHRINKABLE, **size},
     )
-    if beside is not None:
-        body = pn.Row(body, beside, sizing_mode="stretch_both", margin=0, styles=style.BESIDE)
+
+
+def card(name: str, head: list[Any], body: Any) -> pn.Column:
+    """A frame with a title line.
+
+    Args:
+        name: gives the card the CSS class ``card-`` and this.
+    """
     title = pn.Row(*head, sizing_mode="stretch_width", margin=0, styles=style.HEAD)
     styles = {**style.SHRINKABLE, **style.CARD}
     classes = [f"card-{name}"]

@@ -10,24 +10,33 @@ from bokeh.models import (
     BasicTickFormatter,
     ColorBar,
     ColumnDataSource,
+    CustomJSHover,
     FixedTicker,
     HoverTool,
+    NoOverlap,
     Range1d,
 )
 from bokeh.plotting import figure
 
+from app import units
 from app.colours import TRUTH_COLOUR, Limits
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 60, 8, 28
 """Room around a map's frame for its axes and its colour bar, in pixels. The page sizes a map
-so that what remains is square."""
+so that what remains has the proportions of the domain."""
 
 
-def label_axis(axis: Any, low: float, high: float, units: str) -> None:
-    """Evenly spaced ticks, the last of which gives the unit: it costs the map no room."""
-    ticks = [float(t) for t in np.linspace(low, high, 6)]
-    axis.ticker = FixedTicker(ticks=ticks)
-    axis.major_label_overrides = {ticks[-1]: units}
+LARGEST = 2**16
+"""Points of the largest image that is sent. The atmosphere's grid has twice as many in each
+direction as its waves need; halved, its pictures arrive half as often again."""
+
+
+def reduced(field: np.ndarray) -> np.ndarray:
+    """A field (ny, nx), or where that is large the means of 2 × 2 of its points."""
+    ny, nx = field.shape
+    if field.size <= LARGEST or ny % 2 or nx % 2:
+        return field
+    return reduced(field.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3)))
 
 
 class FieldMap:
@@ -44,8 +53,8 @@ class FieldMap:
             x_range=x_range,
             y_range=y_range,
             sizing_mode="stretch_both",
-            min_width=150,
-            min_height=150,
+            min_width=100,
+            min_height=100,
             min_border_left=LEFT,
             min_border_right=RIGHT,
             min_border_top=TOP,
@@ -73,7 +82,12 @@ class FieldMap:
             formatter=BasicTickFormatter(power_limit_low=-5),
         )
         self.figure.add_layout(bar, "right")
-        self.hover = HoverTool(renderers=[image], tooltips=[])
+        self.axes = (self.figure.xaxis[0], self.figure.yaxis[0])
+        for axis in self.axes:
+            axis.ticker = FixedTicker(ticks=[])
+            axis.major_label_policy = NoOverlap(min_distance=6)  # some are left out, if need be
+        self.places = {name: CustomJSHover() for name in ("$x", "$y")}
+        self.hover = HoverTool(renderers=[image], tooltips=[], formatters=self.places)
         self.figure.add_tools(self.hover)
 
     def describe(self, benchmark: Any, variable: int, quantity: str) -> None:
@@ -83,11 +97,18 @@ class FieldMap:
             quantity: symbol of what is mapped.
         """
         x, y, v = benchmark.x, benchmark.y, benchmark.variables[variable]
-        for axis, a in ((self.figure.xaxis[0], x), (self.figure.yaxis[0], y)):
-            label_axis(axis, a.low, a.high, a.units)
+        # Numbers and texts change, never models: for another one Bokeh looks through all models
+        # of the page.
+        for axis, place, domain in zip(self.axes, self.places.values(), (x, y), strict=True):
+            labels = units.ticks(domain)
+            axis.ticker.ticks = list(labels)
+            axis.major_label_overrides = labels
+            place.code = units.pointer(domain)
+        digits = units.decimals(v.std)
+        number = "0." + "0" * digits if digits else "0"
         self.hover.tooltips = [
-            ("at", f"$x{{0}}, $y{{0}} {x.units}"),
-            (quantity, f"@image{{0.0000}} {v.units}"),
+            ("at", "$x{custom}, $y{custom}"),
+            (quantity, f"@image{{{number}}}{units.unit(v.units)}"),
         ]
         self._place = {
             "x": [x.low],
@@ -101,7 +122,7 @@ class FieldMap:
         if field is None:
             self.pixels.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
         else:
-            self.pixels.data = {"image": [field], **self._place}
+            self.pixels.data = {"image": [reduced(field)], **self._place}
 
 
 class Sensors:

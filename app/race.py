@@ -59,7 +59,7 @@ class View:
     """The workers' snapshots of one moment, looked at together.
 
     A full-space worker that is still busy with an earlier setup, a cycle of it being long,
-    counts as loading: results of two setups are never shown beside each other.
+    counts as ``queued``: results of two setups are never shown beside each other.
 
     Attributes:
         versions: advance whenever there is something new to show.
@@ -71,7 +71,7 @@ class View:
     def __init__(self, latent: Snapshot, full_space: Snapshot) -> None:
         self.versions = (latent.version, full_space.version)
         if latent.setup is not None and full_space.setup != latent.setup:
-            full_space = Snapshot(phase="loading", setup=latent.setup)
+            full_space = Snapshot(phase="queued", setup=latent.setup)
         self.snapshots = (latent, full_space)
         alone = latent.phase in ("idle", "failed") and full_space.truth is not None
         self.lead = full_space if alone else latent
@@ -79,6 +79,11 @@ class View:
     def any(self, *phases: str) -> bool:
         """Whether either worker is in one of ``phases``."""
         return any(s.phase in phases for s in self.snapshots)
+
+    @property
+    def starting(self) -> bool:
+        """Whether either worker has yet to show its first cycle."""
+        return self.any("loading", "queued")
 
     @property
     def message(self) -> str:

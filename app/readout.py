@@ -6,11 +6,19 @@ import math
 from html import escape
 from typing import Any
 
+from app import units
 from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT
 from app.race import View
-from app.settings import ENSF, FREE_RUN, LD_ENSF, Settings
+from app.settings import ENSF, FREE_RUN, LD_ENSF
+from ldensf_core import get_benchmark
 
 NOTHING = "–"
+SHORT = 16  # letters, of a long name that is not too long
+STORIES = {
+    "tsunami": "the whole field, and where the wave came from",
+    "kolmogorov": "the whole turbulent field, and its Reynolds number",
+    "atmosphere": "wind and height around the globe, and the heating that drives them",
+}
 HINTS = {
     "step": "Snapshots of the truth so far; observations are made at some or all of them.",
     "error": "Error: ‖mean − truth‖ / ‖truth‖ over all variables, each in units of its standard "
@@ -20,12 +28,13 @@ HINTS = {
     "had both. Filters run beside each other, each on one core or on the GPU. Computing mean and "
     "spread for the maps is not counted.",
 }
+FLOWS = {"kolmogorov": "Kolmogorov flow"}  # what is spun up, where not called as the benchmark
 
 
 def story(benchmark: Any) -> str:
     """One line that says what is going on."""
-    text = f"{benchmark.title}: the whole field, and its origin, from a few noisy sensors"
-    return f'<div class="story">{text}</div>'
+    found = STORIES.get(benchmark.name, "the whole field, and what is unknown about it")
+    return f'<div class="story">{benchmark.title}: {found}, from a few noisy sensors</div>'
 
 
 def tiles(view: View, benchmark: Any) -> str:
@@ -50,13 +59,12 @@ def _tile(kind: str, name: str, value: str, sub: str, tint: str = "inherit") -> 
 
 def _step_tile(view: View, benchmark: Any) -> str:
     index, last = view.lead.index, benchmark.n_times - 1
-    if index < 0:
-        return _tile(
-            "step", "step", NOTHING, {"loading": "loading …"}.get(view.lead.phase, "&nbsp;")
-        )
-    done = 100 * index / last
-    time = f"{benchmark.times[index]:.2f} {benchmark.time_units} of model time"
+    done = 100 * max(index, 0) / last
     bar = f'<div class="bar"><div style="width: {done:.1f}%"></div></div>'
+    if index < 0:
+        doing = "spinning up …" if units.spin_up(benchmark) else "loading …"
+        return _tile("step", "step", NOTHING, (doing if view.starting else "&nbsp;") + bar)
+    time = f"model time: {units.moment(benchmark, index)}"
     value = f'<span class="counter">{index}</span><small> / {last}</small>'
     return _tile("step", "step", value, time + bar)
 
@@ -64,7 +72,8 @@ def _step_tile(view: View, benchmark: Any) -> str:
 def _error_tile(view: View, name: str) -> str:
     label, record = f"{FILTER_LABELS[name]}: error", view.latest(name)
     if record is None:
-        return _tile(name, label, NOTHING, "&nbsp;", FILTER_COLOURS[name])
+        sub = (waiting(view) if name == ENSF else "") or "&nbsp;"
+        return _tile(name, label, NOTHING, sub, FILTER_COLOURS[name])
     sub = f"spread {percent(record.spread)}"
     if name == ENSF:
         sub = lag(view) or sub
@@ -77,6 +86,19 @@ def lag(view: View) -> str:
     if snapshot is None or view.lead.index <= snapshot.index:
         return ""
     return f"at step {snapshot.index}, {view.lead.index - snapshot.index} behind"
+
+
+def waiting(view: View) -> str:
+    """What the full-space filter does before its first cycle; empty if that takes no time."""
+    snapshot, setup = view.snapshots[1], view.lead.setup
+    if setup is None or ENSF not in setup.filters:
+        return ""
+    if snapshot.phase == "queued":
+        return "busy with an earlier run"
+    time = units.spin_up(get_benchmark(setup.benchmark))
+    if snapshot.phase == "loading" and time:
+        return f"spinning up {setup.full_space_members} members"
+    return ""
 
 
 def _ratio_tile(view: View) -> str:
@@ -97,16 +119,22 @@ def message(text: str) -> str:
     return f'<div class="message" role="alert">{escape(text)}</div>'
 
 
-def status(view: View, settings: Settings) -> str:
-    """What the run that is shown was made with, or what went wrong with it."""
+def status(view: View) -> str:
+    """What the run that is shown was made with, or what it waits for, or what went wrong."""
     setup = view.lead.setup
     if view.message:
         return message(view.message)
     if setup is None:
         return '<div class="status">&nbsp;</div>'
-    minutes = settings.snapshot_minutes() * setup.every
+    benchmark = get_benchmark(setup.benchmark)
+    time = units.spin_up(benchmark)
+    if view.lead.truth is None and view.any("loading") and time:
+        name = FLOWS.get(benchmark.name, benchmark.name)
+        text = f"Spinning up the {name}: {time} before the first snapshot"
+        return f'<div class="status"><b>{text}</b></div>'
     parts = [
-        f"<b>{setup.sensors}</b> sensors ({setup.layout}) every <b>{minutes:.0f}</b> min",
+        f"<b>{setup.sensors}</b> sensors ({setup.layout}) "
+        f"every <b>{units.interval(benchmark, setup.every)}</b>",
         f"noise <b>{setup.noise:.2f}</b> std",
         f"missing <b>{setup.missing:.0%}</b>",
         f"<b>{setup.members}</b> members, {setup.rule} analysis",
@@ -141,23 +169,38 @@ def parameters(view: View, benchmark: Any) -> str:
     if truth is None:
         return ""
     blocks = []
+    mark = "━" if len(truth) == 1 else "×"  # as it is drawn
     for i, p in enumerate(benchmark.parameters):
-        lines = f"<b>{p.name.replace('_', ' ')} ({p.units})</b><span>× {truth[i]:.0f} truth</span>"
+        width = p.high - p.low
+        short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
+        name = units.named(short, p.units)
+        lines = f"<b>{name}</b><span>{mark} {truth[i]:.{units.decimals(width)}f} truth</span>"
         for name, label in ((LD_ENSF, ""), (FREE_RUN, " prior")):
             if record := view.latest(name):
                 values = record.parameters[:, i]
                 lines += (
                     f'<span class="{name}" style="color: {FILTER_COLOURS[name]}">'
-                    f"● {estimate(values.mean(), values.std())}{label}</span>"
+                    f"● {estimate(values.mean(), values.std(), width)}{label}</span>"
                 )
         blocks.append(f"<div>{lines}</div>")
     return f'<div class="numbers">{"".join(blocks)}</div>'
 
 
-def estimate(mean: float, std: float) -> str:
-    """Mean ± standard deviation, with a decimal where the deviation is small."""
-    digits = 0 if std >= 3 else 1
+def estimate(mean: float, std: float, width: float) -> str:
+    """Mean ± standard deviation, with one more decimal where the deviation is small.
+
+    Args:
+        width: of the prior range.
+    """
+    digits = units.decimals(width) + (std < 0.006 * width)
     return f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def unknowns(benchmark: Any) -> str:
+    """Title of the card of the unknown parameters."""
+    if len(benchmark.parameters) == 1:
+        return head("Unknown parameter", "mean, 90 % band, truth")
+    return head("Unknown parameters", "ensemble, prior range, truth")
 
 
 def percent(fraction: float) -> str:
@@ -194,4 +237,5 @@ def map_title(name: str, view: View, quantity: str) -> str:
     if name == "spread":
         return head("Uncertainty", f"spread of {FILTER_SHORT[shown_filter(view)]}", unit)
     text = f'<span style="color: {FILTER_COLOURS[name]}">{FILTER_LABELS[name]}</span>'
-    return head(text, (lag(view) if name == ENSF else "") or "mean", unit)
+    note = (waiting(view) or lag(view)) if name == ENSF else ""
+    return head(text, note or "mean", unit)

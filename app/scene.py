@@ -6,20 +6,22 @@ from typing import Any
 
 from bokeh.models import Range1d
 
-from app import readout
+from app import readout, units
 from app.colours import Limits
-from app.curves import ErrorCurves, ParameterCloud, StepTimes
+from app.curves import ErrorCurves, StepTimes
 from app.maps import FieldMap, Sensors
 from app.race import View
-from app.settings import ENSF, FREE_RUN, LD_ENSF
+from app.settings import ENSF, LD_ENSF
+from app.unknowns import ParameterCloud, ParameterTrack
 
 TRUTH, SPREAD = "truth", "spread"
 MAPS = (TRUTH, LD_ENSF, ENSF, SPREAD)
 SYMBOLS = {"eta": "η"}
+TELLING = ("eta", "h")  # variables that are shown first where a benchmark has one; else its last
 
 
 class Scene:
-    """Four maps and three figures, created once.
+    """Four maps and the figures beside them, created once.
 
     Attributes:
         maps: by what they show, ``MAPS``.
@@ -35,7 +37,8 @@ class Scene:
             for name in MAPS
         }
         self.sensors = Sensors(self.maps[TRUTH])
-        self.errors, self.times, self.cloud = ErrorCurves(), StepTimes(), ParameterCloud()
+        self.errors, self.times = ErrorCurves(), StepTimes()
+        self.cloud, self.track = ParameterCloud(), ParameterTrack()
         self.quantities: dict[str, str] = {}
         self.benchmark: Any = None
         self.variable = 0
@@ -46,13 +49,19 @@ class Scene:
         v = benchmark.variables[variable]
         for name, field_map in self.maps.items():
             quantity = f"σ({symbol(v)})" if name == SPREAD else symbol(v)
-            self.quantities[name] = f"{quantity} ({v.units})"
+            self.quantities[name] = units.named(quantity, v.units)
             field_map.describe(benchmark, variable, quantity)
         for axis, bokeh_range in zip((benchmark.x, benchmark.y), self._ranges, strict=True):
             bokeh_range.update(start=axis.low, end=axis.high)
-        for plot in (self.errors, self.times, self.cloud):
+        for plot in (self.errors, self.times, self.unknowns):
             plot.describe(benchmark)
-        self.forget_limits()
+        self.fields.expect(v)
+        self.spreads.expect(v)
+
+    @property
+    def unknowns(self) -> ParameterCloud | ParameterTrack:
+        """The figure that suits the number of the benchmark's parameters."""
+        return self.track if len(self.benchmark.parameters) == 1 else self.cloud
 
     def forget_limits(self) -> None:
         """Let the next fields set the colour limits alone."""
@@ -77,8 +86,7 @@ class Scene:
         history = view.history()
         self.errors.show(history)
         self.times.show(history)
-        clouds = {n: r.parameters for n in (LD_ENSF, FREE_RUN) if (r := view.latest(n))}
-        self.cloud.show(clouds, lead.true_parameters)
+        self.unknowns.show(history, lead.true_parameters)
 
     def _field(self, view: View, name: str, kind: str) -> Any:
         snapshot = view.of(name)
@@ -88,3 +96,9 @@ class Scene:
 def symbol(variable: Any) -> str:
     """How a variable is written."""
     return SYMBOLS.get(variable.name, variable.name)
+
+
+def telling(benchmark: Any) -> int:
+    """Index of the variable that is shown first."""
+    names = [v.name for v in benchmark.variables]
+    return next((names.index(name) for name in TELLING if name in names), len(names) - 1)

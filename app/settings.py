@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import param
 
+from app import units
+from app.models import shared_model
 from ldensf_core import (
+    FULL_SPACE_FILTERS,
     RULES,
     SensorNetwork,
     TwinExperiment,
@@ -23,7 +27,8 @@ LD_ENSF, ENSF, FREE_RUN = "ld-ensf", "ensf", "none"
 FILTERS = (LD_ENSF, ENSF, FREE_RUN)
 
 INTERVALS = tuple(range(1, 11))
-SENSORS = (16, 25, 49, 64, 100, 144, 256, 400, 1024)
+ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
+"""Rows of sensors; a domain that is twice as wide as high has twice as many columns."""
 MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
 FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
 
@@ -52,16 +57,13 @@ class Setup:
             CheckpointError: if the benchmark's weights cannot be read.
         """
         benchmark = get_benchmark(self.benchmark)
-        side = math.isqrt(self.sensors)
-        network = (
-            SensorNetwork.grid(benchmark, side, side)
-            if self.layout == "grid"
-            else SensorNetwork.random(benchmark, self.sensors, seed=self.seed)
-        )
+        filters = tuple(name for name in self.filters if name in filters)
+        latent = any(name not in FULL_SPACE_FILTERS for name in filters)
         return TwinExperiment(
             self.benchmark,
-            filters=[name for name in self.filters if name in filters],
-            sensors=network,
+            filters=filters,
+            sensors=SensorNetwork.place(benchmark, self.sensors, self.layout, self.seed),
+            model=shared_model(self.benchmark) if latent else None,
             noise=self.noise,
             every=self.every,
             members=self.members,
@@ -77,12 +79,36 @@ class Setup:
         return [name for name in mine if mine[name] != theirs[name]]
 
 
+def sensor_choices(benchmark: Any) -> list[int]:
+    """Numbers of sensors that fill a grid of the domain's proportions, the default among them."""
+    columns = max(1, round(units.aspect(benchmark)))  # for each row
+    return sorted({math.prod(benchmark.sensor_grid), *(columns * rows**2 for rows in ROWS)})
+
+
+def interval_choices(benchmark: Any) -> dict[str, int]:
+    """Snapshots between observations, by the model time that they take."""
+    return {
+        f"{units.interval(benchmark, k)} ({'snapshot' if k == 1 else f'{k} snapshots'})": k
+        for k in INTERVALS
+    }
+
+
 class Settings(param.Parameterized):
-    """What the sidebar edits. Labels carry the units, docstrings become the hover texts."""
+    """What the sidebar edits. Labels carry the units, docstrings become the hover texts.
+
+    Sensors and intervals to choose from are those of the benchmark; another benchmark starts
+    with its own defaults of these two.
+
+    Args:
+        values: of the settings, by name.
+
+    Raises:
+        ValueError: for a setting out of its bounds.
+    """
 
     benchmark = param.Selector(
         default="tsunami",
-        objects=list_benchmarks(),
+        objects={get_benchmark(name).title: name for name in list_benchmarks()},
         label="Benchmark",
         doc="The physics that makes the truth, and whose unknowns are to be found.",
     )
@@ -95,7 +121,7 @@ class Settings(param.Parameterized):
     )
     sensors = param.Selector(
         default=100,
-        objects=list(SENSORS),
+        objects=sensor_choices(get_benchmark("tsunami")),
         label="Sensors",
         doc="Number of sensors; each measures all variables.",
     )
@@ -107,7 +133,7 @@ class Settings(param.Parameterized):
     )
     every = param.Selector(
         default=1,
-        objects=list(INTERVALS),
+        objects=interval_choices(get_benchmark("tsunami")),
         label="Observe every",
         doc="Model time between two observations. In between the ensemble is only carried forward.",
     )
@@ -152,12 +178,24 @@ class Settings(param.Parameterized):
         doc="Draws the hidden truth, the ensemble and the noise. The same seed, the same run.",
     )
 
+    def __init__(self, **values: Any) -> None:
+        # The benchmark comes first: it says which of the other values can be chosen.
+        super().__init__(**{k: v for k, v in values.items() if k == "benchmark"})
+        self._offer_choices()
+        self.param.update(**values)
+
+    @param.depends("benchmark", watch=True)
+    def _offer_choices(self) -> None:
+        benchmark = get_benchmark(self.benchmark)
+        choices, sensors = sensor_choices(benchmark), self.param.sensors
+        # At no time is the value not among the choices: a slider would take one by itself. The
+        # old value stands last, since sliders know their value by its place.
+        sensors.objects = [*choices, self.sensors]
+        self.param.every.objects = interval_choices(benchmark)
+        self.param.update(sensors=math.prod(benchmark.sensor_grid), every=1)
+        sensors.objects = choices
+
     def setup(self) -> Setup:
         """An immutable copy of the present values."""
         values = {field.name: getattr(self, field.name) for field in fields(Setup)}
         return Setup(**values | {"filters": tuple(n for n in FILTERS if n in self.filters)})
-
-    def snapshot_minutes(self) -> float:
-        """Model time between two snapshots of the benchmark, in minutes."""
-        benchmark = get_benchmark(self.benchmark)
-        return 60.0 * float(benchmark.times[1] - benchmark.times[0])

@@ -1,15 +1,15 @@
 """The look of the page: one theme for the widgets, one stylesheet, and the sizes of things.
 
 Sizes of the maps follow from the room there is, by CSS alone: the board measures itself
-(container query units) and a map's side is the largest for which two rows and two columns of
-maps fit beside the curves.
+(container query units) and a map's height is the largest for which two rows and two columns of
+maps fit together with the curves.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from app import curves, maps
+from app import curves, maps, unknowns
 
 NAVY = "#0b3a5e"
 _THEME = {
@@ -37,56 +37,89 @@ CARD_HEAD = 30  # px, a card's title
 CARD_PADDING = 8  # px, left and right
 CURVES = 336  # px, least width of the column of curves
 
+CURVES_HEIGHT = 190  # px, least height of the curves where they stand in a row
+LEAST_SIDE = 150  # px, least width of a map
+WIDE = 1.5  # aspect of maps from which on the curves stand below them
+
 _row = CARD_HEAD + maps.TOP + maps.BOTTOM + 2  # with the card's border
 _column = 2 * CARD_PADDING + maps.LEFT + maps.RIGHT + 2
-SIDE = (
-    f"max(150px, min((100cqh - {GAP}px) / 2 - {_row}px, "
-    f"(100cqw - {CURVES + 2 * GAP}px) / 2 - {_column}px))"
-)
 MAP_SIZE = {
-    "width": f"calc({SIDE} + {maps.LEFT + maps.RIGHT}px)",
-    "height": f"calc({SIDE} + {maps.TOP + maps.BOTTOM}px)",
+    "width": f"calc(var(--map-height) * var(--aspect) + {maps.LEFT + maps.RIGHT}px)",
+    "height": f"calc(var(--map-height) + {maps.TOP + maps.BOTTOM}px)",
     "flex": "none",
+    "align-self": "center",
 }
-_excess = curves.CLOUD_LEFT + curves.CLOUD_RIGHT - curves.TOP - curves.CLOUD_BOTTOM
+_excess = unknowns.LEFT + unknowns.RIGHT - curves.TOP - unknowns.BOTTOM
 CLOUD_SIZE = {
     "width": f"calc(100cqh + {_excess}px)",
     "max-width": "68cqw",
     "flex": "none",
 }
+# Panel asks for the sum of the children's least sizes, which a grid does not need.
 SHRINKABLE = {"min-width": "0", "min-height": "0"}
+TRACK_SIZE = {"width": "62cqw", "flex": "none"}
 BESIDE = {"container-type": "size", **SHRINKABLE, "align-items": "center", "gap": "8px"}
 
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "max-content max-content minmax(460px, 1fr)",
+    "grid-template-rows": "max-content max-content minmax(max-content, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",
+    "container-type": "inline-size",
     "box-sizing": "border-box",
     "overflow": "auto",
 }
-BOARD = {
-    "container-type": "size",
-    "display": "grid",
-    "grid-template-columns": "auto minmax(0, 1fr)",
-    "grid-template-rows": "minmax(0, 1fr)",
-    "gap": f"{GAP}px",
-}
-MAPS = {
-    "width": f"calc(2 * {SIDE} + {2 * _column + GAP}px)",
-    "display": "grid",
-    "grid-template-columns": f"repeat(2, calc({SIDE} + {_column}px))",
-    "grid-template-rows": "auto auto",
-    "gap": f"{GAP}px",
-    "align-content": "start",
-}
-COLUMN = {
-    "display": "grid",
-    "grid-template-rows": "minmax(0, 1.1fr) minmax(0, 1fr) minmax(0, 1fr)",
-    "gap": f"{GAP}px",
-}
+
+
+def _declarations(below: bool) -> dict[str, dict[str, str]]:
+    """Of the board, and of the maps and the curves on it; the curves ``below``, or beside."""
+    right, bottom = (0, CURVES_HEIGHT + GAP) if below else (CURVES + GAP, 0)
+    least = f"{LEAST_SIDE}px / var(--aspect)"
+    height = f"(100cqh - {bottom + GAP}px) / 2 - {_row}px"
+    width = f"((100cqw - {right + GAP}px) / 2 - {_column}px) / var(--aspect)"
+    free = "minmax(0, 1fr)"
+    fitting = f"calc(var(--map-height) * var(--aspect) + {_column}px)"
+    return {
+        "board": {
+            "container-type": "size",
+            # stronger than what SHRINKABLE says
+            "min-height": f"calc(2 * {least} + {2 * _row + GAP + bottom}px) !important",
+            "grid-template": f"auto {free} / {free}" if below else f"{free} / auto {free}",
+            "--map-height": f"max({least}, min({height}, {width}))",
+        },
+        "maps": {
+            "grid-template": f"auto auto / repeat(2, {free if below else fitting})",
+            "align-content": "start",
+        },
+        "curves": {
+            "grid-template": f"{free} / repeat(3, {free})"
+            if below
+            else f"minmax(0, 1.1fr) {free} {free} / {free}",
+        },
+    }
+
+
+def arrangement(part: str) -> str:
+    """Stylesheet of the ``board``, or of the ``maps`` or the ``curves`` on it.
+
+    Four maps in two rows; the curves stand in a column at their right, or in a row below where
+    the maps (CSS class ``wide``) or the window leave no room for that. The board's ``--aspect``
+    is the width of a map over its height.
+    """
+    beside, below = (
+        " ".join(f"{k}: {v};" for k, v in _declarations(below)[part].items())
+        for below in (False, True)
+    )
+    narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
+    return (
+        f":host {{ display: grid; gap: {GAP}px; {beside} }}\n"
+        f":host(.wide) {{ {below} }}\n"
+        f"@container (max-width: {narrow}px) {{ :host {{ {below} }} }}\n"
+    )
+
+
 HEAD = {"height": f"{CARD_HEAD}px", "align-items": "center", "gap": "10px"}
 CARD = {
     "background": "var(--panel-surface-color)",

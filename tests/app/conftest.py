@@ -9,6 +9,12 @@ from app.settings import Settings, Setup
 from app.worker import Worker
 
 
+@pytest.fixture(autouse=True)
+def no_warm_up(monkeypatch):
+    """What is computed ahead for a visitor would only take time from the tests."""
+    monkeypatch.setattr("app.dashboard.warm_up", lambda seed: None)
+
+
 @pytest.fixture
 def setup() -> Setup:
     return Settings(filters=["ensf"], full_space_members=2, sensors=16).setup()

@@ -101,6 +101,70 @@ def test_a_later_change_waits_for_reset_and_says_so(dashboard, wait):
     assert "noise <b>0.40</b>" in dashboard.status.object
 
 
+@pytest.fixture
+def full_space(wait):
+    """Without the latent filters, which need weights."""
+    dashboard = Dashboard(filters=["ensf"], full_space_members=2)
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    dashboard.pull()
+    yield dashboard
+    dashboard.close()
+    for worker in dashboard.race.workers:
+        worker.join(timeout=60)
+
+
+def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
+    assert full_space.main._cloud.visible and not full_space.main._track.visible
+    full_space.settings.benchmark = "kolmogorov"
+    wait(lambda: full_space.race.full_space.snapshot.phase == "loading")
+    full_space.pull()
+    assert "Spinning up the Kolmogorov flow" in full_space.status.object
+    assert "Kolmogorov flow" in full_space.story.object
+    wait(lambda: full_space.race.view().lead.index == 0)
+    full_space.pull()
+    assert images(full_space)["truth"][0].shape == (150, 150)
+    assert list(full_space.variable.options) == ["u", "v"] and full_space.variable.value == 1
+    assert full_space.unit.object == '<div class="unit">v</div>'
+    assert "/ 39" in full_space.tiles.object
+    assert "every <b>0.2</b>" in full_space.status.object
+    assert full_space.main._track.visible and not full_space.main._cloud.visible
+    assert "Unknown parameter<" in full_space.unknowns.object
+    with xr.open_dataset(full_space._export(), engine="h5netcdf") as data:
+        assert data["reynolds"].attrs["units"] == "1" and data.sizes["sensor"] == 100
+
+
+def test_a_switch_is_one_reset(full_space, monkeypatch):
+    resets = []
+    monkeypatch.setattr(full_space.race, "reset", resets.append)
+    full_space.settings.benchmark = "atmosphere"
+    assert [(s.benchmark, s.sensors) for s in resets] == [("atmosphere", 512)]
+
+
+def test_a_switch_in_the_middle_of_a_run_applies_at_once(full_space, wait, monkeypatch):
+    full_space.controls.step.clicks += 1
+    wait(lambda: full_space.race.view().lead.index == 1)
+    resets = []
+    monkeypatch.setattr(full_space.race, "reset", resets.append)
+    full_space.settings.benchmark = "atmosphere"
+    assert [(s.benchmark, s.sensors) for s in resets] == [("atmosphere", 512)]
+    assert full_space.controls.notice.object == ""
+    full_space.settings.noise = 0.3  # what is no other benchmark still waits
+    assert len(resets) == 1
+    assert "changed: noise – press reset" in full_space.controls.notice.object
+
+
+def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkeypatch, tmp_path):
+    monkeypatch.setattr("ldensf_core.checkpoints.PRETRAINED", tmp_path)
+    dashboard.settings.filters = ["ld-ensf"]
+    dashboard.settings.benchmark = "kolmogorov"
+    wait(lambda: dashboard.race.view().any("failed") and dashboard.race.view().lead.setup)
+    wait(lambda: dashboard.race.latent.snapshot.setup.benchmark == "kolmogorov")
+    wait(lambda: dashboard.race.latent.snapshot.phase == "failed")
+    dashboard.pull()
+    assert "no trained weights" in dashboard.status.object
+    assert "ldensf train kolmogorov" in dashboard.status.object
+
+
 def test_another_variable_is_shown_with_its_unit(dashboard):
     before = images(dashboard)["truth"][0]
     dashboard.variable.value = 0

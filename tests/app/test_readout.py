@@ -42,7 +42,7 @@ def benchmark_():
 def test_tiles_tell_step_error_and_ratio(view, benchmark_):
     html = readout.tiles(view, benchmark_)
     assert '<span class="counter">4</span><small> / 50</small>' in html
-    assert f"{benchmark_.times[4]:.2f} h of model time" in html
+    assert f"model time: {benchmark_.times[4]:.2f} h" in html
     assert "2.0 %" in html and "at step 1, 3 behind" in html
     assert "1,010 ×" in html and "3.0 ms against 3.0 s, median, on one CPU core" in html
 
@@ -70,19 +70,67 @@ def test_the_lead_is_the_full_space_filter_where_it_runs_alone():
 
 def test_messages_are_escaped_and_said_once():
     failed = Snapshot(phase="failed", message="noise = <b>: allowed is 0 to 1")
-    html = readout.status(View(failed, failed), Settings())
+    html = readout.status(View(failed, failed))
     assert html.count("allowed") == 1 and "&lt;b&gt;" in html and 'role="alert"' in html
 
 
 def test_status_says_what_the_run_was_made_with(view):
-    html = readout.status(view, Settings())
-    assert "<b>100</b> sensors (grid) every <b>14</b> min" in html
+    html = readout.status(view)
+    assert "<b>100</b> sensors (grid) every <b>14 min</b>" in html
     assert "gaussian analysis" in html and "seed <b>7</b>" in html
 
 
 def test_parameters_are_compared_with_the_truth(view, benchmark_):
     html = readout.parameters(view, benchmark_)
     assert "source x (km)" in html and "× 101 truth" in html and "101.0 ± 1.0" in html
+
+
+def starting(name, latent="loading", full_space="loading"):
+    setup = Settings(benchmark=name).setup()
+    truths = {"loading": None, "paused": np.zeros((1, 2, 2), np.float32)}
+    return View(*(Snapshot(phase=p, setup=setup, truth=truths[p]) for p in (latent, full_space)))
+
+
+def test_a_spin_up_is_told():
+    html = readout.status(starting("atmosphere"))
+    assert "Spinning up the atmosphere: 252 h before the first snapshot" in html
+    assert "Spinning up the Kolmogorov flow: 4 time units" in readout.status(starting("kolmogorov"))
+    assert "Spinning" not in readout.status(starting("tsunami"))
+
+
+def test_a_spin_up_of_the_full_space_filter_is_told_at_its_own_place():
+    view = starting("atmosphere", latent="paused")
+    assert "Spinning" not in readout.status(view)
+    assert "spinning up 20 members" in readout.map_title("ensf", view, "h (m)")
+    assert "spinning up 20 members" in readout.tiles(view, get_benchmark("atmosphere"))
+    assert readout.waiting(starting("tsunami")) == ""
+    assert readout.waiting(starting("atmosphere", full_space="paused")) == ""
+
+
+def test_a_full_space_filter_in_an_earlier_run_is_told():
+    setup, earlier = Settings().setup(), Settings(seed=3).setup()
+    view = View(Snapshot(phase="paused", setup=setup), Snapshot(phase="loading", setup=earlier))
+    assert readout.waiting(view) == "busy with an earlier run"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("kolmogorov", "every <b>0.2</b> "), ("atmosphere", "every <b>8 h</b>")]
+)
+def test_status_is_in_the_units_of_the_benchmark(name, words):
+    assert words in readout.status(starting(name, latent="paused"))
+
+
+@pytest.mark.parametrize("name", ["tsunami", "kolmogorov", "atmosphere"])
+def test_every_benchmark_has_its_line(name):
+    benchmark = get_benchmark(name)
+    assert name in readout.STORIES
+    assert benchmark.title in readout.story(benchmark)
+
+
+def test_parameters_show_as_many_digits_as_their_prior_needs():
+    assert readout.estimate(1.7234, 0.3, 3.0) == "1.72 ± 0.30"
+    assert readout.estimate(18.234, 0.05, 29.9) == "18.23 ± 0.05"
+    assert readout.estimate(1106.4, 80.0, 1000.0) == "1106 ± 80"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+import numpy as np
+import panel_material_ui as pmui
 import pytest
 
-from app.settings import FILTERS, Settings, Setup
+from app import units
+from app.settings import FILTERS, Settings, Setup, sensor_choices
 from ldensf_core import FILTERS as LIBRARY_FILTERS
-from ldensf_core import get_benchmark
+from ldensf_core import SensorNetwork, get_benchmark, list_benchmarks
 
 
 def test_defaults_are_the_scene_that_teaches_untouched():
@@ -77,6 +80,49 @@ def test_a_setup_makes_its_experiment():
     assert experiment.full_space_members == 2
 
 
-def test_snapshot_minutes():
-    times = get_benchmark("tsunami").times
-    assert Settings().snapshot_minutes() == pytest.approx(60 * times[1])
+@pytest.mark.parametrize("name", list_benchmarks())
+def test_every_number_of_sensors_fills_a_grid_of_the_domain(name):
+    benchmark = get_benchmark(name)
+    for n in sensor_choices(benchmark):
+        positions = SensorNetwork.place(benchmark, n, "grid").positions
+        columns, rows = (len(np.unique(positions[:, i])) for i in (0, 1))
+        assert columns * rows == n
+        assert columns / rows == pytest.approx(units.aspect(benchmark))
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("tsunami", 100), ("kolmogorov", 100), ("atmosphere", 512)]
+)
+def test_sensors_by_default(name, n):
+    assert Settings(benchmark=name).sensors == n
+
+
+def test_another_benchmark_brings_its_own_choices():
+    settings = Settings(every=3, noise=0.2, members=50)
+    seen = []
+    settings.param.watch(lambda event: seen.append(event.new), "sensors")
+    settings.benchmark = "atmosphere"
+    assert {128, 200, 288, 512, 800, 1152, 2048} <= set(settings.param.sensors.objects)
+    assert "16 h (2 snapshots)" in settings.param.every.names
+    assert (settings.sensors, settings.every) == (512, 1)
+    assert (settings.noise, settings.members) == (0.2, 50)
+    settings.benchmark = "kolmogorov"
+    assert (settings.sensors, settings.every) == (100, 1)
+    assert "0.4 (2 snapshots)" in settings.param.every.names
+    assert seen == [512, 100]
+
+
+def test_a_slider_takes_no_number_in_between():
+    settings = Settings()
+    slider = pmui.DiscreteSlider.from_param(settings.param.sensors)
+    seen = []
+    settings.param.watch(lambda event: seen.append(event.new), "sensors")
+    settings.benchmark = "atmosphere"
+    assert seen == [512] and slider.value == 512
+    assert list(slider.options.values()) == sensor_choices(get_benchmark("atmosphere"))
+
+
+def test_settings_of_another_benchmark_can_be_given():
+    assert Settings(sensors=800, benchmark="atmosphere").setup().sensors == 800
+    with pytest.raises(ValueError, match="sensors"):
+        Settings(benchmark="atmosphere", sensors=100)

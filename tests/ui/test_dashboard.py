@@ -5,13 +5,19 @@ import re
 import time
 
 import numpy as np
+import pytest
 import xarray as xr
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from ldensf_core import get_benchmark
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.checkpoints import PRETRAINED
+
 FRAMES = """() => [...Bokeh.index.all_views()]
     .filter((view) => view.model.type == "Figure")
-    .map((view) => [view.frame.bbox.width, view.frame.bbox.height])"""
+    .map((view) => [view.frame.bbox.width, view.frame.bbox.height])
+    .filter((frame) => frame[0] > 0)"""
 
 
 def step(page: Page) -> int:
@@ -29,6 +35,15 @@ def error(page: Page, name: str) -> float:
     """Error of a filter in percent, as its tile shows it."""
     text = page.locator(f".tile.{name} .value").inner_text()
     return float(re.sub(r"[^\d.]", "", text))
+
+
+def switch(page: Page, benchmark: Benchmark) -> None:
+    """Choose another benchmark and wait for its first cycle."""
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("menuitem", name=benchmark.title).click()
+    expect(page.locator(".story")).to_contain_text(benchmark.title, timeout=30_000)
+    last = f"/ {benchmark.n_times - 1}"
+    expect(page.locator(".tile.step .value")).to_contain_text(last, timeout=60_000)
 
 
 def picture(page: Page, name: str) -> np.ndarray:
@@ -122,7 +137,7 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
         )
         assert document == [width, height]
         frames = page.evaluate(FRAMES)
-        assert len(frames) == 7
+        assert len(frames) == 7  # the eighth is for a single parameter
         squares = [f for f in frames if abs(f[0] - f[1]) <= 2]
         assert len(squares) == 5  # the maps and the parameters
         assert min(min(f) for f in frames) > 60
@@ -133,3 +148,31 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
     page.get_by_role("button", name="Toggle theme").click()
     page.wait_for_timeout(1500)
     assert picture(page, "errors")[3, 3].mean() < 60
+
+
+@pytest.mark.parametrize(("name", "aspect"), [("kolmogorov", 1.0), ("atmosphere", 2.0)])
+def test_another_benchmark_is_shown_in_its_proportions_and_plays(page, name, aspect):
+    if not (PRETRAINED / name / "card.json").exists():
+        pytest.skip(f"there are no trained weights of the {name} in {PRETRAINED}")
+    benchmark = get_benchmark(name)
+    switch(page, benchmark)
+    expect(page.locator(".tile .counter")).to_have_text("0")
+    expect(page.locator(".notice")).to_have_count(0)
+    sensors = 100 if name == "kolmogorov" else 512
+    expect(page.locator(".status")).to_contain_text(f"{sensors} sensors (grid)")
+    expect(page.get_by_text(f"Sensors: {sensors}")).to_be_visible()
+    for width, height in ((1440, 900), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(1500)
+        document = page.evaluate(
+            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        )
+        assert document == [width, height]
+        maps = page.evaluate(FRAMES)[:4]
+        assert all(w == pytest.approx(aspect * h, abs=2) for w, h in maps)
+    before = picture(page, "truth")
+    page.locator(".play-button button").click()
+    reach(page, 3)
+    page.locator(".play-button button").click()
+    page.wait_for_timeout(1000)
+    assert np.abs(picture(page, "truth") - before).max(axis=-1).mean() > 1

@@ -1,0 +1,36 @@
+"""Trained models in memory, shared by all sessions: they are read-only and many megabytes."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ldensf_core import checkpoints, load_pretrained
+
+KEPT = 4  # models
+_loading = threading.Lock()
+
+
+def shared_model(benchmark: str, device: str = "auto") -> Any:
+    """The model that ``load_pretrained`` gives, read anew only when its files have changed.
+
+    Raises:
+        CheckpointError: as ``load_pretrained``.
+    """
+    folder = checkpoints.PRETRAINED / benchmark
+    with _loading:
+        return _model(benchmark, device, folder, _stamp(folder))
+
+
+@lru_cache(maxsize=KEPT)
+def _model(benchmark: str, device: str, folder: Path, stamp: tuple[Any, ...]) -> Any:
+    return load_pretrained(benchmark, device, folder)
+
+
+def _stamp(folder: Path) -> tuple[Any, ...]:
+    """What changes when one of the model's files in ``folder`` is written."""
+    files = [folder / name for name in ("card.json", *checkpoints.FILES.values())]
+    stats = [file.stat() for file in files if file.exists()]
+    return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)

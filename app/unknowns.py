@@ -1,0 +1,136 @@
+"""Figures of the unknown parameters: a cloud where there are two, a track where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d, Span
+
+from app.colours import FILTER_COLOURS, TRUTH_COLOUR
+from app.curves import plain_figure, set_time_axis
+from app.settings import FREE_RUN, LD_ENSF
+from app.snapshot import Record
+from app.units import unit
+
+LEFT, RIGHT, BOTTOM = 40, 24, 32  # px, room around the frame of the cloud
+SHORT = 6  # letters
+BAND = (0.05, 0.95)
+
+
+class ParameterCloud:
+    """The ensemble's first two unknown parameters, their prior range, and the truth."""
+
+    def __init__(self) -> None:
+        self.figure = plain_figure(
+            x_range=Range1d(0, 1),
+            y_range=Range1d(0, 1),
+            min_border_left=LEFT,
+            min_border_right=RIGHT,
+            min_border_bottom=BOTTOM,
+        )
+        for axis in self.figure.axis:
+            axis.ticker = FixedTicker(ticks=[])
+        self.prior = BoxAnnotation(
+            fill_alpha=0.06, fill_color="#8a8f98", line_color="#8a8f98", line_dash="dashed"
+        )
+        self.figure.add_layout(self.prior)
+        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in (FREE_RUN, LD_ENSF)}
+        self.truth = ColumnDataSource({"x": [], "y": []})
+        for name in self.sources:
+            self._points(name, 7, 0.45)
+        for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
+            self.figure.scatter(
+                "x", "y", source=self.truth, marker="x", size=16, line_width=width, color=colour
+            )
+        self._points(LD_ENSF, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
+
+    def _points(self, name: str, size: float, alpha: float) -> None:
+        colour, source = FILTER_COLOURS[name], self.sources[name]
+        self.figure.scatter("x", "y", source=source, size=size, color=colour, fill_alpha=alpha)
+
+    def describe(self, benchmark: Any) -> None:
+        """Axes and prior box after the benchmark's first two parameters."""
+        px, py = benchmark.parameters[:2]
+        for axis, p in ((self.figure.xaxis[0], px), (self.figure.yaxis[0], py)):
+            axis.ticker.ticks = [p.low, (p.low + p.high) / 2, p.high]
+        self.figure.xaxis.major_label_overrides = _labels(px, px.name.replace("_", " "), px.units)
+        # Less room here: both stand in the numbers beside, too.
+        short = py.name if len(py.name) <= SHORT else " "
+        self.figure.yaxis.major_label_overrides = _labels(py, short, "1")
+        self.prior.update(left=px.low, right=px.high, bottom=py.low, top=py.high)
+        for bokeh_range, p in ((self.figure.x_range, px), (self.figure.y_range, py)):
+            _fit(bokeh_range, p)
+
+    def show(self, records: Mapping[str, list[Record]], truth: np.ndarray | None) -> None:
+        """Draw the ensemble of each filter's latest cycle, and the true parameters (P,)."""
+        for name, source in self.sources.items():
+            cloud = records[name][-1].parameters if records.get(name) else np.empty((0, 2))
+            source.data = {"x": cloud[:, 0], "y": cloud[:, 1]}
+        self.truth.data = {"x": [], "y": []} if truth is None else {"x": truth[:1], "y": truth[1:2]}
+
+
+class ParameterTrack:
+    """A single unknown parameter against model time: ensembles, prior range, and the truth.
+
+    A line is the mean of an ensemble, a band its central 90 %.
+    """
+
+    def __init__(self) -> None:
+        self.figure = plain_figure(x_range=Range1d(0, 1), y_range=Range1d(0, 1), min_border_left=40)
+        self.figure.yaxis.ticker = FixedTicker(ticks=[])
+        self.prior = BoxAnnotation(
+            fill_alpha=0.0, line_color="#8a8f98", line_dash="dashed", bottom=0, top=1
+        )
+        self.figure.add_layout(self.prior)
+        self.sources: dict[str, ColumnDataSource] = {}
+        for name in (FREE_RUN, LD_ENSF):
+            source = ColumnDataSource({column: [] for column in ("time", "low", "mean", "high")})
+            colour = FILTER_COLOURS[name]
+            self.figure.varea("time", "low", "high", source=source, color=colour, alpha=0.2)
+            self.figure.line("time", "mean", source=source, color=colour, line_width=2.5)
+            self.figure.scatter("time", "mean", source=source, color=colour, size=4)
+            self.sources[name] = source
+        self.truth = [  # to be seen on any ground
+            Span(dimension="width", line_color=colour, line_width=width, visible=False)
+            for colour, width in (("white", 4), (TRUTH_COLOUR, 2))
+        ]
+        for line in self.truth:
+            self.figure.add_layout(line)
+
+    def describe(self, benchmark: Any) -> None:
+        """Axes and prior range after the benchmark's only parameter."""
+        self.times = set_time_axis(self.figure, benchmark)
+        p = benchmark.parameters[0]
+        self.figure.yaxis[0].ticker.ticks = [p.low, (p.low + p.high) / 2, p.high]
+        self.prior.update(bottom=p.low, top=p.high)
+        _fit(self.figure.y_range, p)
+
+    def show(self, records: Mapping[str, list[Record]], truth: np.ndarray | None) -> None:
+        """Draw the ensembles of each filter's cycles so far, and the true parameter (1,)."""
+        for name, source in self.sources.items():
+            ensembles = [r.parameters[:, 0] for r in records.get(name, [])]
+            bands = [np.quantile(e, BAND) for e in ensembles]
+            low, high = np.array(bands, np.float32).reshape(-1, 2).T
+            source.data = {
+                "time": self.times[: len(ensembles)],
+                "low": low,
+                "mean": np.array([e.mean() for e in ensembles], np.float32),
+                "high": high,
+            }
+        for line in self.truth:
+            if truth is not None:
+                line.location = float(truth[0])
+            line.visible = truth is not None
+
+
+def _labels(p: Any, middle: str, units: str) -> dict[float, str]:
+    """The ends of a parameter's prior range, and something written between them."""
+    ends = f"{p.low:g}", f"{p.high:g}{unit(units)}"
+    return {p.low: ends[0], (p.low + p.high) / 2: middle, p.high: ends[1]}
+
+
+def _fit(bokeh_range: Range1d, p: Any) -> None:
+    margin = 0.06 * (p.high - p.low)
+    bokeh_range.update(start=p.low - margin, end=p.high + margin)

@@ -1,0 +1,29 @@
+"""Benchmarks that a visitor may switch to next are made ready while the first one is looked at.
+
+The atmosphere's truth takes seconds to its first snapshot. It is the same for everyone with the
+same seed, and the library keeps it: one thread for all sessions computes it ahead of its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from app.settings import LD_ENSF, Settings
+from ldensf_core import CheckpointError, list_benchmarks
+
+_one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))
+
+
+def warm_up(seed: int) -> None:
+    """Load all models, and compute the first snapshot of all truths of a seed; returns at once."""
+    for name in list_benchmarks():
+        _one_thread.submit(_prepare, name, seed)
+
+
+def _prepare(name: str, seed: int) -> None:
+    setup = Settings(benchmark=name, seed=seed).setup()
+    with contextlib.suppress(CheckpointError):  # the page says so when it is chosen
+        setup.experiment((LD_ENSF,)).observation(0)

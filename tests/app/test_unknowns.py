@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from app.scene import Scene, telling
+from app.snapshot import Record
+from ldensf_core import get_benchmark
+
+NAMES = ("tsunami", "kolmogorov", "atmosphere")
+
+
+def records(*ensembles):
+    return [Record(0.1, 0.1, 1.0, 1.0, 1.0, np.asarray(e, np.float32)) for e in ensembles]
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+def described(scene, name):
+    scene.describe(get_benchmark(name), 0)
+    return scene.unknowns
+
+
+def test_two_parameters_are_a_cloud_and_one_is_a_track(scene):
+    figures = [described(scene, name) for name in NAMES]
+    assert figures == [scene.cloud, scene.track, scene.cloud]
+
+
+def test_a_single_parameter_is_drawn_against_time(scene):
+    track = described(scene, "kolmogorov")
+    ensembles = np.linspace(600, 1400, 101)[:, None], np.full((101, 1), 900.0)
+    track.show({"ld-ensf": records(*ensembles)}, np.array([1106.0]))
+    data = track.sources["ld-ensf"].data
+    assert data["time"] == pytest.approx([4.0, 4.2])
+    assert data["mean"] == pytest.approx([1000.0, 900.0])
+    assert data["low"] == pytest.approx([640.0, 900.0])
+    assert data["high"] == pytest.approx([1360.0, 900.0])
+    assert len(track.sources["none"].data["time"]) == 0
+    assert all(line.visible and line.location == 1106.0 for line in track.truth)
+    assert (track.prior.bottom, track.prior.top) == (500.0, 1500.0)
+    track.show({}, None)
+    assert len(data["time"]) == 2 and len(track.sources["ld-ensf"].data["time"]) == 0
+    assert not any(line.visible for line in track.truth)
+
+
+def test_two_parameters_are_drawn_as_they_are_now(scene):
+    cloud = described(scene, "atmosphere")
+    ensembles = [[1.0, 2.0]], [[10.0, 3.0], [12.0, 3.5]]
+    cloud.show({"ld-ensf": records(*ensembles)}, np.array([11.0, 3.2]))
+    data = cloud.sources["ld-ensf"].data
+    assert data["x"].tolist() == [10.0, 12.0] and data["y"].tolist() == [3.0, 3.5]
+    assert cloud.truth.data["x"] == [11.0] and cloud.truth.data["y"] == [pytest.approx(3.2)]
+    assert list(cloud.figure.xaxis[0].major_label_overrides.values()) == [
+        "0.1", "amplitude", "30 m/h",
+    ]  # fmt: skip
+
+
+def test_the_most_telling_variable_comes_first():
+    shown = [get_benchmark(name).variables[telling(get_benchmark(name))].name for name in NAMES]
+    assert shown == ["eta", "v", "h"]
