@@ -31,7 +31,7 @@ def captured(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., 
             function(*static)
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may be at work
         result = function(*static)
 
     def replay(*new: Tensor) -> Tensor:

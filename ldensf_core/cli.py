@@ -6,25 +6,26 @@ Results go to standard output or to files, progress and messages to standard err
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import xarray as xr
 
-from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
 from ldensf_core.checkpoints import CheckpointError
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
 from ldensf_core.filters import FILTERS, RULES
-from ldensf_core.observations import SensorNetwork
+from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
-from ldensf_core.verification.table import environment
+from ldensf_core.verification.table import as_text, environment
 from ldensf_core.verification.table import verify as run_verification
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Layout = StrEnum("Layout", ["grid", "random"])
+Layout = StrEnum("Layout", list(LAYOUTS))
 Rule = StrEnum("Rule", list(RULES))
 Part = StrEnum("Part", list(PARTS))
 
@@ -41,7 +42,8 @@ Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmark
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
-Sensors = Annotated[int, typer.Option(help="Number of sensors.")]
+SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
+Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
 LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
 Noise = Annotated[
     float, typer.Option(help="Standard deviation, as a fraction of each variable's own.")
@@ -71,7 +73,7 @@ def simulate(
 def train(
     benchmark: Name,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of weights, card and checkpoints [runs/NAME].")
+        Path | None, typer.Option(help="Folder of weights, card and checkpoints (runs/NAME).")
     ] = None,
     part: Annotated[
         Part, typer.Option(help="All, or the calibration of weights that are there.")
@@ -98,7 +100,7 @@ def assimilate(
     benchmark: Name,
     output: Output,
     filters: Filters = "ld-ensf,ensf,none",
-    sensors: Sensors = 100,
+    sensors: Sensors = None,
     layout: LayoutOption = Layout.grid,
     noise: Noise = 0.1,
     every: Every = 1,
@@ -130,7 +132,7 @@ def verify(
     benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
     filters: Filters = "ld-ensf,ensf,none",
     truths: Annotated[int, typer.Option(help="Trajectories of the test split, from 1 to 40.")] = 10,
-    sensors: Sensors = 100,
+    sensors: Sensors = None,
     layout: LayoutOption = Layout.grid,
     noise: Noise = 0.1,
     every: Every = 1,
@@ -160,7 +162,7 @@ def verify(
     if as_json:
         print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
     else:
-        print(_table(rows))
+        print(as_text(rows))
 
 
 @app.command("app")
@@ -200,16 +202,3 @@ def _write(dataset: xr.Dataset, output: Path) -> None:
     finally:
         partial.unlink(missing_ok=True)
     print(output)
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Rows under their column names, aligned."""
-    keys = list(rows[0])
-    cells = [keys] + [[_cell(row[key]) for key in keys] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(keys))]
-    padded = [[c.rjust(w) for c, w in zip(line, widths, strict=True)] for line in cells]
-    return "\n".join("  ".join(line) for line in padded)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ import xarray as xr
 from torch import Tensor
 from tqdm import tqdm
 
-from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.device import clock, resolve_device
 from ldensf_core.filters import (
@@ -28,6 +30,8 @@ from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.results import result_dataset
 
 LARGEST_NOISE = 10.0
+SHARED_TRUTHS = 4
+"""Truths kept in memory for experiments to come; the largest, of the atmosphere, takes 100 MB."""
 SEEDS = {"truth": 1, "noise": 2, "prior": 3}
 """One experiment's seed is spread over independent streams, so that the truth is no member."""
 
@@ -72,16 +76,54 @@ class Cycle:
     filters: Mapping[str, FilterCycle]
 
 
+class Trajectory:
+    """One run of the solver, computed snapshot by snapshot, as far as it is asked for.
+
+    ``trajectory[index]`` are the fields (V, ny, nx) of a snapshot, in physical units, on the
+    CPU: the same numbers as those of ``Benchmark.trajectories``. Threads may share it: whoever
+    asks first for a snapshot computes it, others wait for it.
+
+    Args:
+        parameters: (1, P), in their units, on the device to compute on.
+    """
+
+    def __init__(self, benchmark: Benchmark, parameters: Tensor) -> None:
+        self.benchmark, self.parameters = benchmark, parameters
+        self._state: Tensor | None = None
+        self._fields: list[Tensor] = []
+        self._computing = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.benchmark.n_times
+
+    def __getitem__(self, index: int) -> Tensor:
+        if not 0 <= index < len(self):
+            raise IndexError(f"snapshot {index}: there are {len(self)}")
+        if index >= len(self._fields):
+            with self._computing:
+                while index >= len(self._fields):
+                    self._compute_next()
+        return self._fields[index]
+
+    def _compute_next(self) -> None:
+        if self._state is None:
+            self._state = self.benchmark.initial_state(self.parameters)
+        else:
+            self._state = self.benchmark.advance(self._state, self.parameters)
+        self._fields.append(self.benchmark.fields(self._state)[0].cpu())
+
+
 class TwinExperiment:
     """Truth, observations and filters in step. Iterate for one ``Cycle`` a snapshot.
 
     Experiments that differ only in ``filters`` see the same truth and the same observations.
-    Iterating again starts the filters anew and gives the same run.
+    Iterating again starts the filters anew and gives the same run. The truth is computed as
+    cycles are asked for, and the latest few are kept in memory for experiments with the same.
 
     Args:
         benchmark: name.
         filters: names, of ``FILTERS``.
-        sensors: a network in the benchmark's domain; 10 × 10 on a grid by default.
+        sensors: a network in the benchmark's domain; by default its own grid of sensors.
         noise: standard deviation, as a fraction of each variable's own.
         every: snapshots 0, ``every``, 2 ``every``, … are observed.
         members: ensemble size; ``full_space_members`` that of filters that run the PDE.
@@ -90,6 +132,7 @@ class TwinExperiment:
         missing: probability that a sensor reports nothing at a time.
         truth: true parameters; by default drawn from the prior.
         rule: analysis rule of the latent filter, ``gaussian`` or ``published``.
+        model: of the latent filters, on ``device``; by default the shipped one is loaded.
 
     Raises:
         ValueError: for any argument out of range, naming it and what is allowed.
@@ -110,6 +153,7 @@ class TwinExperiment:
         full_space_members: int | None = None,
         truth: xr.Dataset | Mapping[str, float] | None = None,
         rule: str = "gaussian",
+        model: LatentModel | None = None,
     ) -> None:
         self.benchmark = get_benchmark(benchmark)
         self.device = resolve_device(device)
@@ -126,7 +170,7 @@ class TwinExperiment:
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         if sensors is None:
-            sensors = SensorNetwork.grid(self.benchmark, 10, 10)
+            sensors = SensorNetwork.grid(self.benchmark, *self.benchmark.sensor_grid)
         if sensors.benchmark is not self.benchmark:
             raise ValueError(
                 f"the sensors stand in {sensors.benchmark.name!r}, the experiment is in "
@@ -136,10 +180,14 @@ class TwinExperiment:
         self.members, self.full_space_members = members, full_space_members
         self.seed, self.rule = seed, rule
         latent = any(name in LATENT_FILTERS for name in self.filters)
-        self.model: LatentModel | None = load_pretrained(benchmark, device) if latent else None
+        if latent and model is None:
+            model = load_pretrained(benchmark, device)
+        if model is not None and model.benchmark is not self.benchmark:
+            raise ValueError(f"the model is for {model.benchmark.name!r}, not {benchmark!r}")
+        self.model: LatentModel | None = model if latent else None
         self.true_parameters = self._true_parameters(truth)
-        values = torch.as_tensor(self.true_parameters, dtype=torch.float32, device=self.device)
-        self._truth = self.benchmark.trajectories(values[None])[0].cpu()
+        with _SHARING:
+            self._truth = _truth(self.benchmark, tuple(self.true_parameters), self.device)
 
     def __len__(self) -> int:
         return self.benchmark.n_times
@@ -207,6 +255,16 @@ class TwinExperiment:
         if len(values) != 1:
             raise ValueError(f"truth holds {len(values)} trajectories: give one")
         return values[0]
+
+
+_SHARING = threading.Lock()
+"""Without it, two threads that ask at once would get, and compute, one trajectory each."""
+
+
+@lru_cache(maxsize=SHARED_TRUTHS)
+def _truth(benchmark: Benchmark, parameters: tuple[float, ...], device: torch.device) -> Trajectory:
+    values = torch.as_tensor(parameters, dtype=torch.float32, device=device)
+    return Trajectory(benchmark, values[None])
 
 
 def _checked_filters(filters: Sequence[str]) -> tuple[str, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders import HistoryEncoder
@@ -28,6 +30,16 @@ class LatentModel:
     encoder: HistoryEncoder
     card: dict[str, Any]
     device: torch.device
+
+    @cached_property
+    def surrogate_error(self) -> Tensor:
+        """Standard deviation of LDNet's own error, (T, V), normalised; zero if not calibrated."""
+        held = self.card["calibration"].get("surrogate_error")
+        if held is None:
+            shape = self.benchmark.n_times, len(self.benchmark.variables)
+            return torch.zeros(shape, device=self.device)
+        columns = [held[v.name] for v in self.benchmark.variables]
+        return torch.tensor(columns, device=self.device).mT
 
     @torch.inference_mode()
     def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:

@@ -25,6 +25,12 @@ def test_every_command_explains_itself(monkeypatch, capsys, command):
     assert "Usage" in capsys.readouterr().out
 
 
+def test_default_number_of_sensors_is_told_for_each_benchmark(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(monkeypatch, "verify", "--help") == 0
+    assert "kolmogorov 100, tsunami 100, atmosphere 512" in capsys.readouterr().out
+
+
 def test_simulate_writes_labelled_fields(monkeypatch, tmp_path):
     target = tmp_path / "runs.nc"
     status = run(

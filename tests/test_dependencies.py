@@ -110,8 +110,9 @@ def imported(source: str) -> set[str]:
     [
         ("ldensf_core", [], {"ldensf_core"}),
         ("app", ["app"], {"ldensf_core", "app"}),
+        ("bench", [], {"ldensf_core"}),
         ("notebooks", ["app"], {"ldensf_core", "app"}),
-        ("tests", ["app", "train", "test"], {"ldensf_core", "app", "tests"}),
+        ("tests", ["app", "train", "test"], {"ldensf_core", "app", "bench", "tests"}),
     ],
 )
 def test_everything_imported_is_declared(folder, extras, own):

@@ -135,6 +135,13 @@ def test_filters_run_on_when_all_is_missing():
         assert torch.equal(filtered.ensemble, free.ensemble)
 
 
+@pytest.mark.parametrize("name, columns, rows", [("tsunami", 10, 10), ("atmosphere", 32, 16)])
+def test_sensors_are_by_default_the_benchmarks_own_grid(name, columns, rows):
+    twin = TwinExperiment(name, "ensf", device="cpu")
+    assert twin.sensors.layout == "grid" and len(twin.sensors) == columns * rows
+    assert [len(set(twin.sensors.positions[:, i])) for i in (0, 1)] == [columns, rows]
+
+
 # -- seeds --------------------------------------------------------------------------------
 
 
@@ -255,7 +262,7 @@ def test_bad_arguments_are_named_with_what_is_allowed(options, message):
 
 
 def test_unknown_benchmark_is_named():
-    with pytest.raises(ValueError, match="benchmark 'tsunamy' is unknown; there are tsunami"):
+    with pytest.raises(ValueError, match=r"benchmark 'tsunamy' is unknown; there are .*tsunami"):
         TwinExperiment("tsunamy")
 
 

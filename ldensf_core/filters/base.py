@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from ldensf_core.observations import Observation
@@ -19,27 +20,39 @@ class Estimate:
     Attributes:
         decode: returns the fields of all members, (M, V, ny, nx), physical units.
         parameters: the parameters of all members, (M, P), physical units.
+        moments: returns mean and spread, where there is a quicker way to them.
     """
 
     decode: Callable[[], Tensor]
     parameters: Tensor
+    moments: Callable[[], tuple[Tensor, Tensor]] | None = None
 
     @cached_property
     def ensemble(self) -> Tensor:
         """Fields of all members, (M, V, ny, nx)."""
         return self.decode()
 
-    @cached_property
+    @property
     def mean(self) -> Tensor:
         """Ensemble mean, (V, ny, nx)."""
-        return self.ensemble.mean(dim=0)
+        return self._mean_and_spread[0]
+
+    @property
+    def spread(self) -> Tensor:
+        """Standard deviation of the ensemble (unbiased), (V, ny, nx).
+
+        For one member, what the filter knows of its error apart from the ensemble, or zero.
+        """
+        return self._mean_and_spread[1]
 
     @cached_property
-    def spread(self) -> Tensor:
-        """Standard deviation of the ensemble (unbiased), (V, ny, nx); zero for one member."""
+    def _mean_and_spread(self) -> tuple[Tensor, Tensor]:
+        if self.moments is not None:
+            return self.moments()
+        mean = self.ensemble.mean(dim=0)
         if len(self.parameters) == 1:
-            return self.mean.new_zeros(self.mean.shape)
-        return self.ensemble.std(dim=0)
+            return mean, torch.zeros_like(mean)
+        return mean, self.ensemble.std(dim=0)
 
 
 class Filter(Protocol):

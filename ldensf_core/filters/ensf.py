@@ -20,6 +20,7 @@ of the tsunami each member carries half a standard deviation of it in every vari
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -100,9 +101,7 @@ class EnSF:
         Raises:
             ValueError: if ``members`` is below 1.
         """
-        prior = self.benchmark.parameter_array(self.benchmark.sample_parameters(members, seed))
-        self.parameters = torch.as_tensor(prior, dtype=self.dtype, device=self.device)
-        self.state = self.benchmark.initial_state(self.parameters)
+        self.parameters, self.state = _prior(self.benchmark, members, seed, self.dtype, self.device)
         self._advance = captured(self.benchmark.advance, self.state, self.parameters)
         self._generator = torch.Generator(self.device).manual_seed(seed)
 
@@ -193,3 +192,16 @@ class EnSF:
             whitening.to(**values),
             AffineMap(rule.b.to(**values), rule.c.to(**values), rule.s.to(**values)),
         )
+
+
+@lru_cache(maxsize=4)
+def _prior(
+    benchmark: Benchmark, members: int, seed: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Parameters drawn from the prior and the states that go with them at snapshot 0.
+
+    Kept, since some benchmarks spin up for longer than anyone likes to wait for each new run.
+    """
+    draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
+    parameters = torch.as_tensor(draws, dtype=dtype, device=device)
+    return parameters, benchmark.initial_state(parameters)

@@ -8,7 +8,7 @@ Two rules for that map can be chosen:
 
 * ``gaussian``: exact where prior and observation are Gaussian. The encoder's successive outputs
   share their observations, so its standard deviation is inflated by a factor, and process
-  noise stands for the surrogate's own error; both were fitted on validation runs (card).
+  noise stands for what the latent dynamics get wrong; both were fitted on validation runs (card).
 * ``published``: the Euler loop of the paper, collapsed. It works in units of the training
   standard deviation of each component and takes no observation noise below the limit at which
   its Euler steps are stable; its spread follows the number of steps rather than the evidence.

@@ -93,21 +93,25 @@ class SensorNetwork:
             return cls.random(benchmark, n, seed)
         if n < 1:
             raise ValueError(f"n = {n} sensors: at least 1 is needed")
-        wide = benchmark.x.high - benchmark.x.low
-        high = benchmark.y.high - benchmark.y.low
-        near = [(n // ny + more, ny) for ny in range(1, n + 2) for more in (0, 1)]
-        fits = [(nx, ny) for nx, ny in near if 2 / 3 <= nx * high / (ny * wide) <= 3 / 2]
+        aspect = (benchmark.x.high - benchmark.x.low) / (benchmark.y.high - benchmark.y.low)
+        fits = []
+        for ny in range(1, n + 2):
+            fewest, most = math.ceil(aspect * ny / 1.5), math.floor(aspect * ny * 1.5)
+            near = min(n // ny, most), max(n // ny + 1, fewest)  # that n sensors fill, and more
+            fits += [(nx, ny) for nx in near if fewest <= nx <= most]
         filled = [(nx, ny) for nx, ny in fits if nx * ny == n]
         if not filled:
             counts = [nx * ny for nx, ny in fits]
             below = max((count for count in counts if count < n), default=None)
             above = min(count for count in counts if count > n)
-            advice = f"{above}" if below is None else f"{below} or {above}"
+            advice = above if below is None else f"{below} or {above}"
             raise ValueError(
                 f"{n} sensors fill no grid of about the domain's proportions: "
                 f"take {advice}, or the layout 'random'"
             )
-        return cls.grid(benchmark, *min(filled, key=lambda p: abs(p[0] * high - p[1] * wide)))
+        return cls.grid(
+            benchmark, *min(filled, key=lambda shape: abs(shape[0] - aspect * shape[1]))
+        )
 
     def __len__(self) -> int:
         return len(self.positions)

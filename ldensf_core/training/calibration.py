@@ -1,82 +1,96 @@
 """Calibration of the latent filter on validation truths.
 
-Two numbers are chosen by the continuous ranked probability score of the decoded fields, summed
-over settings that span what a user can ask for: the inflation of the encoder's standard
-deviation, since its successive outputs share their observations, and the process noise of the
-latent ensemble, which stands for the surrogate's own error.
+The surrogate's own error is measured: its standard deviation at each snapshot. Two numbers are
+then chosen by the continuous ranked probability score of the decoded fields, summed over
+settings that span what a user can ask for: the inflation of the encoder's standard deviation,
+since its successive outputs share their observations, and the process noise of the latent
+ensemble, which stands for what the latent dynamics get wrong.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.training.recipes import Recipe
+from ldensf_core.verification.baselines import surrogate_deviations
 from ldensf_core.verification.scores import crps
 
-INFLATION = (0.7, 1.0, 1.5)
-PROCESS_NOISE = (0.006, 0.01, 0.015, 0.02, 0.03)
+
+class Setting(NamedTuple):
+    """How a truth is observed; ``coarser`` divides both sides of the benchmark's grid."""
+
+    layout: str = "grid"
+    coarser: int = 1
+    noise: float = 0.1
+    every: int = 1
+
+    def network(self, benchmark: Benchmark, seed: int) -> SensorNetwork:
+        """The benchmark's own grid, or a coarser one, or as many sensors at random."""
+        nx, ny = (side // self.coarser for side in benchmark.sensor_grid)
+        if self.layout == "random":
+            return SensorNetwork.random(benchmark, nx * ny, seed)
+        return SensorNetwork.grid(benchmark, nx, ny)
+
+
 SETTINGS = (
-    ("grid", 100, 0.1, 1),
-    ("random", 100, 0.1, 1),
-    ("grid", 25, 0.1, 1),
-    ("grid", 100, 0.3, 1),
-    ("grid", 100, 0.1, 2),
+    Setting(),
+    Setting(layout="random"),
+    Setting(coarser=2),
+    Setting(noise=0.3),
+    Setting(every=2),
 )
-"""Layout, sensors, noise and interval of observation."""
 MEMBERS = 20
 STRIDE = 5
 """Every so many cycles the fields are decoded and scored."""
 
 
-def calibrate(model: LatentModel, truths: int, seed: int) -> dict[str, float]:
-    """The best ``inflation`` and ``process_noise`` of those tried, with their score ``crps``.
+def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """The best ``inflation`` and ``process_noise`` that the recipe tries, with their score.
 
     The score of each setting is taken relative to the best that any pair reaches there, so
-    that no setting dominates.
+    that no setting dominates. Given with them is ``surrogate_error``: see
+    ``surrogate_deviations``.
     """
-    bench = model.benchmark
+    bench, truths = model.benchmark, recipe.calibration_truths
+    error = surrogate_deviations(bench, model.ldnet, "validation", model.device, recipe.scored_runs)
     parameters = bench.parameter_array(bench.split("validation").isel(trajectory=slice(truths)))
     physical = torch.as_tensor(parameters, dtype=torch.float32, device=model.device)
     fields = bench.trajectories(physical)
-    pairs = list(itertools.product(INFLATION, PROCESS_NOISE))
-    scores = np.zeros((len(SETTINGS), len(pairs)))
-    tasks = list(itertools.product(enumerate(SETTINGS), enumerate(pairs)))
-    for (i, setting), (j, pair) in tqdm(tasks, desc="calibration", unit="run"):
-        card = {"calibration": dict(zip(("inflation", "process_noise"), pair, strict=True))}
-        filter_ = LDEnSF(replace(model, card=card))
+    tried = [
+        {"inflation": inflation, "process_noise": noise, "surrogate_error": error}
+        for inflation, noise in itertools.product(recipe.inflation, recipe.process_noise)
+    ]
+    scores = np.zeros((len(SETTINGS), len(tried)))
+    tasks = list(itertools.product(enumerate(SETTINGS), enumerate(tried)))
+    for (i, setting), (j, calibration) in tqdm(tasks, desc="calibration", unit="run"):
+        filter_ = LDEnSF(replace(model, card={"calibration": calibration}))
         for t, truth in enumerate(fields):
             scores[i, j] += _score(filter_, truth, setting, seed + t) / truths
     best = int(np.argmin((scores / scores.min(axis=1, keepdims=True)).mean(axis=0)))
-    inflation, process_noise = pairs[best]
-    return {
-        "inflation": inflation,
-        "process_noise": process_noise,
-        "crps": float(scores[:, best].mean()),
-        "truths": truths,
-    }
+    return tried[best] | {"crps": float(scores[:, best].mean()), "truths": truths}
 
 
-def _score(
-    filter_: LDEnSF, truth: torch.Tensor, setting: tuple[str, int, float, int], seed: int
-) -> float:
+def _score(filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int) -> float:
     """Mean CRPS of one run over one truth (T, V, ny, nx)."""
-    layout, n, noise, every = setting
     bench = filter_.model.benchmark
-    sensors = SensorNetwork.place(bench, n, layout, seed)
+    sensors = setting.network(bench, seed)
     filter_.reset(MEMBERS, seed)
     scores = []
     for index, fields in enumerate(truth):
         if index:
             filter_.forecast()
-        if index % every == 0:
-            filter_.analyse(sensors.observe(fields, index, noise, 0.0, seed))
+        if index % setting.every == 0:
+            filter_.analyse(sensors.observe(fields, index, setting.noise, 0.0, seed))
         if index % STRIDE == 0:
             scores.append(crps(bench, filter_.estimate().ensemble, fields))
     return float(np.mean(scores))

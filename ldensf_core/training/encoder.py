@@ -29,19 +29,26 @@ def statistics(
     """What ``build_encoder`` needs, from a pool of fields (size, T, V, ny*nx)."""
     basis = BASES[benchmark.name](benchmark, architecture.observed_coefficients)
     basis = basis.to(pool.data.device)
+    area = benchmark.area(basis.rest)
     squared, total = 0.0, 0.0
     sample = pool.data[:: max(1, len(pool.data) // 256)]
     for run in sample:
         fields = run.float().unflatten(-1, benchmark.grid_shape)
         squared = squared + basis.analyse(fields).square().mean(0) / len(sample)
         departures = fields - basis.rest[:, None, None]
-        total = total + departures.square().mean((0, 2, 3)) / len(sample)
+        total = total + (area * departures.square()).mean((0, 2, 3)) / len(sample)
     states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
     repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
     targets = torch.cat([states, repeated], dim=-1)
+    described = torch.zeros_like(total)
+    for group in basis.groups:
+        # Where a coefficient speaks of several variables, what is left out is split evenly.
+        variables = list(group.variables)
+        energy = squared[group.coefficients].sum()
+        described[variables] += energy * total[variables] / total[variables].sum()
     return {
         "deviations": squared.sqrt().clamp_min(1e-4),
-        "residual": (total - squared.sum(-1)).clamp_min(1e-6),
+        "residual": (total - described).clamp_min(1e-6),
         "mean": targets.mean(0),
         "std": targets.std(0),
     }
@@ -82,21 +89,24 @@ def train_encoder(
     def flat_half(fields: Tensor) -> Tensor:
         return fields.flatten(-2).half()
 
-    pool = TrajectoryPool(benchmark, flat_half, recipe.pool, recipe.chunk, 2000 + seed, device)
+    size = recipe.encoder_pool
+    pool = TrajectoryPool(benchmark, flat_half, size, recipe.chunk, 2000 + seed, device)
     torch.manual_seed(seed)
     encoder = build_encoder(
         benchmark, recipe.architecture, statistics(benchmark, recipe.architecture, model, pool)
     ).to(device)
-    bank = NetworkBank(encoder.interpolation, benchmark, recipe.networks, seed)
-    latent = encoder.mean.new_empty(recipe.pool, benchmark.n_times, model.n_latent)
+    bank = NetworkBank(
+        encoder.interpolation, benchmark, recipe.networks, recipe.sensors, recipe.most_noise, seed
+    )
+    latent = encoder.mean.new_empty(size, benchmark.n_times, model.n_latent)
 
     @torch.no_grad()
     def roll_out() -> None:
         latent.copy_(model.rollout(pool.parameters, benchmark.n_times))
 
     def loss() -> Tensor:
-        batch, n_times = recipe.batch // 2, benchmark.n_times
-        chosen = torch.randint(0, recipe.pool, (batch,), device=device)
+        batch, n_times = recipe.encoder_batch, benchmark.n_times
+        chosen = torch.randint(0, size, (batch,), device=device)
         entry = torch.randint(0, recipe.networks, (batch,), device=device)
         coefficients, unknown = bank.coefficients(pool.data[chosen], entry)
         index, kept = observed_times(batch, n_times, device)
@@ -112,8 +122,8 @@ def train_encoder(
         if step % recipe.refresh == 0:
             pool.replace()
             roll_out()
-        if step % 10 == 0:
-            bank.replace(step // 10 % recipe.networks)
+        if step % 20 == 0:
+            bank.replace(step // 20 % recipe.networks)
 
     roll_out()
     hidden = [encoder.read[2].weight, encoder.write[0].weight]

@@ -1,8 +1,8 @@
 """The training loop: one captured step, a learning-rate schedule, checkpoints, resumption.
 
-Matrices between hidden layers are trained by Muon (Jordan et al. 2024), the rest by Adam. Both
-take steps of their peak size, which is then scaled by the schedule: so the schedule is one
-number on the device, and the whole step (batch, roll-out, gradients, update) is one CUDA graph.
+Matrices between hidden layers are trained by Muon, the rest by Adam. Their rates are numbers on
+the device, which follow the schedule, and the whole step (batch, roll-out, gradients, update) is
+one CUDA graph.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ldensf_core.checkpoints import CheckpointError
+from ldensf_core.training.muon import StackedMuon
 
 WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm
 CHECKPOINT_SECONDS = 60
-MUON_RATE = 4e-3
-ADAM_RATE = 1e-3
+RATES = {"adam": 1e-3, "muon": 4e-3}
+"""Largest step sizes."""
 
 
 def schedule(step: int, steps: int) -> float:
@@ -64,20 +65,19 @@ class Trainer:
         ids = {id(p) for p in hidden}
         device = trained[0].device
         adam = [p for p in trained if id(p) not in ids]
+        self.rates = {name: torch.zeros((), device=device) for name in RATES}
         self.optimisers: list[torch.optim.Optimizer] = [
             torch.optim.Adam(
-                adam, lr=ADAM_RATE, betas=(0.9, 0.99), capturable=device.type == "cuda"
+                adam,
+                lr=self.rates["adam"],
+                betas=(0.9, 0.99),
+                fused=device.type == "cuda",
+                capturable=device.type == "cuda",
             )
         ]
         if hidden:
-            self.optimisers.append(
-                torch.optim.Muon(
-                    hidden, lr=MUON_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
-                )
-            )
+            self.optimisers.append(StackedMuon(hidden, lr=self.rates["muon"]))
         self.trained = trained
-        self.before = [p.detach().clone() for p in trained]
-        self.scale = torch.ones((), device=device)
         self.step = 0
         self.last_loss = torch.zeros((), device=device)
         self._replay: Callable[[], None] = self._update
@@ -87,25 +87,22 @@ class Trainer:
             self._resume()
 
     def _update(self) -> None:
-        """A whole step: batch, loss, gradients, and the scaled change of every parameter."""
+        """A whole step: batch, loss, gradients, and the change of every parameter."""
         for p in self.trained:
             p.grad = None
         loss = self.loss()
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, CLIP)
-        with torch.no_grad():
-            for old, p in zip(self.before, self.trained, strict=True):
-                old.copy_(p)
-            for optimiser in self.optimisers:
-                optimiser.step()
-            for old, p in zip(self.before, self.trained, strict=True):
-                p.copy_(torch.lerp(old, p, self.scale))
-            self.last_loss.copy_(loss.detach())
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.last_loss.copy_(loss.detach())
 
     def _prepare(self) -> None:
-        """Let the optimisers create their state, set it to zero, and record the step on a GPU."""
-        self.scale.zero_()
-        if not self.scale.is_cuda:
+        """Let the optimisers create their state, set it to zero, and record the step on a GPU.
+
+        The rates are still zero, so that nothing is learned from it.
+        """
+        if not self.last_loss.is_cuda:
             self._update()
         else:
             side = torch.cuda.Stream()
@@ -118,7 +115,7 @@ class Trainer:
             for state in optimiser.state.values():
                 for value in state.values():
                     value.zero_()
-        if self.scale.is_cuda:
+        if self.last_loss.is_cuda:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 self._update()
@@ -133,7 +130,8 @@ class Trainer:
         saved = time.monotonic()
         bar = tqdm(total=self.steps, initial=self.step, desc=label, unit="step", mininterval=1.0)
         while self.step < self.steps:
-            self.scale.fill_(schedule(self.step, self.steps))
+            for name, rate in self.rates.items():
+                rate.fill_(RATES[name] * schedule(self.step, self.steps))
             self._replay()
             self.step += 1
             after_step(self.step)
@@ -150,15 +148,15 @@ class Trainer:
 
     def _tensors(self) -> list[Tensor]:
         """All that training changes, in a fixed order."""
-        states = [o.state[p] for o in self.optimisers for p in o.param_groups[0]["params"]]
+        states = [o.state[p] for o in self.optimisers for g in o.param_groups for p in g["params"]]
         return [p.data for p in self.trained] + [v for s in states for v in s.values()]
 
     def save(self) -> None:
         """Write a checkpoint; a crash while writing leaves the one before it."""
         if self.checkpoint is None:
             return
-        device = self.scale.device
-        rng = torch.cuda.get_rng_state(device) if self.scale.is_cuda else torch.get_rng_state()
+        device = self.last_loss.device
+        rng = torch.cuda.get_rng_state(device) if self.last_loss.is_cuda else torch.get_rng_state()
         partial = self.checkpoint.with_suffix(".partial")
         state = {"step": self.step, "rng": rng, "tensors": self._tensors()}
         torch.save({"steps": self.steps, "seed": self.seed, **state}, partial)
@@ -170,7 +168,9 @@ class Trainer:
             with zipfile.ZipFile(self.checkpoint) as archive:  # torch ignores the checksums
                 if entry := archive.testzip():
                     raise zipfile.BadZipFile(f"{entry} has a wrong checksum")
-            kept = torch.load(self.checkpoint, map_location=self.scale.device, weights_only=True)
+            kept = torch.load(
+                self.checkpoint, map_location=self.last_loss.device, weights_only=True
+            )
             step, settings = int(kept["step"]), (kept["steps"], kept["seed"])
             tensors, rng = list(kept["tensors"]), kept["rng"].cpu()
             shapes = [value.shape for value in tensors]
@@ -185,4 +185,4 @@ class Trainer:
         for tensor, value in zip(self._tensors(), tensors, strict=True):
             tensor.copy_(value)
         self.step = step
-        torch.cuda.set_rng_state(rng) if self.scale.is_cuda else torch.set_rng_state(rng)
+        torch.cuda.set_rng_state(rng) if self.last_loss.is_cuda else torch.set_rng_state(rng)

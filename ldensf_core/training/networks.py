@@ -12,55 +12,66 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders.interpolation import OptimalInterpolation
 from ldensf_core.observations import SensorNetwork
-
-SENSORS = (16, 256)
-"""Range of the number of sensors in training. More sensors only average the noise further."""
-NOISE = 0.5
-"""Largest noise in training, as a fraction of each variable's standard deviation."""
 
 
 class NetworkBank:
     """``size`` sensor networks with a noise level each, padded to the largest number of sensors.
 
+    Args:
+        sensors: least and largest number of sensors. More only average the noise further.
+        most_noise: largest noise, as a fraction of each variable's standard deviation.
+
     Attributes:
         points, weights: bilinear stencils, (size, n, 4); padding has weight zero.
-        gain: (size, V, C, n); padding has gain zero. ``unknown``: (size, V).
+        gain: (size, K, V, n); padding has gain zero. ``unknown``: (size, G).
         noise: (size,), fraction of each variable's standard deviation.
     """
 
     def __init__(
-        self, interpolation: OptimalInterpolation, benchmark, size: int, seed: int
+        self,
+        interpolation: OptimalInterpolation,
+        benchmark: Benchmark,
+        size: int,
+        sensors: tuple[int, int],
+        most_noise: float,
+        seed: int,
     ) -> None:
         self.interpolation, self.benchmark = interpolation, benchmark
+        self.sensors, self.most_noise = sensors, most_noise
         self.rng = np.random.default_rng(seed)
-        v, c = interpolation.deviations.shape
-        n = SENSORS[1]
+        v, k, n = len(interpolation.residual), interpolation.basis.count, sensors[1]
+        groups = len(interpolation.basis.groups)
         like = interpolation.deviations
         self.points = torch.zeros(size, n, 4, dtype=torch.int64, device=like.device)
         self.weights = like.new_zeros(size, n, 4)
-        self.gain = like.new_zeros(size, v, c, n)
-        self.unknown = like.new_zeros(size, v)
+        self.gain = like.new_zeros(size, k, v, n)
+        self.unknown = like.new_zeros(size, groups)
         self.noise = like.new_zeros(size)
         for entry in range(size):
             self.replace(entry)
 
     def replace(self, entry: int) -> None:
         """Draw a new network for one place in the bank."""
+        least, most = self.sensors
         if self.rng.random() < 0.4:
-            side = self.rng.integers(math.isqrt(SENSORS[0]), math.isqrt(SENSORS[1]) + 1)
-            network = SensorNetwork.grid(self.benchmark, side, side)
+            x, y = self.benchmark.x, self.benchmark.y
+            aspect = round((x.high - x.low) / (y.high - y.low))
+            fewest = math.isqrt((least - 1) // aspect) + 1  # aspect · rows² sensors in all
+            rows = self.rng.integers(fewest, math.isqrt(most // aspect) + 1)
+            network = SensorNetwork.grid(self.benchmark, aspect * rows, rows)
         else:
-            n = round(math.exp(self.rng.uniform(math.log(SENSORS[0]), math.log(SENSORS[1]))))
+            n = round(math.exp(self.rng.uniform(math.log(least), math.log(most))))
             network = SensorNetwork.random(self.benchmark, n, seed=int(self.rng.integers(2**63)))
         n = len(network)
         like = self.gain
         # Half of the levels near the low end, where precision pays; zero included.
-        level = NOISE * self.rng.random() ** 2 * (self.rng.random() > 0.05)
-        noise = like.new_full((like.shape[1],), level)
+        level = self.most_noise * self.rng.random() ** 2 * (self.rng.random() > 0.05)
+        noise = like.new_full((like.shape[2],), level)
         positions = torch.as_tensor(network.positions, device=like.device)
-        present = torch.ones(n, like.shape[1], dtype=torch.bool, device=like.device)
+        present = torch.ones(n, like.shape[2], dtype=torch.bool, device=like.device)
         gain, unknown = self.interpolation.gain(positions, present, noise)
         points, weights = network.stencils()
         self.points[entry, :n] = points.to(like.device)
@@ -72,8 +83,8 @@ class NetworkBank:
         """Measure normalised ``fields`` (B, T, V, ny*nx) with networks ``entry`` (B,).
 
         Returns:
-            interpolated coefficients (B, T, V, C), from values with fresh noise, and the
-            unknown share (B, T, V).
+            interpolated coefficients (B, T, K), from values with fresh noise, and the unknown
+            share (B, T, G).
         """
         b, t, v, _ = fields.shape
         points, weights = self.points[entry], self.weights[entry]  # (B, n, 4)
@@ -83,5 +94,5 @@ class NetworkBank:
         values = (cells * weights[:, None, None]).sum(-1)
         values = values - self.interpolation.basis.rest[:, None]
         values = values + self.noise[entry][:, None, None, None] * torch.randn_like(values)
-        coefficients = torch.einsum("bvcn,btvn->btvc", self.gain[entry], values)
-        return coefficients, self.unknown[entry][:, None].expand(b, t, v)
+        coefficients = torch.einsum("bkvn,btvn->btk", self.gain[entry], values)
+        return coefficients, self.unknown[entry][:, None].expand(b, t, -1)

@@ -6,13 +6,28 @@ are made on the training device, kept in a pool that batches are drawn from, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks.base import Benchmark
 from ldensf_core.capture import captured
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Matrix products in single precision, whatever training has allowed them.
+
+    A solver whose transforms are products of matrices has other trajectories in TF32.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 class TrajectoryPool:
@@ -46,8 +61,9 @@ class TrajectoryPool:
         self.chunk, self.seed, self.made = chunk, seed, 0
         self.parameters = torch.empty(size, len(benchmark.parameters), device=device)
         first = self.benchmark.physical_parameters(self._draw())
-        state = benchmark.initial_state(first)
-        self._advance = captured(benchmark.advance, state, first)
+        with full_precision():  # a graph keeps the precision that it was recorded with
+            state = benchmark.initial_state(first)
+            self._advance = captured(benchmark.advance, state, first)
         sample = transform(benchmark.normalise(benchmark.fields(state))[:, None])
         self.data = sample.new_empty((size, benchmark.n_times, *sample.shape[2:]))
         for _ in range(size // chunk):
@@ -60,6 +76,7 @@ class TrajectoryPool:
         return (2 * torch.rand(shape, generator=generator) - 1).to(self.parameters.device)
 
     @torch.no_grad()
+    @full_precision()
     def replace(self) -> None:
         """Simulate one chunk and put it in the place of the oldest."""
         unit = self._draw()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ldensf_core.architecture import Architecture
+from ldensf_core.architecture import Architecture, CoordinateArchitecture
 
 
 @dataclass(frozen=True)
@@ -12,15 +12,21 @@ class Recipe:
     """Training of one benchmark.
 
     Attributes:
-        pool: trajectories kept on the device; ``chunk`` of them are simulated together, and
-            replace the oldest every ``refresh`` steps.
+        architecture: a ``CoordinateArchitecture`` has no encoder and trains the surrogate alone.
+        pool: trajectories kept on the device for the surrogate; ``chunk`` of them are simulated
+            together, and replace the oldest every ``refresh`` steps.
         batch: trajectories in a batch.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
+        encoder_pool, encoder_batch: the same for the encoder, which needs whole fields.
         networks: sensor networks in the bank that the encoder is trained on.
+        sensors: least and largest number of sensors of a network.
+        most_noise: largest noise, as a fraction of each variable's standard deviation.
+        inflation, process_noise: that the calibration chooses from.
         calibration_truths: validation runs that the filter is calibrated on.
+        scored_runs: of each split that errors are taken on; all by default.
     """
 
-    architecture: Architecture
+    architecture: Architecture | CoordinateArchitecture
     pool: int
     chunk: int
     refresh: int
@@ -28,11 +34,29 @@ class Recipe:
     joint_steps: int
     decoder_steps: int
     encoder_steps: int
-    networks: int
-    calibration_truths: int
+    encoder_pool: int
+    encoder_batch: int = 64
+    networks: int = 1024
+    sensors: tuple[int, int] = (16, 256)
+    most_noise: float = 0.5
+    inflation: tuple[float, ...] = (0.35, 0.5, 0.7, 1.0, 1.5)
+    process_noise: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1)
+    calibration_truths: int = 5
+    scored_runs: int | None = None
 
 
 RECIPES = {
+    "kolmogorov": Recipe(
+        Architecture(n_latent=9, features=247, coefficients=4096, observed_coefficients=512),
+        pool=1024,
+        chunk=128,
+        refresh=4000,
+        batch=128,
+        joint_steps=7_509,
+        decoder_steps=49_268,
+        encoder_steps=23_575,
+        encoder_pool=1024,
+    ),
     "tsunami": Recipe(
         Architecture(n_latent=10),
         pool=4096,
@@ -42,10 +66,68 @@ RECIPES = {
         joint_steps=6_193,
         decoder_steps=55_034,
         encoder_steps=36_664,
-        networks=1024,
-        calibration_truths=5,
+        encoder_pool=4096,
+    ),
+    "atmosphere": Recipe(
+        Architecture(n_latent=50, features=206, coefficients=3440, observed_coefficients=1200),
+        pool=1024,
+        chunk=64,
+        refresh=10_000,
+        batch=128,
+        joint_steps=3_000,
+        decoder_steps=25_000,
+        encoder_steps=6_500,
+        encoder_pool=384,
+        encoder_batch=32,
+        networks=256,
+        sensors=(64, 1024),
     ),
 }
+
+PUBLISHED = {
+    "kolmogorov": CoordinateArchitecture(
+        n_latent=9,
+        dynamics_width=200,
+        dynamics_layers=9,
+        width=500,
+        layers=14,
+        features=10,
+        frequency=6.0,
+    ),
+    "tsunami": CoordinateArchitecture(
+        n_latent=10,
+        dynamics_width=50,
+        dynamics_layers=8,
+        width=300,
+        layers=10,
+        features=10,
+        frequency=2.0,
+    ),
+    "atmosphere": CoordinateArchitecture(
+        n_latent=50,
+        dynamics_width=200,
+        dynamics_layers=8,
+        width=500,
+        layers=15,
+        features=50,
+        frequency=8.0,
+    ),
+}
+"""Sizes of the surrogates of Xiao, Si and Chen (arXiv 2411.19305).
+
+The frequencies are those, of powers of two and some between, with which a small network of
+coordinates came closest to one snapshot.
+"""
+
+
+def published(name: str) -> Recipe:
+    """How a surrogate of the published sizes is trained, for comparison with the shipped one.
+
+    The pool holds whole fields, as the encoder's does. Each trajectory of a batch brings
+    thousands of points, so few fill the device.
+    """
+    recipe = RECIPES[name]
+    return replace(recipe, architecture=PUBLISHED[name], pool=recipe.encoder_pool, batch=16)
 
 
 def small(recipe: Recipe) -> Recipe:
@@ -53,17 +135,18 @@ def small(recipe: Recipe) -> Recipe:
     architecture = replace(
         recipe.architecture,
         dynamics_width=32,
-        coefficients=64,
+        coefficients=192,
         width=64,
         blocks=1,
         last=64,
         features=64 - recipe.architecture.n_latent,
-        observed_coefficients=32,
+        observed_coefficients=96,
         encoder_width=64,
         encoder_memory=32,
     )
-    return Recipe(
-        architecture,
+    return replace(
+        recipe,
+        architecture=architecture,
         pool=8,
         chunk=4,
         refresh=20,
@@ -71,6 +154,11 @@ def small(recipe: Recipe) -> Recipe:
         joint_steps=60,
         decoder_steps=60,
         encoder_steps=60,
+        encoder_pool=8,
+        encoder_batch=2,
         networks=16,
+        inflation=(1.0,),
+        process_noise=(0.01, 0.05),
         calibration_truths=1,
+        scored_runs=4,
     )

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.checkpoints import (
     load_pretrained,
     read_card,
@@ -18,11 +17,11 @@ from ldensf_core.checkpoints import (
     save_card,
     save_weights,
 )
-from ldensf_core.surrogate import LDNet
 from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import train_encoder
 from ldensf_core.training.recipes import Recipe
 from ldensf_core.training.surrogate import train_surrogate
+from ldensf_core.verification.baselines import DEFINITION, baseline_errors, surrogate_error
 from ldensf_core.verification.table import environment
 
 PARTS = ("all", "calibration")
@@ -61,54 +60,25 @@ def train(
             "calibration": {"inflation": 1.0, "process_noise": 0.0},
             "training": {
                 "command": f"ldensf train {name} --seed {seed}",
-                "recipe": {k: v for k, v in asdict(recipe).items() if k != "architecture"},
+                "recipe": {
+                    k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
+                    for k, v in asdict(recipe).items()
+                    if k != "architecture"
+                },
                 "seconds": round(time.perf_counter() - start),
                 "environment": environment(),
             },
         }
         save_card(folder, card)
     model = load_pretrained(name, device, folder)
-    card["calibration"] = calibrate(model, recipe.calibration_truths, seed)
+    card["calibration"] = calibrate(model, recipe, seed)
     card["surrogate_error"] = {
-        "definition": "relative RMSE of normalised fields, averaged over snapshots and runs",
+        "definition": DEFINITION,
         **{
-            split: surrogate_error(benchmark, model.ldnet, split, device)
+            split: surrogate_error(benchmark, model.ldnet, split, device, recipe.scored_runs)
             for split in ("validation", "test")
         },
-        "test, nearest training run": nearest_run_error(benchmark, device),
+        **baseline_errors(benchmark, device, recipe.scored_runs),
     }
     save_card(folder, card)
     return card
-
-
-@torch.inference_mode()
-def surrogate_error(benchmark: Benchmark, ldnet: LDNet, split: str, device: torch.device) -> float:
-    """Relative RMSE of the surrogate alone on the trajectories of a split."""
-    parameters, truths = split_trajectories(benchmark, split, device)
-    states = ldnet.rollout(benchmark.unit_parameters(parameters), benchmark.n_times)
-    errors = [_relative(ldnet.decode(s), t) for s, t in zip(states, truths, strict=True)]
-    return float(torch.stack(errors).mean())
-
-
-def nearest_run_error(benchmark: Benchmark, device: torch.device) -> float:
-    """The same for a look-up of the training run with the nearest parameters."""
-    known, runs = split_trajectories(benchmark, "train", device)
-    asked, truths = split_trajectories(benchmark, "test", device)
-    distance = torch.cdist(benchmark.unit_parameters(asked), benchmark.unit_parameters(known))
-    nearest = distance.argmin(dim=1)
-    errors = [_relative(runs[i], truth) for i, truth in zip(nearest, truths, strict=True)]
-    return float(torch.stack(errors).mean())
-
-
-def split_trajectories(
-    benchmark: Benchmark, split: str, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Physical parameters (B, P) and normalised fields (B, T, V, ny, nx) of a split."""
-    values = benchmark.parameter_array(benchmark.split(split))
-    parameters = torch.as_tensor(values, dtype=torch.float32, device=device)
-    return parameters, benchmark.normalise(benchmark.trajectories(parameters))
-
-
-def _relative(fields: Tensor, truth: Tensor) -> Tensor:
-    """‖fields − truth‖/‖truth‖ at each snapshot of one run, averaged: a scalar."""
-    return ((fields - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)).mean()

@@ -13,24 +13,82 @@ from torch import Tensor, nn
 
 from ldensf_core.architecture import build_ldnet
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.surrogate import BASES, LDNet
+from ldensf_core.surrogate import LDNet
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
 
-SMALLEST_SCALE = 1e-3
-"""Floor of a coefficient's scale, relative to the largest: below, errors do not matter."""
 
-
-def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
+def hidden_matrices(model: LDNet) -> list[nn.Parameter]:
     """The square-ish matrices between hidden layers, which Muon trains."""
+    dynamics = {id(p) for p in model.hidden_matrices()}
     return [
         p
-        for name, p in module.named_parameters()
+        for name, p in model.named_parameters()
         if p.requires_grad
         and p.ndim == 2
-        and any(part in name for part in ("blocks", "widen", "dynamics.2"))
+        and (id(p) in dynamics or any(part in name for part in ("blocks", "widen")))
     ]
+
+
+class SurrogateTraining:
+    """An LDNet, the trajectories that it learns from, and the trainers of its two stages.
+
+    Attributes:
+        model: the network, on ``device``; what its decoder takes from the data is set.
+        pool: of the decoder's targets.
+        latent: states of the trajectories in the pool, (size, T, L), for the second stage.
+    """
+
+    def __init__(
+        self, benchmark: Benchmark, recipe: Recipe, seed: int, device: torch.device
+    ) -> None:
+        self.recipe, self.seed, self.n_times = recipe, seed, benchmark.n_times
+        torch.manual_seed(seed)
+        self.model = build_ldnet(benchmark, recipe.architecture).to(device)
+        target = self.model.decoder.target
+        self.pool = TrajectoryPool(
+            benchmark, target, recipe.pool, recipe.chunk, 1000 + seed, device
+        )
+        self.model.decoder.scale_to(self.pool.data)
+        shape = (recipe.pool, self.n_times, self.model.n_latent)
+        self.latent = self.pool.parameters.new_empty(shape)
+
+    def joint(self, steps: int, checkpoint: Path | None = None) -> Trainer:
+        """Of dynamics and decoder together."""
+
+        def loss() -> Tensor:
+            chosen = self._draw(self.recipe.pool, self.recipe.batch)
+            states = self.model.rollout(self.pool.parameters[chosen], self.n_times)
+            return self.model.decoder.loss(states, self.pool.data[chosen])
+
+        return Trainer(self.model, loss, hidden_matrices(self.model), steps, self.seed, checkpoint)
+
+    def decoder(self, steps: int, checkpoint: Path | None = None) -> Trainer:
+        """Of the decoder alone; freezes the dynamics as they are now."""
+
+        def loss() -> Tensor:
+            chosen = self._draw(self.recipe.pool * self.n_times, self.recipe.batch * self.n_times)
+            latent, target = self.latent.flatten(0, 1)[chosen], self.pool.data.flatten(0, 1)[chosen]
+            return self.model.decoder.loss(latent, target)
+
+        self.model.dynamics.requires_grad_(False)
+        self._roll_out()
+        hidden = hidden_matrices(self.model)
+        return Trainer(self.model, loss, hidden, steps, self.seed + 1, checkpoint)
+
+    def refresh(self, step: int) -> None:
+        """New trajectories for old ones, whenever it is time; to be called after every step."""
+        if step % self.recipe.refresh == 0:
+            self.pool.replace()
+            self._roll_out()
+
+    @torch.no_grad()
+    def _roll_out(self) -> None:
+        self.latent.copy_(self.model.rollout(self.pool.parameters, self.n_times))
+
+    def _draw(self, among: int, n: int) -> Tensor:
+        return torch.randint(0, among, (n,), device=self.latent.device)
 
 
 def train_surrogate(
@@ -40,55 +98,10 @@ def train_surrogate(
 
     Returns the trained network on ``device``.
     """
-    basis = BASES[benchmark.name](benchmark, recipe.architecture.coefficients).to(device)
-    pool = TrajectoryPool(benchmark, basis.analyse, recipe.pool, recipe.chunk, 1000 + seed, device)
-    scales = pool.data.square().mean((0, 1)).sqrt()
-    torch.manual_seed(seed)
-    scales = scales.clamp_min(SMALLEST_SCALE * float(scales.max()))
-    model = build_ldnet(benchmark, recipe.architecture, scales).to(device)
-    latent = scales.new_empty(recipe.pool, benchmark.n_times, model.n_latent)
-
-    def joint_loss() -> Tensor:
-        chosen = torch.randint(0, recipe.pool, (recipe.batch,), device=device)
-        states = model.rollout(pool.parameters[chosen], benchmark.n_times)
-        return model.decoder.loss(states, pool.data[chosen])
-
-    def decoder_loss() -> Tensor:
-        rows = recipe.batch * benchmark.n_times
-        chosen = torch.randint(0, recipe.pool * benchmark.n_times, (rows,), device=device)
-        return model.decoder.loss(latent.flatten(0, 1)[chosen], pool.data.flatten(0, 1)[chosen])
-
-    def refresh(step: int) -> None:
-        if step % recipe.refresh == 0:
-            pool.replace()
-
-    def refresh_latent(step: int) -> None:
-        refresh(step)
-        if step % recipe.refresh == 0:
-            roll_out()
-
-    @torch.no_grad()
-    def roll_out() -> None:
-        latent.copy_(model.rollout(pool.parameters, benchmark.n_times))
-
-    trainer = Trainer(
-        model,
-        joint_loss,
-        hidden_matrices(model),
-        recipe.joint_steps,
-        seed,
-        folder / "joint.checkpoint",
-    )
-    trainer.run("dynamics and decoder", refresh)
-    model.dynamics.requires_grad_(False)
-    roll_out()
-    trainer = Trainer(
-        model,
-        decoder_loss,
-        hidden_matrices(model),
-        recipe.decoder_steps,
-        seed + 1,
-        folder / "decoder.checkpoint",
-    )
-    trainer.run("decoder", refresh_latent)
-    return model.requires_grad_(False).eval()
+    training = SurrogateTraining(benchmark, recipe, seed, device)
+    joint = training.joint(recipe.joint_steps, folder / "joint.checkpoint")
+    joint.run("dynamics and decoder", training.refresh)
+    del joint  # its graph holds memory
+    decoder = training.decoder(recipe.decoder_steps, folder / "decoder.checkpoint")
+    decoder.run("decoder", training.refresh)
+    return training.model.requires_grad_(False).eval()

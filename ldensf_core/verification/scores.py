@@ -1,7 +1,7 @@
 """Scores of one estimate against the truth.
 
 All are taken on fields normalised with the training mean and standard deviation of each
-variable, over all variables and grid points together.
+variable, over all variables together and over the area of the domain.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from ldensf_core.benchmarks import Benchmark
 
 def relative_rmse(benchmark: Benchmark, mean: Tensor, truth: Tensor) -> float:
     """‖mean − truth‖/‖truth‖ of fields (V, ny, nx)."""
-    error = (mean - truth) / benchmark.std(truth)[:, None, None]
-    return float(error.norm() / benchmark.normalise(truth).norm())
+    root = benchmark.area(truth).sqrt()
+    error = root * (mean - truth) / benchmark.std(truth)[:, None, None]
+    return float(error.norm() / (root * benchmark.normalise(truth)).norm())
 
 
 def relative_spread(benchmark: Benchmark, spread: Tensor, truth: Tensor) -> float:
     """‖spread‖/‖truth‖ of fields (V, ny, nx): what ``relative_rmse`` is expected to be."""
-    normalised = spread / benchmark.std(truth)[:, None, None]
-    return float(normalised.norm() / benchmark.normalise(truth).norm())
+    root = benchmark.area(truth).sqrt()
+    normalised = root * spread / benchmark.std(truth)[:, None, None]
+    return float(normalised.norm() / (root * benchmark.normalise(truth)).norm())
 
 
 def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
-    """Continuous ranked probability score, mean over variables and points.
+    """Continuous ranked probability score, mean over variables and area.
 
     Estimated from probability-weighted moments, unbiased for small ensembles, of an ensemble
     (M, V, ny, nx) against the truth (V, ny, nx). NaN for one member, where it is undefined.
@@ -42,11 +44,11 @@ def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
         estimator="pwm",
         backend="torch",
     )
-    return float(score.mean())
+    return float((score * benchmark.area(score)).mean())
 
 
-def coverage(ensemble: Tensor, truth: Tensor, level: float = 0.9) -> float:
-    """Share of variables and points whose truth lies in the central interval of the ensemble.
+def coverage(benchmark: Benchmark, ensemble: Tensor, truth: Tensor, level: float = 0.9) -> float:
+    """Share of variables and area where the truth lies in the central interval of the ensemble.
 
     Bounds are the ensemble's quantiles at (1 ∓ level)/2, interpolated between members, of an
     ensemble (M, V, ny, nx) against the truth (V, ny, nx). Small ensembles cover less than
@@ -61,7 +63,8 @@ def coverage(ensemble: Tensor, truth: Tensor, level: float = 0.9) -> float:
     weight = (position - below).to(flat)[:, None]
     low, high = torch.lerp(ordered[below.to(flat.device)], ordered[above.to(flat.device)], weight)
     inside = (truth.flatten() >= low) & (truth.flatten() <= high)
-    return float(inside.float().mean())
+    inside = inside.view_as(truth).float()
+    return float((inside * benchmark.area(inside)).mean())
 
 
 def spread_skill(mean_variance: float, mean_square_error: float, members: int) -> float:

@@ -20,7 +20,7 @@ def verify(
     benchmark: str,
     filters: Sequence[str],
     truths: int = 10,
-    sensors: int = 100,
+    sensors: int | None = None,
     layout: str = "grid",
     noise: float = 0.1,
     every: int = 1,
@@ -37,7 +37,8 @@ def verify(
     Truth number i is observed with noise, and followed by ensembles, of seed ``seed + i``;
     so is its random layout. Scores: see ``scores``. ``rel_rmse`` is averaged over the cycles,
     ``rel_rmse_final`` and ``parameter_error`` (of the ensemble mean, over the prior's width)
-    over the last quarter of them; times are medians a cycle.
+    over the last quarter of them; times are medians a cycle. Without a number of ``sensors``
+    there are as many as the benchmark has by default.
 
     Raises:
         ValueError: for any argument out of range, naming it and what is allowed.
@@ -72,7 +73,7 @@ def verify(
                 bar.update()
     setting = {
         "members": members,
-        "sensors": sensors,
+        "sensors": len(experiment.sensors),
         "layout": layout,
         "noise": noise,
         "every": every,
@@ -94,20 +95,31 @@ def cycle_scores(
     estimate = result.estimate
     truth = cycle.truth.to(estimate.mean)
     std = benchmark.std(truth)[:, None, None]
+    area = benchmark.area(truth)
     width = np.array([p.high - p.low for p in benchmark.parameters])
     guess = estimate.parameters.mean(dim=0).cpu().numpy()
     return {
         "index": cycle.index,
         "rel_rmse": relative_rmse(benchmark, estimate.mean, truth),
         "crps": crps(benchmark, estimate.ensemble, truth),
-        "square_error": float(((estimate.mean - truth) / std).square().mean()),
-        "variance": float((estimate.spread / std).square().mean()),
-        "coverage90": coverage(estimate.ensemble, truth),
+        "square_error": float((area * ((estimate.mean - truth) / std).square()).mean()),
+        "variance": float((area * (estimate.spread / std).square()).mean()),
+        "coverage90": coverage(benchmark, estimate.ensemble, truth),
         "parameter_error": float((np.abs(guess - true_parameters) / width).mean()),
         "forecast_ms": result.forecast_ms,
         "analysis_ms": result.analysis_ms,
         "decode_ms": result.decode_ms,
     }
+
+
+def as_text(rows: list[dict[str, Any]]) -> str:
+    """Rows under their column names, aligned."""
+    lines = [list(rows[0])] + [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
 
 
 def environment() -> dict[str, Any]:
@@ -151,3 +163,9 @@ def _summary(
         },
     }
     return {key: value if np.isfinite(value) else None for key, value in summary.items()}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -29,6 +29,25 @@ def errors(filter_, network, truth, members=20, seed=1, noise=0.1, watch=lambda:
     return sum(found) / len(found)
 
 
+@pytest.fixture(scope="module")
+def model(model):
+    """The shipped model, its surrogate believed to make no error of its own."""
+    calibration = dict(model.card["calibration"])
+    calibration.pop("surrogate_error", None)
+    return replace(model, card=model.card | {"calibration": calibration})
+
+
+@pytest.fixture(scope="module")
+def fallible(model):
+    """The same, with an error that grows by 0.01 a snapshot for u, 0.02 for v, 0.03 for η."""
+    error = {
+        name: [factor * index for index in range(51)]
+        for name, factor in (("u", 0.01), ("v", 0.02), ("eta", 0.03))
+    }
+    calibration = model.card["calibration"] | {"surrogate_error": error}
+    return replace(model, card=model.card | {"calibration": calibration})
+
+
 def some_cycles(filter_, network, truth, members=5, seed=1, cycles=4):
     filter_.reset(members, seed)
     for index in range(cycles):
@@ -170,7 +189,19 @@ def test_an_estimate_stays_as_it_is(model, network, truths):
     assert torch.equal(early.ensemble, expected)  # decoded only now
     assert torch.equal(early.parameters, parameters)
     assert not torch.equal(filter_.estimate().ensemble, expected)
-    assert torch.equal(early.mean, expected.mean(0)) and torch.equal(early.spread, expected.std(0))
+    std = model.benchmark.std(expected)[:, None, None]
+    off = [(early.mean - expected.mean(0)) / std, (early.spread - expected.std(0)) / std]
+    assert all(error.abs().max() < 1e-3 for error in off)
+
+
+@pytest.mark.parametrize("members", [2, 5, 40])
+def test_mean_and_spread_are_those_of_the_ensemble(model, network, truths, members):
+    estimate = some_cycles(LDEnSF(model), network, truths[0], members, cycles=2).estimate()
+    std = model.benchmark.std(truths)[:, None, None]
+    mean, spread = estimate.mean / std, estimate.spread / std
+    assert "ensemble" not in vars(estimate)  # of many members, not every field is wanted
+    torch.testing.assert_close(mean, estimate.ensemble.mean(0) / std, atol=1e-4, rtol=0)
+    torch.testing.assert_close(spread, estimate.ensemble.std(0) / std, atol=1e-3, rtol=0)
 
 
 def test_calibration_of_the_card_is_used(model, network, truths):
@@ -188,6 +219,61 @@ def test_calibration_of_the_card_is_used(model, network, truths):
     # Spread that the filter would do away with stays when it does not trust the forecast.
     still, noisy = moved(inflation=1000.0)[0], moved(inflation=1000.0, process_noise=1.0)[0]
     assert noisy.latent.std(0).mean() > 1.5 * still.latent.std(0).mean()
+
+
+# -- the surrogate's own error --------------------------------------------------------------
+
+
+def with_and_without(model, fallible, network, truths, members=5):
+    """Two filters at snapshot 3, where the error is 0.03, 0.06 and 0.09."""
+    return [some_cycles(LDEnSF(m), network, truths[0], members) for m in (model, fallible)]
+
+
+def test_surrogates_error_leaves_the_cycle_and_the_mean_alone(model, fallible, network, truths):
+    without, with_ = with_and_without(model, fallible, network, truths)
+    assert torch.equal(with_.latent, without.latent)
+    assert torch.equal(with_.parameters, without.parameters)
+    assert torch.equal(with_.estimate().mean, without.estimate().mean)
+
+
+def test_surrogates_error_adds_to_the_spread(model, fallible, network, truths):
+    filters = with_and_without(model, fallible, network, truths)
+    std = model.benchmark.std(truths)[:, None, None]
+    without, with_ = (f.estimate().spread / std for f in filters)
+    expected = torch.tensor([0.03, 0.06, 0.09]).square()[:, None, None]
+    added = with_.square() - without.square()
+    torch.testing.assert_close(added, expected.expand_as(added), atol=1e-5, rtol=1e-3)
+
+
+def test_surrogates_error_is_drawn_for_members(model, fallible, network, truths):
+    """White, of that size, the same for the same seed, and zero on average over members."""
+    filters = with_and_without(model, fallible, network, truths)
+    std = model.benchmark.std(truths)[:, None, None]
+    without, with_ = (f.estimate().ensemble / std for f in filters)
+    draws = with_ - without
+    assert draws.mean(0).abs().max() < 1e-5
+    size = draws.var(0).mean((1, 2)).sqrt()
+    torch.testing.assert_close(size, torch.tensor([0.03, 0.06, 0.09]), rtol=0.02, atol=0)
+    neighbours = torch.stack([draws[..., 1:], draws[..., :-1]]).flatten(1)
+    assert abs(torch.corrcoef(neighbours)[0, 1]) < 0.01
+    assert torch.equal(filters[1].estimate().ensemble / std, with_)
+    filters[1].forecast()
+    filters[0].forecast()
+    later = (filters[1].estimate().ensemble - filters[0].estimate().ensemble) / std
+    pair = torch.stack([draws.flatten(), later.flatten()])
+    assert abs(torch.corrcoef(pair)[0, 1]) < 0.01
+
+
+def test_one_member_is_as_uncertain_as_the_surrogate(model, fallible, network, truths):
+    without, with_ = with_and_without(model, fallible, network, truths, members=1)
+    estimate = with_.estimate()
+    assert torch.equal(estimate.ensemble, without.estimate().ensemble)
+    std = model.benchmark.std(truths)[:, None, None]
+    expected = torch.tensor([0.03, 0.06, 0.09])[:, None, None].expand(3, 150, 150)
+    torch.testing.assert_close(estimate.spread / std, expected)
+
+
+# -- what is refused ----------------------------------------------------------------------
 
 
 def test_unknown_rule_is_named(model):

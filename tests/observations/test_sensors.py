@@ -78,6 +78,43 @@ def test_impossible_positions_are_named(tsunami, positions, message):
 # -- seeing -------------------------------------------------------------------------------
 
 
+def test_place_fills_a_grid_of_the_domains_proportions(tsunami, atmosphere):
+    for benchmark, n, columns in ((tsunami, 100, 10), (tsunami, 42, 7), (atmosphere, 98, 14)):
+        network = SensorNetwork.place(benchmark, n, "grid")
+        assert len(network) == n and network.layout == "grid"
+        assert len(set(network.positions[:, 0])) in (columns, n // columns)
+
+
+def test_place_takes_the_benchmarks_own_grid_where_no_number_is_given(tsunami, atmosphere):
+    for benchmark, shape in ((tsunami, (10, 10)), (atmosphere, (32, 16))):
+        network = SensorNetwork.place(benchmark, None, "grid")
+        expected = SensorNetwork.grid(benchmark, *shape)
+        assert np.array_equal(network.positions, expected.positions)
+        scattered = SensorNetwork.place(benchmark, None, "random", seed=3)
+        expected = SensorNetwork.random(benchmark, len(network), seed=3)
+        assert np.array_equal(scattered.positions, expected.positions)
+
+
+@pytest.mark.parametrize(
+    "domain, n, advice",
+    [("tsunami", 7, "6 or 9"), ("tsunami", 101, "100 or 108"), ("tsunami", 2, "1 or 4"),
+     ("atmosphere", 100, "98 or 102"), ("atmosphere", 1, "2"), ("atmosphere", 5, "3 or 6")],
+)  # fmt: skip
+def test_number_that_fills_no_grid_is_answered_with_the_nearest_that_do(request, domain, n, advice):
+    benchmark = request.getfixturevalue(domain)
+    with pytest.raises(ValueError, match=f"{n} sensors fill no grid .*: take {advice}, or the lay"):
+        SensorNetwork.place(benchmark, n, "grid")
+    for count in map(int, advice.split(" or ")):
+        assert len(SensorNetwork.place(benchmark, count, "grid")) == count
+
+
+@pytest.mark.parametrize("n", [0, -3])
+@pytest.mark.parametrize("layout", ["grid", "random"])
+def test_no_sensor_cannot_be_placed(tsunami, n, layout):
+    with pytest.raises(ValueError, match=f"n = {n} sensors: at least 1"):
+        SensorNetwork.place(tsunami, n, layout)
+
+
 def test_bilinear_functions_are_seen_exactly(tsunami):
     inside = 25 + 950 * np.random.default_rng(0).random((200, 2))  # between the outermost points
     corners = [[25.0, 25.0], [975.0, 25.0], [25.0, 975.0], [975.0, 975.0]]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.training.pool import TrajectoryPool
+from ldensf_core.training.pool import TrajectoryPool, full_precision
 
 CPU = torch.device("cpu")
 
@@ -91,3 +91,57 @@ def test_parameters_fill_the_prior(basin):
 def test_size_that_is_no_multiple_of_the_chunk_is_refused(basin):
     with pytest.raises(ValueError, match="size = 5 is no multiple of chunk = 2"):
         pool(basin, size=5)
+
+
+# -- precision ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_the_mantissa():
+    """What training allows on a GPU; elsewhere it changes nothing."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def test_full_precision_lasts_as_long_as_its_block(half_the_mantissa):
+    with full_precision():
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.get_float32_matmul_precision() == "high"
+
+
+def test_trajectories_are_simulated_in_full_precision(basin, half_the_mantissa, monkeypatch):
+    """What graphs are recorded with, and what replaces trajectories; training goes on as before."""
+    found = []
+
+    def watched(name):
+        method = getattr(basin, name)
+
+        def call(*args):
+            found.append((name, torch.get_float32_matmul_precision()))
+            return method(*args)
+
+        monkeypatch.setattr(basin, name, call)
+
+    for name in ("initial_state", "advance", "fields"):
+        watched(name)
+    made = pool(basin)
+    assert torch.get_float32_matmul_precision() == "high"
+    assert found[0] == ("initial_state", "highest")
+    found.clear()
+    made.replace()
+    assert torch.get_float32_matmul_precision() == "high"
+    assert set(found) == {(name, "highest") for name in ("initial_state", "advance", "fields")}
+
+
+def test_precision_is_restored_after_a_failure(basin, half_the_mantissa, monkeypatch):
+    made = pool(basin)
+
+    def fail(*args):
+        raise FloatingPointError("diverged")
+
+    monkeypatch.setattr(basin, "initial_state", fail)
+    with pytest.raises(FloatingPointError, match="diverged"):
+        made.replace()
+    assert torch.get_float32_matmul_precision() == "high"

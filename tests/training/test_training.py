@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ldensf_core.architecture import build_encoder, build_ldnet
-from ldensf_core.benchmarks import Tsunami
+from ldensf_core.architecture import CoordinateArchitecture, build_encoder, build_ldnet
+from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training import calibration
@@ -26,8 +26,20 @@ RECIPE = replace(
     joint_steps=150,
     decoder_steps=150,
     encoder_steps=200,
+    encoder_pool=64,
+    encoder_batch=8,
 )
-BRIEF = replace(RECIPE, pool=4, chunk=4, batch=4, joint_steps=6, decoder_steps=6, encoder_steps=12)
+BRIEF = replace(
+    RECIPE,
+    pool=4,
+    chunk=4,
+    batch=4,
+    joint_steps=6,
+    decoder_steps=6,
+    encoder_steps=12,
+    encoder_pool=4,
+    encoder_batch=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +107,8 @@ def test_both_stages_bring_the_surrogate_closer_to_unseen_runs(
     basin, surrogate, unseen, folder, tmp_path
 ):
     torch.manual_seed(0)
-    untrained = build_ldnet(basin, RECIPE.architecture, surrogate.decoder.scales)
+    untrained = build_ldnet(basin, RECIPE.architecture)
+    untrained.decoder.scales.copy_(surrogate.decoder.scales)
     shutil.copy(folder / "joint.checkpoint", tmp_path)
     joint = train_surrogate(basin, replace(RECIPE, decoder_steps=0), 0, CPU, tmp_path)
     errors = [error(ldnet, unseen) for ldnet in (untrained, joint, surrogate)]
@@ -110,7 +123,7 @@ def test_second_stage_leaves_the_dynamics(basin, surrogate, folder, tmp_path):
     assert same(joint.dynamics, surrogate.dynamics)
     assert not same(joint.decoder, surrogate.decoder)
     torch.manual_seed(0)
-    untrained = build_ldnet(basin, RECIPE.architecture, surrogate.decoder.scales)
+    untrained = build_ldnet(basin, RECIPE.architecture)
     assert not same(untrained.dynamics, surrogate.dynamics)
 
 
@@ -134,7 +147,7 @@ def test_scales_are_the_sizes_of_the_coefficients(basin, surrogate, unseen):
 
 
 def test_muon_gets_the_matrices_between_hidden_layers(surrogate):
-    ldnet = build_ldnet(Tsunami(16), RECIPE.architecture, surrogate.decoder.scales)
+    ldnet = build_ldnet(Tsunami(16), RECIPE.architecture)
     names = {id(p): name for name, p in ldnet.named_parameters()}
     assert {names[id(p)] for p in hidden_matrices(ldnet)} == {
         "dynamics.2.weight",
@@ -144,6 +157,32 @@ def test_muon_gets_the_matrices_between_hidden_layers(surrogate):
     }
     ldnet.dynamics.requires_grad_(False)
     assert "dynamics.2.weight" not in {names[id(p)] for p in hidden_matrices(ldnet)}
+
+
+def test_surrogate_of_coordinates_is_trained_by_the_same_steps(basin, unseen, tmp_path):
+    """A few of them; that its decoder learns is tested with the decoder."""
+    architecture = CoordinateArchitecture(10, 16, 3, width=16, layers=4, features=8, frequency=2.0)
+    recipe = replace(BRIEF, architecture=architecture)
+    torch.manual_seed(0)
+    untrained = build_ldnet(basin, architecture)
+    joint = train_surrogate(basin, replace(recipe, decoder_steps=0), 0, CPU, tmp_path)
+    ldnet = train_surrogate(basin, recipe, 0, CPU, tmp_path)
+    assert not same(untrained.dynamics, joint.dynamics)
+    assert same(joint.dynamics, ldnet.dynamics)
+    assert not same(joint.decoder, ldnet.decoder)
+    assert torch.equal(untrained.decoder.waves, ldnet.decoder.waves)
+    energy = (unseen[1].square().mean() * 3).item()
+    assert ldnet.decoder.energy.item() == pytest.approx(energy, rel=0.4)
+
+
+def test_muon_gets_the_hidden_matrices_of_a_network_of_coordinates(basin):
+    architecture = CoordinateArchitecture(10, 16, 3, width=16, layers=4, features=8, frequency=2.0)
+    ldnet = build_ldnet(basin, architecture)
+    names = {id(p): name for name, p in ldnet.named_parameters()}
+    assert {names[id(p)] for p in hidden_matrices(ldnet)} == {
+        *(f"dynamics.{i}.weight" for i in (2, 4)),
+        *(f"decoder.blocks.{i}.linear.weight" for i in range(3)),
+    }
 
 
 # -- the encoder --------------------------------------------------------------------------
@@ -173,7 +212,8 @@ def test_statistics_are_those_of_the_targets(basin, surrogate, unseen, tmp_path)
     assert encoder.mean[-2:].abs().max() < 4 / math.sqrt(3 * 64)
     assert encoder.std[-2:].sub(1 / math.sqrt(3)).abs().max() < 0.15
     interpolation = encoder.interpolation
-    total = interpolation.deviations.square().sum(-1) + interpolation.residual
+    described = interpolation.deviations.square().unflatten(0, (3, -1)).sum(-1)
+    total = described + interpolation.residual
     _, fields = unseen
     expected = (fields - interpolation.basis.rest[:, None, None]).square().mean((0, 1, 3, 4))
     torch.testing.assert_close(total, expected, rtol=0.4, atol=0)
@@ -216,7 +256,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
     for name in ("grid", "random"):
         monkeypatch.setattr(SensorNetwork, name, recorded(getattr(SensorNetwork, name)))
     interpolation = build_encoder(basin, RECIPE.architecture).interpolation
-    bank = NetworkBank(interpolation, basin, size=6, seed=4)
+    bank = NetworkBank(interpolation, basin, 6, (16, 256), 0.5, seed=4)
     bank.replace(2)
     networks = [*drawn[:2], drawn[6], *drawn[3:6]]
     assert len({len(network) for network in networks}) > 3
@@ -227,13 +267,13 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
     bank.noise.zero_()  # of the measurements; the gains were made for the levels drawn
     entry, (_, fields) = torch.tensor([0, 2, 5]), unseen
     coefficients, unknown = bank.coefficients(fields[:3, ::10].flatten(-2), entry)
-    assert coefficients.shape == (3, 6, 3, 32) and unknown.shape == (3, 6, 3)
+    assert coefficients.shape == (3, 6, 96) and unknown.shape == (3, 6, 3)
     for row, i in enumerate(entry.tolist()):
         present = torch.ones(len(networks[i]), 3, dtype=torch.bool)
         positions = torch.as_tensor(networks[i].positions)
         gain, share = interpolation.gain(positions, present, levels[i].expand(3))
         values = networks[i].values(fields[row, ::10]) - interpolation.basis.rest
-        expected = torch.einsum("vcn,tnv->tvc", gain, values)
+        expected = torch.einsum("kvn,tnv->tk", gain, values)
         torch.testing.assert_close(coefficients[row], expected, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(unknown[row], share.expand(6, 3))
 
@@ -241,11 +281,11 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
 def test_bank_adds_fresh_noise_of_its_levels(basin, unseen):
     """The same field measured many times: what differs is the noise, seen through the gain."""
     interpolation = build_encoder(basin, RECIPE.architecture).interpolation
-    bank = NetworkBank(interpolation, basin, size=4, seed=4)
+    bank = NetworkBank(interpolation, basin, 4, (16, 256), 0.5, seed=4)
     entry = int(bank.noise.argmax())
     many = unseen[1][:1, 30:31].flatten(-2).expand(1, 2000, -1, -1)
     found = bank.coefficients(many, torch.tensor([entry]))[0][0]
-    expected = bank.noise[entry] * bank.gain[entry].norm(dim=-1)
+    expected = bank.noise[entry] * bank.gain[entry].flatten(1).norm(dim=-1)
     torch.testing.assert_close(found.std(0), expected, rtol=0.08, atol=0)
 
 
@@ -271,10 +311,34 @@ def test_training_follows_its_seed(basin, tmp_path):
 
 def test_calibration_takes_the_better_of_what_it_tries(model, monkeypatch):
     """An encoder that is not believed at all leaves the prior, which scores worse."""
-    monkeypatch.setattr(calibration, "INFLATION", (300.0, 1.0))
-    monkeypatch.setattr(calibration, "PROCESS_NOISE", (0.01,))
-    monkeypatch.setattr(calibration, "SETTINGS", (("random", 49, 0.1, 2),))
+    setting = calibration.Setting(layout="random", coarser=2, every=2)
+    monkeypatch.setattr(calibration, "SETTINGS", (setting,))
     monkeypatch.setattr(calibration, "MEMBERS", 5)
-    found = calibrate(model, truths=1, seed=0)
+    recipe = replace(
+        RECIPE,
+        inflation=(300.0, 1.0),
+        process_noise=(0.01,),
+        calibration_truths=1,
+        scored_runs=2,
+    )
+    found = calibrate(model, recipe, seed=0)
     assert found["inflation"] == 1.0 and found["process_noise"] == 0.01
     assert 0 < found["crps"] < 0.2 and found["truths"] == 1
+    series = found["surrogate_error"]
+    assert list(series) == ["u", "v", "eta"] and {len(s) for s in series.values()} == {51}
+    assert 0.005 < min(map(min, series.values())) < max(map(max, series.values())) < 0.1
+
+
+@pytest.mark.parametrize(
+    "name, grids", [("tsunami", {(10, 10), (5, 5)}), ("atmosphere", {(32, 16), (16, 8)})]
+)
+def test_settings_of_the_calibration_are_shares_of_the_benchmarks_own_grid(name, grids):
+    benchmark, found = get_benchmark(name), set()
+    for setting in calibration.SETTINGS:
+        network = setting.network(benchmark, seed=0)
+        assert network.layout == setting.layout
+        if setting.layout == "grid":
+            found.add(tuple(len(set(network.positions[:, i])) for i in (0, 1)))
+        else:
+            assert len(network) == math.prod(benchmark.sensor_grid)
+    assert found == grids

@@ -1,9 +1,11 @@
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Tsunami
+from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.verification.scores import (
     coverage,
     crps,
@@ -11,6 +13,7 @@ from ldensf_core.verification.scores import (
     relative_spread,
     spread_skill,
 )
+from ldensf_core.verification.table import cycle_scores
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +104,24 @@ def test_crps_of_one_member_is_undefined(basin, truth):
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_coverage_of_an_exchangeable_ensemble(members, level):
     """Uniform members: order statistics have means k/(M+1), so level (M − 1)/(M + 1) on average."""
-    fields = torch.rand(members + 1, 3, 100, 100)
+    basin, fields = Tsunami(100), torch.rand(members + 1, 3, 100, 100)
     expected = level * (members - 1) / (members + 1)
-    assert coverage(fields[1:], fields[0], level) == pytest.approx(expected, abs=0.012)
+    assert coverage(basin, fields[1:], fields[0], level) == pytest.approx(expected, abs=0.012)
 
 
 def test_coverage_of_ensembles_far_too_wide_or_narrow():
-    truth = torch.randn(3, 50, 50)
+    basin, truth = Tsunami(50), torch.randn(3, 50, 50)
     wide, narrow = truth + 100 * torch.randn(20, 3, 50, 50), 1e-3 * torch.randn(20, 3, 50, 50)
-    assert coverage(wide, truth) > 0.9
-    assert coverage(narrow, truth) < 0.01
-    assert coverage(truth[None].expand(3, -1, -1, -1), truth) == 1.0
+    assert coverage(basin, wide, truth) > 0.9
+    assert coverage(basin, narrow, truth) < 0.01
+    assert coverage(basin, truth[None].expand(3, -1, -1, -1), truth) == 1.0
 
 
 def test_coverage_by_hand():
     """Members 0 to 10: quantiles 0.05 and 0.95 are 0.5 and 9.5."""
-    ensemble = torch.arange(11.0)[:, None, None, None].expand(-1, 1, 1, 4)
-    truth = torch.tensor([[[0.4, 0.6, 9.4, 9.6]]])
-    assert coverage(ensemble, truth) == 0.5
+    ensemble = torch.arange(11.0)[:, None, None, None].expand(-1, 1, 2, 2)
+    truth = torch.tensor([[[0.4, 0.6], [9.4, 9.6]]])
+    assert coverage(Tsunami(2), ensemble, truth) == 0.5
 
 
 @pytest.mark.parametrize("members", [2, 5, 20])
@@ -129,3 +132,76 @@ def test_spread_skill_of_an_exchangeable_ensemble_is_one(members):
     square_error = (ensemble.mean(0) - truth).square().mean().item()
     assert spread_skill(variance, square_error, members) == pytest.approx(1.0, rel=0.03)
     assert spread_skill(variance, 4 * square_error, members) == pytest.approx(0.5, rel=0.03)
+
+
+# -- the area of the sphere ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def atmosphere():
+    return get_benchmark("atmosphere")
+
+
+def northern(atmosphere, profile, beyond=0.0):
+    """A normalised field (3, ny, nx): ``profile`` of latitude north of ``beyond``, else zero."""
+    latitude = atmosphere.y.points
+    values = np.where(latitude > beyond, profile(np.radians(latitude)), 0.0)
+    return torch.as_tensor(values)[:, None].expand(3, *atmosphere.grid_shape)
+
+
+PROFILES = {
+    # Mean square over the sphere: half the integral of cos φ times the square.
+    "north of 45°": ((np.ones_like, 45.0), (1 - math.sin(math.pi / 4)) / 2),
+    "cosine in the north": ((np.cos, 0.0), 1 / 3),
+    "sine in the north": ((np.sin, 0.0), 1 / 6),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_errors_count_by_their_area(atmosphere, name):
+    """Errors of one hemisphere, against a truth of one standard deviation everywhere."""
+    arguments, mean_square = PROFILES[name]
+    error = northern(atmosphere, *arguments)
+    one = torch.ones_like(error)
+    truth = atmosphere.denormalise(one)
+    expected = math.sqrt(mean_square)
+    mean = atmosphere.denormalise(one + error)
+    assert relative_rmse(atmosphere, mean, truth) == pytest.approx(expected, rel=1e-3)
+    spread = error * atmosphere.std(error)[:, None, None]
+    assert relative_spread(atmosphere, spread, truth) == pytest.approx(expected, rel=1e-3)
+
+
+def test_probability_scores_count_by_their_area(atmosphere):
+    """Members 1 and 3 above the truth beyond 45° N, around it elsewhere."""
+    share = (1 - math.sin(math.pi / 4)) / 2
+    beyond = northern(atmosphere, np.ones_like, 45.0)
+    members = torch.stack([2 * beyond - 1, 2 * beyond + 1])
+    truth = atmosphere.denormalise(torch.zeros_like(beyond))
+    ensemble = atmosphere.denormalise(members)
+    assert coverage(atmosphere, ensemble, truth) == pytest.approx(1 - share, rel=1e-4)
+    # (1 + 3)/2 − |3 − 1|/2 = 1 there, and (1 + 1)/2 − 2/2 = 0 elsewhere.
+    assert crps(atmosphere, ensemble, truth) == pytest.approx(share, rel=1e-3)
+
+
+def test_scores_of_a_cycle_count_by_their_area(atmosphere):
+    error, spread = northern(atmosphere, np.cos), northern(atmosphere, np.sin)
+    one, std = torch.ones_like(error), atmosphere.std(error)[:, None, None]
+    truth = atmosphere.denormalise(one)
+    mean = atmosphere.denormalise(one + error)
+    estimate = SimpleNamespace(
+        mean=mean,
+        spread=spread * std,
+        ensemble=torch.stack([mean - spread * std, mean + spread * std]),
+        parameters=torch.tensor([[10.0, 2.0], [20.0, 3.0]]),
+    )
+    result = SimpleNamespace(estimate=estimate, forecast_ms=1.0, analysis_ms=2.0, decode_ms=3.0)
+    cycle = SimpleNamespace(index=4, truth=truth, filters={"none": result})
+    scores = cycle_scores(atmosphere, cycle, "none", np.array([15.0, 2.5]))
+    assert scores["rel_rmse"] == pytest.approx(math.sqrt(1 / 3), rel=1e-3)
+    assert scores["square_error"] == pytest.approx(1 / 3, rel=1e-3)
+    assert scores["variance"] == pytest.approx(1 / 6, rel=1e-3)
+    assert scores["parameter_error"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_weights_of_a_box_are_all_one(basin, truth):
+    assert torch.equal(basin.area(truth), torch.ones(20, 20, dtype=torch.float64))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ldensf_core import SensorNetwork, TwinExperiment
-from ldensf_core.verification.table import environment, verify
+from ldensf_core.verification.table import as_text, environment, verify
 
 KEYS = (
     "benchmark filter members sensors layout noise every truths seed device rel_rmse "
@@ -94,10 +94,10 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"benchmark": "tsunamy"}, "'tsunamy' is unknown; there are tsunami"),
+        ({"benchmark": "tsunamy"}, r"'tsunamy' is unknown; there are .*tsunami"),
         ({"filters": ["kalman"]}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
-        ({"sensors": 0}, "0 sensors fill no grid"),
-        ({"sensors": 7}, "7 sensors fill no grid .*take a square number, or the layout 'random'"),
+        ({"sensors": 0}, "n = 0 sensors: at least 1"),
+        ({"sensors": 7}, "7 sensors fill no grid .*: take 6 or 9, or the layout 'random'"),
         ({"sensors": 0, "layout": "random"}, "n = 0 sensors: at least 1"),
         ({"layout": "line"}, "layout 'line' is unknown; there are grid, random"),
         ({"split": "tset"}, "split 'tset' is unknown; there are train, validation, test"),
@@ -115,3 +115,12 @@ def test_environment_names_machine_and_versions():
     assert found["torch"] == torch.__version__ and found["numpy"] == np.__version__
     assert found["threads"] == 1
     assert set(found) == {"python", "torch", "numpy", "platform", "cpu", "threads", "gpu"}
+
+
+def test_text_is_aligned_under_the_names():
+    rows = [{"filter": "none", "crps": 0.123456}, {"filter": "ld-ensf", "crps": None}]
+    assert as_text(rows).splitlines() == [
+        " filter    crps",
+        "   none  0.1235",
+        "ld-ensf       –",
+    ]

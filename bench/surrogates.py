@@ -1,0 +1,61 @@
+"""Errors of the shipped surrogates beside what they have to beat, and the published ones.
+
+    python bench/surrogates.py --benchmark tsunami
+
+simulates the published split afresh. All are relative RMSE of normalised fields on the test runs,
+averaged over snapshots and runs; baselines are made from the training runs (see
+``ldensf_core.verification.baselines``). On one core, this takes 3 minutes for the tsunami, half
+an hour for the Kolmogorov flow and an hour for the atmosphere; seconds to minutes on a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import torch
+import typer
+from tqdm import tqdm
+
+from ldensf_core.benchmarks import list_benchmarks
+from ldensf_core.checkpoints import load_pretrained
+from ldensf_core.device import resolve_device
+from ldensf_core.verification.baselines import baseline_errors, surrogate_error
+from ldensf_core.verification.table import as_text, device_name, environment
+
+PUBLISHED = {"kolmogorov": 0.0123, "tsunami": 0.0168, "atmosphere": 0.0656}
+"""Xiao, Si and Chen (ICLR 2026)."""
+
+
+def main(
+    benchmark: Annotated[str, typer.Option(help=f"all, {', '.join(list_benchmarks())}.")] = "all",
+    runs: Annotated[
+        int | None, typer.Option(help="Of each split, to try it out (by default: all).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Print one row a benchmark."""
+    names = list_benchmarks() if benchmark == "all" else [benchmark]
+    on = resolve_device(device)
+    rows = [row(name, runs, on) for name in tqdm(names, unit="benchmark")]
+    if as_json:
+        print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
+    else:
+        print(as_text(rows))
+
+
+def row(name: str, runs: int | None, device: torch.device) -> dict[str, Any]:
+    """Errors on one benchmark's test runs."""
+    model = load_pretrained(name, device)
+    return {
+        "benchmark": name,
+        "surrogate": surrogate_error(model.benchmark, model.ldnet, "test", device, runs),
+        "published": PUBLISHED[name],
+        **baseline_errors(model.benchmark, device, runs),
+        "device": device_name(device),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
