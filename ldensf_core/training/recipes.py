@@ -39,8 +39,8 @@ class Recipe:
     networks: int = 1024
     sensors: tuple[int, int] = (16, 256)
     most_noise: float = 0.5
-    inflation: tuple[float, ...] = (0.35, 0.5, 0.7, 1.0, 1.5)
-    process_noise: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1)
+    inflation: tuple[float, ...] = (0.7, 1.0, 1.5)
+    process_noise: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
     calibration_truths: int = 5
     scored_runs: int | None = None
 
