@@ -110,13 +110,15 @@ class ParameterTrack:
     def show(self, records: Mapping[str, list[Record]], truth: np.ndarray | None) -> None:
         """Draw the ensembles of each filter's cycles so far, and the true parameter (1,)."""
         for name, source in self.sources.items():
-            ensembles = [r.parameters[:, 0] for r in records.get(name, [])]
-            bands = [np.quantile(e, BAND) for e in ensembles]
-            low, high = np.array(bands, np.float32).reshape(-1, 2).T
+            if not (cycles := records.get(name)):
+                source.data = {column: [] for column in ("time", "low", "mean", "high")}
+                continue
+            ensembles = np.stack([record.parameters[:, 0] for record in cycles])
+            low, high = np.quantile(ensembles, BAND, axis=1).astype(np.float32)
             source.data = {
                 "time": self.times[: len(ensembles)],
                 "low": low,
-                "mean": np.array([e.mean() for e in ensembles], np.float32),
+                "mean": ensembles.mean(axis=1, dtype=np.float32),
                 "high": high,
             }
         for line in self.truth:

@@ -31,7 +31,7 @@ from ldensf_core.surrogate import LDNet
 from ldensf_core.training.recipes import RECIPES, Recipe, published, small
 from ldensf_core.training.surrogate import SurrogateTraining
 from ldensf_core.verification.baselines import surrogate_error
-from ldensf_core.verification.table import device_name, environment
+from ldensf_core.verification.table import as_text, device_name, environment
 
 STAGES = ("joint", "decoder")
 SPLITS = ("validation", "test")
@@ -52,7 +52,7 @@ def main(
         float, typer.Option(help="Share of it for dynamics and decoder together.")
     ] = 0.2,
     folder: Annotated[
-        Path | None, typer.Option(help="Of the checkpoints [runs/decoders/NAME].")
+        Path | None, typer.Option(help="Of the checkpoints (runs/decoders/NAME).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -73,7 +73,7 @@ def main(
     if as_json:
         print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
     else:
-        print(table(rows))
+        print(as_text(rows))
 
 
 def miniature(name: str) -> tuple[Benchmark, Recipe]:
@@ -185,22 +185,6 @@ def decode_ms(benchmark: Benchmark, model: LDNet, members: int, device: torch.de
         model.decoder.moments(latent)
         times.append(1e3 * (clock(device) - start))
     return median(times[1:])
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows under their column names, aligned."""
-    lines = [list(rows[0])] + [[_cell(value) for value in row.values()] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,8 @@ def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArc
             width=a.dynamics_width,
             layers=a.dynamics_layers,
         )
-    basis = BASES[benchmark.name](benchmark, a.coefficients)
     decoder = SpectralDecoder(
-        basis,
-        torch.ones(basis.count),
+        BASES[benchmark.name](benchmark, a.coefficients),
         a.n_latent,
         width=a.width,
         blocks=a.blocks,

@@ -7,7 +7,7 @@ spectral, whatever the scheme needs); everyone else sees *fields*, co-located on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,15 +152,20 @@ class Benchmark(ABC):
 
     def trajectories(self, parameters: Tensor) -> Tensor:
         """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
-        state = self.initial_state(parameters)
         out = parameters.new_empty(
             (len(parameters), self.n_times, len(self.variables), *self.grid_shape)
         )
-        out[:, 0] = self.fields(state)
-        for step in range(1, self.n_times):
-            state = self.advance(state, parameters)
-            out[:, step] = self.fields(state)
+        for index, fields in enumerate(self.snapshots(parameters)):
+            out[:, index] = fields
         return out
+
+    def snapshots(self, parameters: Tensor) -> Iterator[Tensor]:
+        """The same one snapshot after the other: fields (B, V, ny, nx), physical units."""
+        state = self.initial_state(parameters)
+        yield self.fields(state)
+        for _ in range(1, self.n_times):
+            state = self.advance(state, parameters)
+            yield self.fields(state)
 
     def sample_parameters(self, n: int, seed: int) -> xr.Dataset:
         """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.

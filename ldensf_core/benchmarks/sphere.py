@@ -40,6 +40,11 @@ def even_latitudes(n: int) -> tuple[Tensor, Tensor]:
     return torch.cos(colatitude), 2 / n * (1 - 2 * waves.sum(-1))
 
 
+def recurrence(degree: Tensor, order: Tensor) -> Tensor:
+    """ε_lm = √((l² − m²) / (4l² − 1)), which ties P_lm to its neighbours in degree; 0 for l < m."""
+    return ((degree**2 - order**2).clamp_min(0) / (4 * degree**2 - 1)).sqrt()
+
+
 class Sphere(nn.Module):
     """Transforms between grid and coefficients, and the operators between wind, ζ and δ.
 
@@ -82,7 +87,7 @@ class Sphere(nn.Module):
         inverse = -(radius**2) / (l * (l + 1))
         inverse[0] = 0.0
         self.register_buffer("inverse_laplacian", inverse[:n])
-        epsilon = ((l**2 - m**2).clamp_min(0) / (4 * l**2 - 1)).sqrt()
+        epsilon = recurrence(l, m)
         self.register_buffer("from_above", ((l + 2)[:-1] * epsilon[1:]).contiguous())
         self.register_buffer("from_below", ((l - 1)[:-1] * epsilon[:-1]).contiguous())
         self.register_buffer("to_below", ((l + 1)[:n] * epsilon[:n]).contiguous())

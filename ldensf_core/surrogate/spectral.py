@@ -43,15 +43,17 @@ class SpectralDecoder(nn.Module):
 
     Args:
         basis: gives ``analyse``, ``synthesise`` and ``at``.
-        scales: (K,), typical size of each coefficient; the network works in these units.
         features: number of learned sines; ``frequency`` is the initial standard deviation of
             their arguments for a latent state of unit variance.
+
+    Attributes:
+        scales: (K,), typical size of each coefficient, the unit that the network works in; one
+            until ``scale_to`` sets it.
     """
 
     def __init__(
         self,
         basis: Basis,
-        scales: Tensor,
         n_latent: int,
         width: int = 512,
         blocks: int = 3,
@@ -61,14 +63,14 @@ class SpectralDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.basis = basis
-        self.register_buffer("scales", scales)
+        self.register_buffer("scales", torch.ones(basis.count))
         self.waves = nn.Linear(n_latent, features)
         nn.init.normal_(self.waves.weight, std=frequency / math.sqrt(n_latent))
         nn.init.uniform_(self.waves.bias, -math.pi, math.pi)
         self.first = nn.Linear(n_latent + features, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
         self.widen = nn.Linear(width, last)
-        self.last = nn.Linear(last, scales.numel())
+        self.last = nn.Linear(last, basis.count)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent (..., L) → coefficients (..., K) of the normalised fields."""

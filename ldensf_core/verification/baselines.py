@@ -135,11 +135,7 @@ def _parameters(benchmark: Benchmark, split: str, device: torch.device) -> Tenso
 
 def _snapshots(benchmark: Benchmark, parameters: Tensor) -> Iterator[Tensor]:
     """Normalised fields (B, V, ny, nx) of all runs, snapshot after snapshot."""
-    state = benchmark.initial_state(parameters)
-    yield benchmark.normalise(benchmark.fields(state))
-    for _ in range(1, benchmark.n_times):
-        state = benchmark.advance(state, parameters)
-        yield benchmark.normalise(benchmark.fields(state))
+    return map(benchmark.normalise, benchmark.snapshots(parameters))
 
 
 def _relative(benchmark: Benchmark, guess: Tensor, truth: Tensor) -> Tensor:

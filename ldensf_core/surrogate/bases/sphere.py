@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_harmonics.legendre import legpoly
 
 from ldensf_core.benchmarks.base import Axis
+from ldensf_core.benchmarks.sphere import recurrence
 from ldensf_core.surrogate.bases.base import Basis, Group
 
 POLE = math.radians(89.9)
@@ -83,7 +84,7 @@ class SphereBasis(Basis):
         p = legpoly(t + 1, t + 2, torch.sin(latitude), csphase=False).mT  # (M, n, T+2)
         l = torch.arange(t + 2, dtype=p.dtype)  # noqa: E741
         m = torch.arange(t + 1, dtype=p.dtype)[:, None, None]
-        epsilon = ((l**2 - m**2).clamp_min(0) / (4 * l**2 - 1)).sqrt()
+        epsilon = recurrence(l, m)
         cosine = torch.cos(latitude)[:, None]
         slope = -l[:-1] * epsilon[..., 1:] * p[..., 1:]
         slope[..., 1:] += (l[1:-1] + 1) * epsilon[..., 1:-1] * p[..., :-2]
