@@ -17,13 +17,15 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
-from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.compression import compress, expand
 from ldensf_core.device import resolve_device
 from ldensf_core.model import LatentModel
+from ldensf_core.surrogate import SurrogateError
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
-FILES = {"ldnet": "ldnet.safetensors", "encoder": "encoder.safetensors"}
+PARTS = ("ldnet", "encoder", "error")
+FILES = {part: f"{part}.safetensors" for part in PARTS}
 
 
 class CheckpointError(RuntimeError):
@@ -49,9 +51,11 @@ def load_pretrained(
     card = read_card(folder)
     architecture = _checked(card, name, folder / "card.json")
     ldnet, encoder = build_ldnet(benchmark, architecture), build_encoder(benchmark, architecture)
-    for part, module in (("ldnet", ldnet), ("encoder", encoder)):
+    error = SurrogateError(benchmark)
+    for part, module in zip(PARTS, (ldnet, encoder, error), strict=True):
         _fill(module, folder / FILES[part], card["files"][FILES[part]])
-    return LatentModel(benchmark, ldnet.to(device), encoder.to(device), card, device)
+        module.to(device)
+    return LatentModel(benchmark, ldnet, encoder, error, card, device)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -75,11 +79,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def save_weights(folder: Path, ldnet: nn.Module, encoder: nn.Module) -> dict[str, str]:
-    """Write both networks to ``folder``; returns the SHA-256 of each file for the card."""
+def save_weights(
+    folder: Path, ldnet: nn.Module, encoder: nn.Module, error: nn.Module
+) -> dict[str, str]:
+    """Write what was learned to ``folder``; returns the SHA-256 of each file for the card."""
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
-    for part, module in (("ldnet", ldnet), ("encoder", encoder)):
+    for part, module in zip(PARTS, (ldnet, encoder, error), strict=True):
         tensors = compress(module.state_dict())
         partial = folder / (FILES[part] + ".partial")
         safetensors.torch.save_file(tensors, partial)
@@ -124,21 +130,7 @@ def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
     for name in entries["calibration"]:
         if not isinstance(card["calibration"][name], int | float):
             raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
-    error = card["calibration"].get("surrogate_error")
-    if error is not None and not _number_a_snapshot(error, get_benchmark(benchmark)):
-        raise CheckpointError(
-            f"{path}: surrogate_error must hold one number a snapshot for each variable"
-        )
     return Architecture(**sizes)
-
-
-def _number_a_snapshot(error: Any, benchmark: Benchmark) -> bool:
-    return isinstance(error, dict) and all(
-        isinstance(series := error.get(v.name), list)
-        and len(series) == benchmark.n_times
-        and all(isinstance(value, int | float) for value in series)
-        for v in benchmark.variables
-    )
 
 
 def _fill(module: nn.Module, path: Path, digest: str) -> None:

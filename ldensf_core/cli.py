@@ -22,6 +22,8 @@ from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
+from ldensf_core.speed import IMPLEMENTATIONS
+from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
@@ -158,6 +160,34 @@ def verify(
         seed=seed,
         device=device,
         progress=True,
+    )
+    if as_json:
+        print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
+    else:
+        print(as_text(rows))
+
+
+@app.command()
+def bench(
+    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20,100,1000",
+    implementations: Annotated[
+        str, typer.Option(help=f"With commas, of: {', '.join(IMPLEMENTATIONS)}.")
+    ] = ",".join(IMPLEMENTATIONS),
+    sensors: Sensors = None,
+    full_space_members: Annotated[
+        int, typer.Option(help="The largest ensemble that the solver is run for.")
+    ] = 20,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Time a cycle: one row an implementation and size of the ensemble."""
+    try:
+        sizes = [int(size) for size in _names(members)]
+    except ValueError:
+        raise ValueError(f"members {members!r}: whole numbers, with commas, are needed") from None
+    rows = run_bench(
+        benchmark, sizes, _names(implementations), sensors, full_space_members, device, True
     )
     if as_json:
         print(json.dumps({"rows": rows, "environment": environment()}, indent=2))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 LARGE = 10_000  # elements
 LAST, SCALES = "decoder.last.weight", "decoder.scales"
-FINE_ROWS = 4
+FINE_ROWS = 8
 """One in so many rows of the last layer, those of the largest coefficients, stays in half."""
 
 
@@ -51,5 +51,5 @@ def _rows(scales: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _halved(name: str, tensor: Tensor) -> Tensor:
-    large = tensor.ndim == 2 and tensor.numel() > LARGE and not name.startswith("dynamics")
+    large = tensor.ndim >= 2 and tensor.numel() > LARGE and not name.startswith("dynamics")
     return (tensor.half() if large else tensor).cpu()

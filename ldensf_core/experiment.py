@@ -226,8 +226,6 @@ class TwinExperiment:
         return filter_
 
     def _cycle(self, filter_: Filter, index: int, observation: Observation | None) -> FilterCycle:
-        if observation is not None:
-            observation = observation.to(self.device)
         start = clock(self.device)
         if index:
             filter_.forecast()

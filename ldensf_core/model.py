@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders import HistoryEncoder
-from ldensf_core.surrogate import LDNet
+from ldensf_core.surrogate import LDNet, SurrogateError
 
 
 @dataclass(frozen=True)
@@ -22,24 +20,16 @@ class LatentModel:
     """A trained LDNet with its history encoder.
 
     Attributes:
+        error: that the LDNet makes of its own, as the validation runs show it.
         card: what is known of the training, the errors and the calibration; from card.json.
     """
 
     benchmark: Benchmark
     ldnet: LDNet
     encoder: HistoryEncoder
+    error: SurrogateError
     card: dict[str, Any]
     device: torch.device
-
-    @cached_property
-    def surrogate_error(self) -> Tensor:
-        """Standard deviation of LDNet's own error, (T, V), normalised; zero if not calibrated."""
-        held = self.card["calibration"].get("surrogate_error")
-        if held is None:
-            shape = self.benchmark.n_times, len(self.benchmark.variables)
-            return torch.zeros(shape, device=self.device)
-        columns = [held[v.name] for v in self.benchmark.variables]
-        return torch.tensor(columns, device=self.device).mT
 
     @torch.inference_mode()
     def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -124,11 +125,11 @@ class Benchmark(ABC):
 
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
-        return like.new_tensor([v.mean for v in self.variables])
+        return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)
 
     def std(self, like: Tensor) -> Tensor:
         """Training standard deviation of each variable, shape (V,), as ``mean``."""
-        return like.new_tensor([v.std for v in self.variables])
+        return _constant(tuple(v.std for v in self.variables), like.dtype, like.device)
 
     def normalise(self, fields: Tensor) -> Tensor:
         """Fields (..., V, ny, nx) in units of their training standard deviation, mean removed."""
@@ -140,15 +141,17 @@ class Benchmark(ABC):
 
     def unit_parameters(self, parameters: Tensor) -> Tensor:
         """Parameters (..., P) mapped from their prior range to [-1, 1]."""
-        low = parameters.new_tensor([p.low for p in self.parameters])
-        high = parameters.new_tensor([p.high for p in self.parameters])
+        low, high = self._prior_range(parameters)
         return 2 * (parameters - low) / (high - low) - 1
 
     def physical_parameters(self, unit: Tensor) -> Tensor:
         """The inverse of ``unit_parameters``."""
-        low = unit.new_tensor([p.low for p in self.parameters])
-        high = unit.new_tensor([p.high for p in self.parameters])
+        low, high = self._prior_range(unit)
         return low + (unit + 1) / 2 * (high - low)
+
+    def _prior_range(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = (tuple(getattr(p, end) for p in self.parameters) for end in ("low", "high"))
+        return _constant(low, like.dtype, like.device), _constant(high, like.dtype, like.device)
 
     def trajectories(self, parameters: Tensor) -> Tensor:
         """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
@@ -266,3 +269,10 @@ class Benchmark(ABC):
         return xr.Dataset(
             data, self.coordinates(), {"benchmark": self.name, "title": self.title}
         ).assign_coords(self.parameter_dataset(parameters).data_vars)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept on the device: to bring it there waits for all that the device is doing."""
+    with torch.inference_mode(False):  # may be used with gradients later
+        return torch.tensor(values, dtype=dtype, device=device)

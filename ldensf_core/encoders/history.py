@@ -68,12 +68,19 @@ class HistoryEncoder(nn.Module):
         Returns:
             mean and standard deviation (B, N, L+P) after each observation, and the memory.
         """
+        h = self.read[1:](self.first_layer(coefficients, unknown, index))
+        remembered, memory = self.recur(h, memory)
+        mean, std = self.told(h, remembered)
+        return self.mean + self.std * mean, self.std * std, memory
+
+    def first_layer(self, coefficients: Tensor, unknown: Tensor, index: Tensor) -> Tensor:
+        """What the first layer makes of ``forward``'s arguments, (..., width)."""
         waves = math.pi * torch.arange(1, TIME_WAVES + 1, device=index.device)
         phase = index[..., None] / self.n_times * waves
-        h = torch.cat([coefficients, unknown, phase.sin(), phase.cos()], dim=-1)
-        h = self.read(h)
-        remembered, memory = self.recur(h, memory)
+        return self.read[0](torch.cat([coefficients, unknown, phase.sin(), phase.cos()], dim=-1))
+
+    def told(self, h: Tensor, remembered: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation in units of the targets' own, (..., L+P) each."""
         mean, log_std = self.write(torch.cat([h, remembered], dim=-1)).chunk(2, dim=-1)
         low, high = LOG_STD
-        std = torch.exp(low + (high - low) * torch.sigmoid(log_std))
-        return self.mean + self.std * mean, self.std * std, memory
+        return mean, torch.exp(low + (high - low) * torch.sigmoid(log_std))

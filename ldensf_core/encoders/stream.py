@@ -1,54 +1,108 @@
-"""The encoder in use: observations come one at a time, from one network of sensors."""
+"""The encoder in use: observations come one at a time, from one network of sensors.
+
+Interpolation and the encoder's first layer are both linear in the measured values, so that for
+given sensors they are one matrix; what that layer takes from the time and from what stays unknown
+is a table by snapshot. An observation costs one product with that matrix, and the values are all
+that has to reach the device.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import gelu
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders.history import HistoryEncoder
 from ldensf_core.observations import Observation
+
+FEWEST = 64
+"""Sensors that there is room for at least; the room doubles when it does not suffice."""
 
 
 class ObservationHistory:
     """The history of observations of one run, in the encoder's memory.
 
     Args:
-        encoder: on the device of the observations to come.
+        encoder: on the device where it is to work.
+
+    Attributes:
+        room: sensors that fit the buffers; they are others once it has grown.
+        memory: the recurrent state, (1, memory).
     """
 
     def __init__(self, benchmark: Benchmark, encoder: HistoryEncoder) -> None:
         self.benchmark, self.encoder = benchmark, encoder
-        self._memory: Tensor | None = None
+        self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
+        self.room = 0
         self._seen: Observation | None = None
-        self._gain: tuple[Tensor, Tensor] | None = None
+
+    def reset(self) -> None:
+        """Forget all observations, though not where the sensors stand."""
+        self.memory.zero_()
 
     def update(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """Add an observation; returns mean and standard deviation of (s, u), each (L+P,)."""
-        gain, unknown = self._interpolation(observation)
-        mean, std = self.benchmark.mean(gain), self.benchmark.std(gain)
-        departures = (observation.values - mean) / std - self.encoder.interpolation.basis.rest
-        values = departures.nan_to_num(nan=0.0).mT  # missing ones have gain zero
-        coefficients = gain.flatten(1) @ values.flatten()
-        index = torch.full((1, 1), float(observation.index), device=gain.device)
-        mean, std, self._memory = self.encoder(
-            coefficients[None, None], unknown[None, None], index, self._memory
-        )
-        return mean[0, 0], std[0, 0]
+        self.take(observation)
+        mean, std = self.encode()
+        return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
-    def _interpolation(self, observation: Observation) -> tuple[Tensor, Tensor]:
-        """The gain for this observation; made anew only when sensors, noise or gaps change."""
-        seen = self._seen
-        same = (
-            seen is not None
-            and torch.equal(seen.positions, observation.positions)
-            and torch.equal(seen.std, observation.std)
-            and torch.equal(seen.present, observation.present)
-        )
-        if not same:
-            noise = observation.std / self.benchmark.std(observation.std)
-            self._gain = self.encoder.interpolation.gain(
-                observation.positions, observation.present, noise
-            )
+    def take(self, observation: Observation) -> None:
+        """Bring an observation, from the CPU, to where ``encode`` looks for it."""
+        if not self._from_the_same_sensors(observation):
+            self._prepare(observation)
             self._seen = observation
-        return self._gain
+        n = len(observation.values)
+        self._staged[:, :n] = observation.values.mT.nan_to_num(nan=0.0)
+        self._values.copy_(self._staged.view(-1), non_blocking=True)
+        self._context.copy_(self._by_time[observation.index])
+
+    def encode(self) -> tuple[Tensor, Tensor]:
+        """Add what ``take`` brought to the memory; all on the device.
+
+        Returns:
+            mean and standard deviation of (s, u) in units of the encoder's, each (L+P,).
+        """
+        encoder = self.encoder
+        h = gelu(torch.addmv(self._context, self._matrix, self._values))
+        h = encoder.read[2:](h[None])
+        weights = encoder.recur.weight_ih_l0, encoder.recur.weight_hh_l0
+        biases = encoder.recur.bias_ih_l0, encoder.recur.bias_hh_l0
+        self.memory.copy_(torch.gru_cell(h, self.memory, *weights, *biases))
+        mean, std = encoder.told(h, self.memory)
+        return mean[0], std[0]
+
+    def _from_the_same_sensors(self, observation: Observation) -> bool:
+        seen = self._seen
+        return seen is not None and all(
+            torch.equal(getattr(seen, name), getattr(observation, name))
+            for name in ("positions", "std", "present")
+        )
+
+    def _prepare(self, observation: Observation) -> None:
+        """The matrix and the table for these sensors, their noise and their gaps."""
+        encoder, like = self.encoder, self.memory
+        n, v = observation.values.shape
+        if n > self.room:
+            self.room = max(FEWEST, 1 << (n - 1).bit_length())
+            width = encoder.read[0].out_features
+            self._matrix = like.new_zeros(width, v * self.room)
+            self._context = like.new_zeros(width)
+            self._values = like.new_zeros(v * self.room)
+            self._staged = torch.zeros(v, self.room, pin_memory=like.is_cuda)
+        moved = observation.to(like.device)
+        mean, std = self.benchmark.mean(like), self.benchmark.std(like)
+        gain, unknown = encoder.interpolation.gain(moved.positions, moved.present, moved.std / std)
+        first = encoder.read[0].weight[:, : len(gain)] @ gain.flatten(1)
+        first = first.unflatten(1, (v, n))
+        by_value = torch.zeros_like(self._matrix).unflatten(1, (v, self.room))
+        by_value[..., :n] = first / std[:, None]
+        self._matrix.copy_(by_value.flatten(1))
+        rest = encoder.interpolation.basis.rest + mean / std
+        index = torch.arange(self.benchmark.n_times, device=like.device)
+        self._by_time = (
+            encoder.first_layer(
+                gain.new_zeros(len(index), len(gain)), unknown.expand(len(index), -1), index
+            )
+            - first.sum(-1) @ rest
+        )

@@ -19,6 +19,7 @@ of the tsunami each member carries half a standard deviation of it in every vari
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -104,6 +105,7 @@ class EnSF:
         self.parameters, self.state = _prior(self.benchmark, members, seed, self.dtype, self.device)
         self._advance = captured(self.benchmark.advance, self.state, self.parameters)
         self._generator = torch.Generator(self.device).manual_seed(seed)
+        self._recorded: tuple[list[ObservedSpace], Callable[..., Tensor]] | None = None
 
     def forecast(self) -> None:
         """Carry every member one snapshot forward with the benchmark's solver."""
@@ -120,22 +122,32 @@ class EnSF:
         """
         if not observation.present.any():
             return
-        before = self.benchmark.normalise(self.benchmark.fields(self.state))
-        increment = self.analysed(before, observation) - before
-        std = self.benchmark.std(before)[:, None, None]
-        self.state = self.benchmark.corrected(self.state, increment * std)
+        spaces, values = self._spaces(observation), observation.values.to(self.state)
+        if self._recorded is None or self._recorded[0] is not spaces:
+
+            def corrected(state: Tensor, values: Tensor) -> Tensor:
+                before = self.benchmark.normalise(self.benchmark.fields(state))
+                increment = self._analysed(before, values, spaces) - before
+                std = self.benchmark.std(before)[:, None, None]
+                return self.benchmark.corrected(state, increment * std)
+
+            graph = captured(corrected, self.state, values, generator=self._generator)
+            self._recorded = spaces, graph
+        self.state = self._recorded[1](self.state, values)
 
     def analysed(self, ensemble: Tensor, observation: Observation) -> Tensor:
         """Analysis of normalised fields (M, V, ny, nx), drawn from the filter's generator."""
-        like = ensemble
-        mean, std = self.benchmark.mean(like), self.benchmark.std(like)
-        y = (observation.values.to(like) - mean) / std
+        values = observation.values.to(ensemble)
+        return self._analysed(ensemble, values, self._spaces(observation))
+
+    def _analysed(self, ensemble: Tensor, values: Tensor, spaces: list[ObservedSpace]) -> Tensor:
+        y = (values - self.benchmark.mean(values)) / self.benchmark.std(values)
         prior = ensemble.flatten(2)
         noise = torch.randn(
             prior.shape, generator=self._generator, dtype=prior.dtype, device=prior.device
         )
         after = self._unobserved.b * prior + self._unobserved.s * noise
-        for space in self._spaces(observation):
+        for space in spaces:
             where = (slice(None), space.variables[:, None], space.cells)
             rule = space.analysis
             seen_y = y[space.sensors[:, None], space.variables].mT @ space.whitening

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 
+from ldensf_core.capture import recorded
 from ldensf_core.filters.base import Estimate
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
@@ -13,15 +17,17 @@ from ldensf_core.observations import Observation
 class FreeRun:
     """An ensemble of latent states and parameters.
 
-    All members share the surrogate's own error, which their latent states do not know of. It is
-    added when fields are decoded: in quadrature to the spread, and to the members as draws that
-    average to zero. It is nearly white: the validation runs show it spread almost evenly over
-    the coefficients of the decoder.
+    All members share the surrogate's own error, which their latent states do not know of. What
+    it amounts to at the ensemble's mean parameters is added when fields are decoded: in
+    quadrature to the spread, and to the members as draws that average to zero, from point to
+    point independent: the validation runs show it spread almost evenly over the coefficients of
+    the decoder.
+
+    On a GPU the steps are CUDA graphs, recorded when they are first taken, which work in place.
 
     Attributes:
         index: of the snapshot that the ensemble stands at.
-        latent: (M, L). ``parameters``: unit parameters, (M, P). Both are replaced, never
-            written to, so that estimates may keep them.
+        state: latent states and unit parameters, (M, L+P).
     """
 
     name = "none"
@@ -29,6 +35,19 @@ class FreeRun:
 
     def __init__(self, model: LatentModel) -> None:
         self.model = model
+        self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
+        self._graphs: dict[tuple, Callable[[], None]] = {}
+        self.generator = torch.Generator(model.device)
+
+    @property
+    def latent(self) -> Tensor:
+        """(M, L), a part of ``state``."""
+        return self.state[:, : self.model.ldnet.n_latent]
+
+    @property
+    def parameters(self) -> Tensor:
+        """Unit parameters, (M, P), a part of ``state``."""
+        return self.state[:, self.model.ldnet.n_latent :]
 
     @torch.inference_mode()
     def reset(self, members: int, seed: int) -> None:
@@ -37,13 +56,18 @@ class FreeRun:
         self.index, self.seed = 0, seed
         draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
         physical = torch.as_tensor(draws, dtype=torch.float32, device=device)
-        self.parameters = benchmark.unit_parameters(physical)
-        self.latent = self.model.ldnet.initial_state(self.parameters)
+        parameters = benchmark.unit_parameters(physical)
+        state = torch.cat([self.model.ldnet.initial_state(parameters), parameters], dim=1)
+        if state.shape == self.state.shape:
+            self.state.copy_(state)
+        else:
+            self.state, self._graphs = state, {}
+        self.generator.manual_seed(seed)
 
     @torch.inference_mode()
     def forecast(self) -> None:
         """Carry the ensemble one snapshot forward with the latent dynamics."""
-        self.latent = self.model.ldnet.step(self.latent, self.parameters)
+        self._run(self._step)
         self.index += 1
 
     def analyse(self, observation: Observation) -> None:
@@ -51,24 +75,49 @@ class FreeRun:
 
     def estimate(self) -> Estimate:
         """The present ensemble, decoded when asked for."""
-        model, latent = self.model, self.latent
-        seeds = np.random.SeedSequence([self.seed, self.index])
-        error = model.surrogate_error[self.index][:, None, None]
+        model, index = self.model, self.index
+        latent, unit = self.latent.clone(), self.parameters.clone()
+        typical = unit.mean(0)
+        seeds = np.random.SeedSequence([self.seed, index])
 
         @torch.inference_mode()
         def decode() -> torch.Tensor:
             fields = model.ldnet.decode(latent)
             generator = torch.Generator(model.device).manual_seed(int(seeds.generate_state(1)[0]))
             draws = torch.randn(fields.shape, generator=generator, device=model.device)
-            fields += error * (draws - draws.mean(0))
+            fields += model.error.at(index, typical) * (draws - draws.mean(0))
             return model.benchmark.denormalise(fields)
 
         @torch.inference_mode()
         def moments() -> tuple[torch.Tensor, torch.Tensor]:
             mean, spread = model.ldnet.decoder.moments(latent)
-            spread = spread.hypot(error)
+            spread = spread.hypot(model.error.at(index, typical))
             std = model.benchmark.std(spread)[:, None, None]
             return model.benchmark.denormalise(mean), spread * std
 
-        parameters = model.benchmark.physical_parameters(self.parameters)
-        return Estimate(decode, parameters, moments)
+        return Estimate(decode, model.benchmark.physical_parameters(unit), moments)
+
+    def _step(self) -> None:
+        self.latent.copy_(self.model.ldnet.step(self.latent, self.parameters))
+
+    def _run(self, function: Callable[[], None]) -> None:
+        """Call a method that works in place; on a GPU, as the graph that it was recorded as."""
+        if not self.state.is_cuda:
+            function()
+            return
+        key = (function.__name__, *self._shapes())
+        if key not in self._graphs:
+            buffers = self._buffers()
+            kept = [b.clone() for b in buffers]
+            self._graphs[key] = recorded(function, self.generator)
+            for buffer, before in zip(buffers, kept, strict=True):
+                buffer.copy_(before)
+        self._graphs[key]()
+
+    def _buffers(self) -> list[Tensor]:
+        """All that a step writes to."""
+        return [self.state]
+
+    def _shapes(self) -> tuple[int, ...]:
+        """What the graphs depend on beside the state's shape."""
+        return ()

@@ -16,7 +16,10 @@ Two rules for that map can be chosen:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.filters.free import FreeRun
@@ -44,6 +47,7 @@ class LDEnSF(FreeRun):
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         super().__init__(model)
         self.rule = rule
+        self.history = ObservationHistory(model.benchmark, model.encoder)
         calibration = model.card["calibration"]
         self.inflation = float(calibration["inflation"])
         self.process_noise = float(calibration["process_noise"])
@@ -51,30 +55,56 @@ class LDEnSF(FreeRun):
     def reset(self, members: int, seed: int) -> None:
         """Draw ``members`` from the prior and forget all observations."""
         super().reset(members, seed)
-        self.history = ObservationHistory(self.model.benchmark, self.model.encoder)
-        self.generator = torch.Generator(self.model.device).manual_seed(seed)
+        self.history.reset()
 
     @torch.inference_mode()
     def analyse(self, observation: Observation) -> None:
         """Correct latent states and parameters with an observation of the present snapshot."""
+        if observation.present.any():
+            self.history.take(observation)
+            self._run(self._correct)
+
+    @torch.inference_mode()
+    def cycle(self, observation: Observation) -> None:
+        """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
         if not observation.present.any():
+            self.forecast()
             return
-        encoder = self.model.encoder
-        mean, std = self.history.update(observation.to(self.model.device))
-        y, sigma = (mean - encoder.mean) / encoder.std, std / encoder.std
-        prior = torch.cat([self.latent, self.parameters], dim=-1)
-        prior = (prior - encoder.mean) / encoder.std
+        self.history.take(observation)
+        self._run(self._step_and_correct)
+        self.index += 1
+
+    def _step_and_correct(self) -> None:
+        self._step()
+        self._correct()
+
+    def _correct(self) -> None:
+        """The rule's affine map, in place and in the state's own units.
+
+        With process noise q the map is applied to x₀ + q ξ', and b q ξ' + s ξ is one draw.
+        """
+        mean, std = self.model.encoder.mean, self.model.encoder.std
+        y, sigma = self.history.encode()
         if self.rule == "published":
-            analysis = published_map(sigma.clamp_min(smallest_stable_sigma()))
+            map_, q = published_map(sigma.clamp_min(smallest_stable_sigma())), 0.0
         else:
-            noise = torch.randn(
-                prior.shape, generator=self.generator, dtype=prior.dtype, device=prior.device
-            )
-            variance = prior.var(dim=0, correction=min(1, len(prior) - 1))
-            variance = variance + self.process_noise**2
-            prior = prior + self.process_noise * noise
-            analysis = gaussian_map(self.inflation * sigma, variance)
-        after = encoder.mean + encoder.std * analysis.apply(prior, y, self.generator)
-        n_latent = self.latent.shape[-1]
-        self.latent = after[:, :n_latent]
-        self.parameters = after[:, n_latent:].clamp(-1, 1)  # the prior has bounds
+            q = self.process_noise
+            variance = self.state.var(dim=0, correction=min(1, len(self.state) - 1))
+            map_ = gaussian_map(self.inflation * sigma, variance / std.square() + q**2)
+        shift = mean - map_.b * mean + std * map_.c * y
+        spread = std * torch.hypot(q * map_.b, map_.s)
+        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
+        self.state.mul_(map_.b).add_(shift).addcmul_(noise, spread)
+        self.parameters.clamp_(-1, 1)  # the prior has bounds
+
+    def _run(self, function: Callable[[], None]) -> None:
+        if self.rule == "published":  # its check of σ waits for the device, which no graph may
+            function()
+        else:
+            super()._run(function)
+
+    def _buffers(self) -> list[Tensor]:
+        return [self.state, self.history.memory]
+
+    def _shapes(self) -> tuple[int, ...]:
+        return (self.history.room,)

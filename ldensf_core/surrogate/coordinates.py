@@ -173,6 +173,10 @@ class CoordinateDecoder(nn.Module):
         error = self(latent, self.grid[cells]) - truth
         return error.square().sum(-1).mean() / self.energy
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Weights of the residual layers."""
+        return [layer.linear.weight for layer in self.blocks]
+
     def scale_to(self, target: Tensor) -> None:
         """Take errors relative to the mean square of ``target`` (B, T, V, ny*nx) over the area."""
         energies = [(self.area * run.float().square()).mean((0, 2)).sum() for run in target]

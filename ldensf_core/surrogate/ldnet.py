@@ -37,6 +37,9 @@ class Decoder(Protocol):
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
         """Relative squared error of the decoded fields, averaged over the batch."""
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Weights between its many hidden quantities, for an optimiser that treats them apart."""
+
     def scale_to(self, target: Tensor) -> None:
         """Take the units of the loss from the targets (B, T, ...) of many trajectories."""
 

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from ldensf_core.surrogate.bases import Basis
 
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-4
 """Share of an ensemble's variance that its spread may leave out."""
+DIRECT = 1000
+"""Members at most whose fields are all held at once, on a GPU."""
 SMALLEST_SCALE = 1e-3
 """Floor of a coefficient's scale, relative to the largest: below, errors do not matter."""
 
@@ -87,9 +89,16 @@ class SpectralDecoder(nn.Module):
 
         Latent (M, L) → normalised fields (V, ny, nx), each. Synthesis is linear, so the mean
         needs one, and the spread one for each direction of the ensemble in coefficients that
-        holds a share of the variance worth mentioning: far fewer than members.
+        holds a share of the variance worth mentioning: far fewer than members. On a GPU it is
+        quicker to synthesise all members than to find those directions.
         """
         coefficients = self(latent)
+        if coefficients.is_cuda and len(latent) <= DIRECT:
+            correction = min(1, len(latent) - 1)
+            spread, mean = torch.std_mean(
+                self.basis.synthesise(coefficients), dim=0, correction=correction
+            )
+            return mean, spread
         mean = coefficients.mean(0)
         anomalies = (coefficients - mean) / math.sqrt(max(1, len(latent) - 1))
         variances, directions = torch.linalg.eigh(anomalies @ anomalies.mT)
@@ -110,6 +119,14 @@ class SpectralDecoder(nn.Module):
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
         """Squared coefficient error relative to the energy of the variables, a scalar."""
         return (self(latent) - target).square().sum(-1).mean() / self.scales.square().sum()
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Weights of the residual blocks and of the two layers after them.
+
+        The last among them: it is the largest, and its rank is used to the full.
+        """
+        blocks = [layer.weight for b in self.blocks for layer in (b.first, b.second)]
+        return [*blocks, self.widen.weight, self.last.weight]
 
     def scale_to(self, target: Tensor) -> None:
         """Work in units of the root mean square of each coefficient: target (B, T, K)."""

@@ -1,8 +1,7 @@
 """Calibration of the latent filter on validation truths.
 
-The surrogate's own error is measured: its standard deviation at each snapshot. Two numbers are
-then chosen by the continuous ranked probability score of the decoded fields, summed over
-settings that span what a user can ask for: the inflation of the encoder's standard deviation,
+Two numbers are chosen by the continuous ranked probability score of the decoded fields, summed
+over settings that span what a user can ask for: the inflation of the encoder's standard deviation,
 since its successive outputs share their observations, and the process noise of the latent
 ensemble, which stands for what the latent dynamics get wrong.
 """
@@ -22,7 +21,6 @@ from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training.recipes import Recipe
-from ldensf_core.verification.baselines import surrogate_deviations
 from ldensf_core.verification.scores import crps
 
 
@@ -58,16 +56,14 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
     """The best ``inflation`` and ``process_noise`` that the recipe tries, with their score.
 
     The score of each setting is taken relative to the best that any pair reaches there, so
-    that no setting dominates. Given with them is ``surrogate_error``: see
-    ``surrogate_deviations``.
+    that no setting dominates.
     """
     bench, truths = model.benchmark, recipe.calibration_truths
-    error = surrogate_deviations(bench, model.ldnet, "validation", model.device, recipe.scored_runs)
     parameters = bench.parameter_array(bench.split("validation").isel(trajectory=slice(truths)))
     physical = torch.as_tensor(parameters, dtype=torch.float32, device=model.device)
     fields = bench.trajectories(physical)
     tried = [
-        {"inflation": inflation, "process_noise": noise, "surrogate_error": error}
+        {"inflation": inflation, "process_noise": noise}
         for inflation, noise in itertools.product(recipe.inflation, recipe.process_noise)
     ]
     scores = np.zeros((len(SETTINGS), len(tried)))

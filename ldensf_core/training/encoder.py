@@ -126,9 +126,15 @@ def train_encoder(
             bank.replace(step // 20 % recipe.networks)
 
     roll_out()
-    hidden = [encoder.read[2].weight, encoder.write[0].weight]
+    matrices = [
+        encoder.read[0].weight,
+        encoder.read[2].weight,
+        encoder.recur.weight_ih_l0,
+        encoder.recur.weight_hh_l0,
+        encoder.write[0].weight,
+    ]
     trainer = Trainer(
-        encoder, loss, hidden, recipe.encoder_steps, seed, folder / "encoder.checkpoint"
+        encoder, loss, matrices, recipe.encoder_steps, seed, folder / "encoder.checkpoint"
     )
     trainer.run("encoder", refresh)
     return encoder.requires_grad_(False).eval()

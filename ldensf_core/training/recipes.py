@@ -15,7 +15,8 @@ class Recipe:
         architecture: a ``CoordinateArchitecture`` has no encoder and trains the surrogate alone.
         pool: trajectories kept on the device for the surrogate; ``chunk`` of them are simulated
             together, and replace the oldest every ``refresh`` steps.
-        batch: trajectories in a batch.
+        batch, decoder_batch: trajectories in a batch of either part of the surrogate's training;
+            for the decoder alone, as many snapshots as these have.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
         encoder_pool, encoder_batch: the same for the encoder, which needs whole fields.
         networks: sensor networks in the bank that the encoder is trained on.
@@ -31,6 +32,7 @@ class Recipe:
     chunk: int
     refresh: int
     batch: int
+    decoder_batch: int
     joint_steps: int
     decoder_steps: int
     encoder_steps: int
@@ -40,43 +42,60 @@ class Recipe:
     sensors: tuple[int, int] = (16, 256)
     most_noise: float = 0.5
     inflation: tuple[float, ...] = (0.7, 1.0, 1.5)
-    process_noise: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    process_noise: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
     calibration_truths: int = 5
     scored_runs: int | None = None
 
 
 RECIPES = {
     "kolmogorov": Recipe(
-        Architecture(n_latent=9, features=247, coefficients=4096, observed_coefficients=512),
+        Architecture(
+            n_latent=9,
+            coefficients=6144,
+            blocks=2,
+            last=960,
+            features=247,
+            observed_coefficients=512,
+        ),
         pool=1024,
         chunk=128,
-        refresh=4000,
+        refresh=20_000,
         batch=128,
-        joint_steps=7_509,
-        decoder_steps=49_268,
-        encoder_steps=23_575,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=135_000,
+        encoder_steps=40_000,
         encoder_pool=1024,
     ),
     "tsunami": Recipe(
-        Architecture(n_latent=10),
+        Architecture(n_latent=10, width=608, last=896),
         pool=4096,
         chunk=128,
-        refresh=2000,
+        refresh=4000,
         batch=128,
-        joint_steps=6_193,
-        decoder_steps=55_034,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=125_000,
         encoder_steps=36_664,
         encoder_pool=4096,
     ),
     "atmosphere": Recipe(
-        Architecture(n_latent=50, features=206, coefficients=3440, observed_coefficients=1200),
+        Architecture(
+            n_latent=50,
+            coefficients=3440,
+            width=576,
+            last=896,
+            features=206,
+            observed_coefficients=1200,
+        ),
         pool=1024,
         chunk=64,
         refresh=10_000,
         batch=128,
-        joint_steps=3_000,
-        decoder_steps=25_000,
-        encoder_steps=6_500,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=90_000,
+        encoder_steps=14_000,
         encoder_pool=384,
         encoder_batch=32,
         networks=256,
@@ -127,7 +146,13 @@ def published(name: str) -> Recipe:
     thousands of points, so few fill the device.
     """
     recipe = RECIPES[name]
-    return replace(recipe, architecture=PUBLISHED[name], pool=recipe.encoder_pool, batch=16)
+    return replace(
+        recipe,
+        architecture=PUBLISHED[name],
+        pool=recipe.encoder_pool,
+        batch=16,
+        decoder_batch=16,
+    )
 
 
 def small(recipe: Recipe) -> Recipe:
@@ -151,6 +176,7 @@ def small(recipe: Recipe) -> Recipe:
         chunk=2,
         refresh=40,
         batch=4,
+        decoder_batch=2,
         joint_steps=60,
         decoder_steps=60,
         encoder_steps=60,

@@ -19,16 +19,10 @@ from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
 
 
-def hidden_matrices(model: LDNet) -> list[nn.Parameter]:
-    """The square-ish matrices between hidden layers, which Muon trains."""
-    dynamics = {id(p) for p in model.hidden_matrices()}
-    return [
-        p
-        for name, p in model.named_parameters()
-        if p.requires_grad
-        and p.ndim == 2
-        and (id(p) in dynamics or any(part in name for part in ("blocks", "widen")))
-    ]
+def muon_matrices(model: LDNet) -> list[nn.Parameter]:
+    """What Muon trains of the parameters that require a gradient; Adam trains the rest."""
+    hidden = [*model.hidden_matrices(), *model.decoder.hidden_matrices()]
+    return [p for p in hidden if p.requires_grad]
 
 
 class SurrogateTraining:
@@ -62,20 +56,21 @@ class SurrogateTraining:
             states = self.model.rollout(self.pool.parameters[chosen], self.n_times)
             return self.model.decoder.loss(states, self.pool.data[chosen])
 
-        return Trainer(self.model, loss, hidden_matrices(self.model), steps, self.seed, checkpoint)
+        return Trainer(self.model, loss, muon_matrices(self.model), steps, self.seed, checkpoint)
 
     def decoder(self, steps: int, checkpoint: Path | None = None) -> Trainer:
         """Of the decoder alone; freezes the dynamics as they are now."""
 
         def loss() -> Tensor:
-            chosen = self._draw(self.recipe.pool * self.n_times, self.recipe.batch * self.n_times)
+            batch = self.recipe.decoder_batch * self.n_times
+            chosen = self._draw(self.recipe.pool * self.n_times, batch)
             latent, target = self.latent.flatten(0, 1)[chosen], self.pool.data.flatten(0, 1)[chosen]
             return self.model.decoder.loss(latent, target)
 
         self.model.dynamics.requires_grad_(False)
         self._roll_out()
-        hidden = hidden_matrices(self.model)
-        return Trainer(self.model, loss, hidden, steps, self.seed + 1, checkpoint)
+        matrices = muon_matrices(self.model)
+        return Trainer(self.model, loss, matrices, steps, self.seed + 1, checkpoint)
 
     def refresh(self, step: int) -> None:
         """New trajectories for old ones, whenever it is time; to be called after every step."""

@@ -16,7 +16,7 @@ from scipy.spatial import Delaunay
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.surrogate import LDNet
+from ldensf_core.surrogate import LDNet, SurrogateError
 
 DEFINITION = "relative RMSE of normalised fields, averaged over snapshots and runs"
 
@@ -99,22 +99,18 @@ def surrogate_error(
 
 
 @torch.inference_mode()
-def surrogate_deviations(
+def measured_error(
     benchmark: Benchmark, ldnet: LDNet, split: str, device: torch.device, runs: int | None = None
-) -> dict[str, list[float]]:
-    """Standard deviation of the surrogate's error at each snapshot, by name of the variable.
-
-    Of normalised fields, over the area and the first ``runs`` trajectories of a split, or all.
-    """
-    series = []
-    for guess, truths in _guesses(benchmark, ldnet, split, device, runs):
-        square = (guess - truths).square() * benchmark.area(truths)
-        series.append(square.mean((0, 2, 3)).sqrt())
-    columns = torch.stack(series, dim=1).tolist()
-    return {
-        v.name: [round(value, 5) for value in column]
-        for v, column in zip(benchmark.variables, columns, strict=True)
-    }
+) -> SurrogateError:
+    """The surrogate's own error on the first ``runs`` trajectories of a split, or on all."""
+    error = SurrogateError(benchmark).to(device)
+    squares = [
+        error.in_cells(guess - truths)
+        for guess, truths in _guesses(benchmark, ldnet, split, device, runs)
+    ]
+    parameters = benchmark.unit_parameters(_parameters(benchmark, split, device)[:runs])
+    error.fit(torch.stack(squares, dim=1), parameters)
+    return error
 
 
 def _guesses(

@@ -14,7 +14,7 @@ from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import observed_times, train_encoder
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.recipes import RECIPES, small
-from ldensf_core.training.surrogate import hidden_matrices, train_surrogate
+from ldensf_core.training.surrogate import muon_matrices, train_surrogate
 
 CPU = torch.device("cpu")
 RECIPE = replace(
@@ -149,14 +149,15 @@ def test_scales_are_the_sizes_of_the_coefficients(basin, surrogate, unseen):
 def test_muon_gets_the_matrices_between_hidden_layers(surrogate):
     ldnet = build_ldnet(Tsunami(16), RECIPE.architecture)
     names = {id(p): name for name, p in ldnet.named_parameters()}
-    assert {names[id(p)] for p in hidden_matrices(ldnet)} == {
+    assert {names[id(p)] for p in muon_matrices(ldnet)} == {
         "dynamics.2.weight",
         "decoder.blocks.0.first.weight",
         "decoder.blocks.0.second.weight",
         "decoder.widen.weight",
+        "decoder.last.weight",
     }
     ldnet.dynamics.requires_grad_(False)
-    assert "dynamics.2.weight" not in {names[id(p)] for p in hidden_matrices(ldnet)}
+    assert "dynamics.2.weight" not in {names[id(p)] for p in muon_matrices(ldnet)}
 
 
 def test_surrogate_of_coordinates_is_trained_by_the_same_steps(basin, unseen, tmp_path):
@@ -179,7 +180,7 @@ def test_muon_gets_the_hidden_matrices_of_a_network_of_coordinates(basin):
     architecture = CoordinateArchitecture(10, 16, 3, width=16, layers=4, features=8, frequency=2.0)
     ldnet = build_ldnet(basin, architecture)
     names = {id(p): name for name, p in ldnet.named_parameters()}
-    assert {names[id(p)] for p in hidden_matrices(ldnet)} == {
+    assert {names[id(p)] for p in muon_matrices(ldnet)} == {
         *(f"dynamics.{i}.weight" for i in (2, 4)),
         *(f"decoder.blocks.{i}.linear.weight" for i in range(3)),
     }
@@ -319,14 +320,10 @@ def test_calibration_takes_the_better_of_what_it_tries(model, monkeypatch):
         inflation=(300.0, 1.0),
         process_noise=(0.01,),
         calibration_truths=1,
-        scored_runs=2,
     )
     found = calibrate(model, recipe, seed=0)
     assert found["inflation"] == 1.0 and found["process_noise"] == 0.01
     assert 0 < found["crps"] < 0.2 and found["truths"] == 1
-    series = found["surrogate_error"]
-    assert list(series) == ["u", "v", "eta"] and {len(s) for s in series.values()} == {51}
-    assert 0.005 < min(map(min, series.values())) < max(map(max, series.values())) < 0.1
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from ldensf_core.verification.baselines import (
     baseline_errors,
     climatology,
     linear_interpolation,
+    measured_error,
     nearest_run,
-    surrogate_deviations,
     surrogate_error,
 )
 
@@ -179,10 +179,11 @@ def test_error_of_a_surrogate_that_is_off_by_a_constant():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_deviations_are_told_for_each_snapshot_and_variable():
+def test_error_is_measured_for_each_snapshot_and_variable():
     benchmark = Sum(1)
     surrogate = Surrogate(benchmark, [0.1, -0.2, 0.3])
-    found = surrogate_deviations(benchmark, surrogate, "validation", CPU)
-    assert list(found) == ["a", "b", "c"]
-    for series, slope in zip(found.values(), (0.1, 0.2, 0.3), strict=True):
-        np.testing.assert_allclose(series, slope * np.arange(1, 6), atol=1e-4)
+    error = measured_error(benchmark, surrogate, "validation", CPU)
+    for index in range(5):
+        at = error.at(index, torch.tensor([0.3]))
+        for found, slope in zip(at, (0.1, 0.2, 0.3), strict=True):
+            np.testing.assert_allclose(found, slope * (index + 1), rtol=1e-3)

@@ -1,0 +1,81 @@
+"""What a latent cycle has to do at least, and what the device can do at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import nn
+
+from ldensf_core.device import clock
+from ldensf_core.model import LatentModel
+
+ANALYSIS_OPERATIONS = 12
+"""For each component of each member: moments, noise, one affine map, in units and back."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Operations of single precision, and bytes to and from memory, of one cycle."""
+
+    operations: float
+    bytes: float
+
+    def milliseconds(self, peak: Peak) -> float:
+        """The longer of both at the device's peak."""
+        return 1e3 * max(self.operations / peak.operations, self.bytes / peak.bytes)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Operations of single precision, and bytes to and from memory, a second."""
+
+    operations: float
+    bytes: float
+
+
+def cycle_cost(model: LatentModel, members: int, sensors: int) -> Cost:
+    """Of forecast, encoding and analysis with everything that needs no memory fused.
+
+    Each weight is read once; the ensemble is read and written by the forecast and by the
+    analysis, whose moments have to see all members before it can begin.
+    """
+    dynamics = _weights(model.ldnet.dynamics)
+    values = sensors * len(model.benchmark.variables)
+    encoder = model.encoder
+    encoded = (
+        values * encoder.read[0].out_features
+        + _weights(encoder.read[2:])
+        + _weights(encoder.recur)
+        + _weights(encoder.write)
+    )
+    components = members * len(encoder.mean)
+    operations = 2 * (members * dynamics + encoded) + ANALYSIS_OPERATIONS * components
+    return Cost(float(operations), 4.0 * (dynamics + encoded + 4 * components))
+
+
+def measured_peak(device: torch.device, size: int | None = None) -> Peak:
+    """By a product of two matrices of this ``size``, and by copying as many numbers four times."""
+    size = size or (8192 if device.type == "cuda" else 2048)
+    a = torch.ones(size, size, device=device)
+    long = torch.ones(4 * size * size, device=device)
+    product, copy = torch.empty_like(a), torch.empty_like(long)
+
+    def seconds(function: Callable[[], object]) -> float:
+        times = []
+        for _ in range(6):
+            start = clock(device)
+            function()
+            times.append(clock(device) - start)
+        return median(times[1:])
+
+    return Peak(
+        operations=2 * size**3 / seconds(lambda: torch.mm(a, a, out=product)),
+        bytes=2 * 4 * long.numel() / seconds(lambda: copy.copy_(long)),
+    )
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,79 @@
+"""The latent cycle as its authors run it: one call after another, and a hundred Euler steps.
+
+The same networks of the same sizes as ``LDEnSF``'s, to tell what the arrangement of the
+arithmetic costs. The interpolation matrix is kept between observations here too.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ldensf_core.filters.score import euler_loop, smallest_stable_sigma
+from ldensf_core.model import LatentModel
+from ldensf_core.observations import Observation
+
+
+class PublishedLoop:
+    """A filter without an estimate, for timing alone.
+
+    Args:
+        observation: any of the network's; those to come are from the same sensors.
+    """
+
+    def __init__(self, model: LatentModel, observation: Observation) -> None:
+        self.model = model
+        moved = observation.to(model.device)
+        self._gain, self._unknown = model.encoder.interpolation.gain(
+            moved.positions, moved.present, moved.std / model.benchmark.std(moved.std)
+        )
+
+    @torch.inference_mode()
+    def reset(self, members: int, seed: int) -> None:
+        """Draw ``members`` from the prior."""
+        bench, device = self.model.benchmark, self.model.device
+        draws = bench.parameter_array(bench.sample_parameters(members, seed))
+        physical = torch.as_tensor(draws, dtype=torch.float32, device=device)
+        self.parameters = bench.unit_parameters(physical)
+        self.latent = self.model.ldnet.initial_state(self.parameters)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self._memory = None
+
+    @torch.inference_mode()
+    def forecast(self) -> None:
+        """Carry the ensemble one snapshot forward."""
+        self.latent = self.model.ldnet.step(self.latent, self.parameters)
+
+    @torch.inference_mode()
+    def encode(self, observation: Observation) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation of (s, u), each (L+P,)."""
+        bench, encoder = self.model.benchmark, self.model.encoder
+        values = observation.values.to(self.model.device)
+        departures = (values - bench.mean(values)) / bench.std(values)
+        departures = (departures - encoder.interpolation.basis.rest).mT
+        coefficients = self._gain.flatten(1) @ departures.flatten()
+        index = torch.full((1, 1), float(observation.index), device=values.device)
+        mean, std, self._memory = encoder(
+            coefficients[None, None], self._unknown[None, None], index, self._memory
+        )
+        return mean[0, 0], std[0, 0]
+
+    @torch.inference_mode()
+    def analyse(self, observation: Observation) -> None:
+        """Correct latent states and parameters."""
+        encoder = self.model.encoder
+        mean, std = self.encode(observation)
+        prior = torch.cat([self.latent, self.parameters], dim=-1)
+        sigma = (std / encoder.std).clamp_min(smallest_stable_sigma())
+        after = encoder.mean + encoder.std * euler_loop(
+            (prior - encoder.mean) / encoder.std,
+            (mean - encoder.mean) / encoder.std,
+            sigma,
+            generator=self.generator,
+        )
+        n_latent = self.latent.shape[-1]
+        self.latent, self.parameters = after[:, :n_latent], after[:, n_latent:].clamp(-1, 1)
+
+    def cycle(self, observation: Observation) -> None:
+        """Forecast and analysis."""
+        self.forecast()
+        self.analyse(observation)

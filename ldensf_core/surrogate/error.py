@@ -1,0 +1,69 @@
+"""The error that a surrogate makes of its own: a map a snapshot, and how parameters scale it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ldensf_core.benchmarks import Benchmark
+
+CELLS = 16
+"""Rows of cells at most; cells have as many grid points along x as along y."""
+
+
+class SurrogateError(nn.Module):
+    """Standard deviation of a surrogate's error, of normalised fields.
+
+    By snapshot and place: kept as the root mean square over cells of the grid, each large enough
+    for a few dozen runs to tell, and linear in the square between their centres. By parameters:
+    the logarithm of the whole map goes up and down with a quadratic function of them.
+
+    Attributes:
+        deviation: (T, V, rows, columns) of cells, zero until it is fitted.
+        slopes: of the logarithm, along the unit parameters and the products of two.
+    """
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        super().__init__()
+        ny, nx = benchmark.grid_shape
+        self.size = next(n for n in range(1, ny + 1) if ny % n == 0 and ny // n <= CELLS)
+        self.periodic = benchmark.y.periodic, benchmark.x.periodic
+        shape = benchmark.n_times, len(benchmark.variables), ny // self.size, nx // self.size
+        self.register_buffer("deviation", torch.zeros(shape))
+        n = len(benchmark.parameters)
+        self.register_buffer("slopes", torch.zeros(n + n * (n + 1) // 2))
+
+    def in_cells(self, errors: Tensor) -> Tensor:
+        """Mean squares of errors (B, V, ny, nx), of one snapshot, over the cells."""
+        return nn.functional.avg_pool2d(errors.square(), self.size)
+
+    def fit(self, squares: Tensor, parameters: Tensor) -> None:
+        """Learn from several runs.
+
+        Args:
+            squares: (B, T, V, rows, columns), of ``in_cells``.
+            parameters: unit parameters of the runs, (B, P).
+        """
+        terms = _terms(parameters)
+        level = 0.5 * squares.mean((1, 2, 3, 4)).log()
+        design = torch.cat([torch.ones_like(terms[:, :1]), terms], dim=1)
+        self.slopes.copy_(torch.linalg.lstsq(design, level[:, None]).solution[1:, 0])
+        scale = torch.exp(terms @ self.slopes)[:, None, None, None, None]
+        self.deviation.copy_((squares / scale.square()).mean(0).sqrt())
+
+    def at(self, index: int, parameters: Tensor) -> Tensor:
+        """At every grid point, (V, ny, nx), at snapshot ``index`` for unit parameters (P,)."""
+        square = self.deviation[index].square()[None]
+        for edge, periodic in zip(((0, 0, 1, 1), (1, 1, 0, 0)), self.periodic, strict=True):
+            mode = "circular" if periodic else "replicate"
+            square = nn.functional.pad(square, edge, mode=mode)
+        n = self.size
+        fine = nn.functional.interpolate(square, scale_factor=float(n), mode="bilinear")
+        return fine[0, :, n:-n, n:-n].sqrt() * torch.exp(_terms(parameters) @ self.slopes)
+
+
+def _terms(parameters: Tensor) -> Tensor:
+    """Parameters (..., P) and the products of each two of them, squares included."""
+    pairs = parameters[..., :, None] * parameters[..., None, :]
+    row, column = torch.triu_indices(*pairs.shape[-2:], device=pairs.device)
+    return torch.cat([parameters, pairs[..., row, column]], dim=-1)
