@@ -149,7 +149,7 @@ def shipped_row(name: str, device: torch.device) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in model.ldnet.parameters()),
         "joint_steps": recipe["joint_steps"],
         "decoder_steps": recipe["decoder_steps"],
-        "seconds": training["surrogate_seconds"],
+        "seconds": training["surrogate"]["seconds"],
         **{split: errors.get(split) for split in SPLITS},
         "decode_ms": decode_ms(model.benchmark, model.ldnet, MEMBERS, device),
         "timed_members": MEMBERS,

@@ -21,7 +21,7 @@ from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.compression import compress, expand
 from ldensf_core.device import resolve_device
 from ldensf_core.model import LatentModel
-from ldensf_core.surrogate import SurrogateError
+from ldensf_core.surrogate import LDNet, SurrogateError
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 PARTS = ("ldnet", "encoder", "error")
@@ -48,14 +48,21 @@ def load_pretrained(
     benchmark = get_benchmark(name)
     device = resolve_device(device)
     folder = PRETRAINED / name if folder is None else folder
+    ldnet, error = load_surrogate(name, device, folder)
     card = read_card(folder)
-    architecture = _checked(card, name, folder / "card.json")
-    ldnet, encoder = build_ldnet(benchmark, architecture), build_encoder(benchmark, architecture)
+    encoder = build_encoder(benchmark, _checked(card, name, folder / "card.json"))
+    _fill(encoder, folder, "encoder", card)
+    return LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
+
+
+def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet, SurrogateError]:
+    """The trained surrogate in ``folder`` and the error that it makes; raises as above."""
+    benchmark, card = get_benchmark(name), read_card(folder)
+    ldnet = build_ldnet(benchmark, _checked(card, name, folder / "card.json"))
     error = SurrogateError(benchmark)
-    for part, module in zip(PARTS, (ldnet, encoder, error), strict=True):
-        _fill(module, folder / FILES[part], card["files"][FILES[part]])
-        module.to(device)
-    return LatentModel(benchmark, ldnet, encoder, error, card, device)
+    _fill(ldnet, folder, "ldnet", card)
+    _fill(error, folder, "error", card)
+    return ldnet.to(device), error.to(device)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -133,7 +140,8 @@ def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
     return Architecture(**sizes)
 
 
-def _fill(module: nn.Module, path: Path, digest: str) -> None:
+def _fill(module: nn.Module, folder: Path, part: str, card: dict[str, Any]) -> None:
+    path, digest = folder / FILES[part], card["files"][FILES[part]]
     if not path.exists():
         raise CheckpointError(f"{path} is missing: restore it, or train again")
     if _sha256(path) != digest:

@@ -2,7 +2,13 @@
 
 from ldensf_core.speed.cost import Cost, Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
-from ldensf_core.speed.table import IMPLEMENTATIONS, bench
+from ldensf_core.speed.table import (
+    IMPLEMENTATIONS,
+    bench,
+    milliseconds,
+    observed_run,
+    peak_memory_mb,
+)
 
 __all__ = [
     "IMPLEMENTATIONS",
@@ -12,4 +18,7 @@ __all__ = [
     "bench",
     "cycle_cost",
     "measured_peak",
+    "milliseconds",
+    "observed_run",
+    "peak_memory_mb",
 ]

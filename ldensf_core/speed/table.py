@@ -11,6 +11,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def bench(
     if not members or min(members) < 1:
         raise ValueError(f"members {list(members)}: each is to be at least 1")
     model = load_pretrained(benchmark, device)
-    observations = _observations(model, sensors)
+    observed = observed_run(model, sensors)
     peak = measured_peak(model.device)
     tasks = [
         (name, size)
@@ -69,10 +70,11 @@ def bench(
         for name in implementations
         if name != "full-space-ensf" or size <= full_space_members
     ]
-    return [_row(model, observations, peak, *task) for task in tqdm(tasks, disable=not progress)]
+    return [_row(model, observed, peak, *task) for task in tqdm(tasks, disable=not progress)]
 
 
-def _observations(model: LatentModel, sensors: int | None) -> list[Observation]:
+def observed_run(model: LatentModel, sensors: int | None = None) -> list[Observation]:
+    """Observations, with noise 0.1, of what the surrogate makes of the first test parameters."""
     bench = model.benchmark
     network = SensorNetwork.place(bench, sensors, "grid")
     run = model.predict(bench.split("test").isel(trajectory=0))
@@ -81,66 +83,69 @@ def _observations(model: LatentModel, sensors: int | None) -> list[Observation]:
 
 
 def _row(
-    model: LatentModel, observations: list[Observation], peak: Peak, name: str, members: int
+    model: LatentModel, observed: list[Observation], peak: Peak, name: str, members: int
 ) -> dict[str, Any]:
     device = model.device
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    if name == "this":
-        filter_: Any = LDEnSF(model)
-    elif name == "published-loop":
-        filter_ = PublishedLoop(model, observations[0])
-    else:
-        filter_ = EnSF(model.benchmark, device)
+    filter_ = _filter(name, model, observed[0])
     filter_.reset(members, seed=0)
-    filter_.analyse(observations[0])
-    encode = None
-    if name == "this":
-        history = filter_.history
-        encode = torch.inference_mode()(history.encode)
-        encode = recorded(encode) if device.type == "cuda" else encode
-    elif name == "published-loop":
-        encode = filter_.encode
-
-    def whole(observation: Observation) -> None:
-        if name == "full-space-ensf":
-            filter_.forecast()
-            filter_.analyse(observation)
-        else:
-            filter_.cycle(observation)
-
-    cycle = _milliseconds(whole, observations, device)
-    forecast = _milliseconds(lambda _: filter_.forecast(), observations, device)
-    analysis = _milliseconds(filter_.analyse, observations, device)
-    if name == "this":
-        encoded = _milliseconds(lambda _: encode(), observations, device)
-    else:
-        encoded = encode and _milliseconds(encode, observations, device)
-    cost = None if name == "full-space-ensf" else cycle_cost(model, members, _count(observations))
+    filter_.analyse(observed[0])
+    calls: dict[str, Callable[[Observation], object] | None] = {
+        "cycle": getattr(filter_, "cycle", None) or _one_after_the_other(filter_),
+        "forecast": lambda _: filter_.forecast(),
+        "analysis": filter_.analyse,
+        "encode": _encode(filter_),
+    }
+    times = {key: call and milliseconds(call, observed, device) for key, call in calls.items()}
+    sensors = len(observed[0].values)
+    cost = None if name == "full-space-ensf" else cycle_cost(model, members, sensors)
+    low, high = np.quantile(times["cycle"], [0.1, 0.9])
     return {
         "benchmark": model.benchmark.name,
         "implementation": name,
         "members": members,
         "device": device_name(device),
-        "cycle_ms": float(np.median(cycle)),
-        "cycle_ms_10": float(np.quantile(cycle, 0.1)),
-        "cycle_ms_90": float(np.quantile(cycle, 0.9)),
-        "forecast_ms": float(np.median(forecast)),
-        "analysis_ms": float(np.median(analysis)),
-        "encode_ms": None if encoded is None else float(np.median(encoded)),
-        "peak_memory_mb": _peak_memory_mb(device),
+        "cycle_ms": median(times["cycle"]),
+        "cycle_ms_10": float(low),
+        "cycle_ms_90": float(high),
+        "forecast_ms": median(times["forecast"]),
+        "analysis_ms": median(times["analysis"]),
+        "encode_ms": times["encode"] and median(times["encode"]),
+        "peak_memory_mb": peak_memory_mb(device),
         "operations": cost and cost.operations,
         "bytes": cost and cost.bytes,
         "limit_ms": cost and cost.milliseconds(peak),
     }
 
 
-def _count(observations: list[Observation]) -> int:
-    return len(observations[0].values)
+def _filter(name: str, model: LatentModel, observation: Observation) -> Any:
+    if name == "this":
+        return LDEnSF(model)
+    if name == "published-loop":
+        return PublishedLoop(model, observation)
+    return EnSF(model.benchmark, model.device)
 
 
-def _milliseconds(
+def _one_after_the_other(filter_: EnSF) -> Callable[[Observation], None]:
+    def cycle(observation: Observation) -> None:
+        filter_.forecast()
+        filter_.analyse(observation)
+
+    return cycle
+
+
+def _encode(filter_: Any) -> Callable[[Observation], object] | None:
+    if isinstance(filter_, LDEnSF):
+        encode = torch.inference_mode()(filter_.history.encode)
+        if filter_.model.device.type == "cuda":
+            encode = recorded(encode)
+        return lambda _: encode()
+    return getattr(filter_, "encode", None)
+
+
+def milliseconds(
     function: Callable[[Observation], object],
     observations: list[Observation],
     device: torch.device,
@@ -160,7 +165,7 @@ def _milliseconds(
     return times[WARM_UP:]
 
 
-def _peak_memory_mb(device: torch.device) -> float:
+def peak_memory_mb(device: torch.device) -> float:
     """Of the GPU since the row began; of the whole process, so far, on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6

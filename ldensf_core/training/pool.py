@@ -39,6 +39,7 @@ class TrajectoryPool:
         chunk: trajectories simulated together; divides ``size``.
         seed: of the parameters, drawn from the prior. Seeds from 1000 on keep clear of those
             of the published split.
+        given: unit parameters, (size, P), to simulate instead.
 
     Attributes:
         parameters: unit parameters, (size, P).
@@ -54,11 +55,12 @@ class TrajectoryPool:
         chunk: int,
         seed: int,
         device: torch.device,
+        given: Tensor | None = None,
     ) -> None:
         if size % chunk:
             raise ValueError(f"size = {size} is no multiple of chunk = {chunk}")
         self.benchmark, self.transform = benchmark, transform
-        self.chunk, self.seed, self.made = chunk, seed, 0
+        self.chunk, self.seed, self.made, self.given = chunk, seed, 0, given
         self.parameters = torch.empty(size, len(benchmark.parameters), device=device)
         first = self.benchmark.physical_parameters(self._draw())
         with full_precision():  # a graph keeps the precision that it was recorded with
@@ -71,17 +73,21 @@ class TrajectoryPool:
 
     def _draw(self) -> Tensor:
         """Unit parameters of the next chunk; they depend on the seed and its number alone."""
+        if self.given is not None:
+            return self.given[self._next_rows()].to(self.parameters)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.made)
         shape = (self.chunk, self.parameters.shape[1])
         return (2 * torch.rand(shape, generator=generator) - 1).to(self.parameters.device)
+
+    def _next_rows(self) -> slice:
+        start = self.made * self.chunk % len(self.parameters)
+        return slice(start, start + self.chunk)
 
     @torch.no_grad()
     @full_precision()
     def replace(self) -> None:
         """Simulate one chunk and put it in the place of the oldest."""
-        unit = self._draw()
-        start = self.made * self.chunk % len(self.parameters)
-        rows = slice(start, start + self.chunk)
+        unit, rows = self._draw(), self._next_rows()
         parameters = self.benchmark.physical_parameters(unit)
         state = self.benchmark.initial_state(parameters)
         for step in range(self.benchmark.n_times):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.checkpoints import (
     load_pretrained,
+    load_surrogate,
     read_card,
     round_as_stored,
     save_card,
@@ -29,7 +32,8 @@ from ldensf_core.verification.baselines import (
 )
 from ldensf_core.verification.table import environment
 
-PARTS = ("all", "calibration")
+PARTS = ("all", "encoder", "calibration")
+"""What is made anew; with the encoder, the calibration too."""
 
 
 def train(
@@ -42,40 +46,24 @@ def train(
     surrogate nothing that can be measured.
 
     Args:
-        part: ``all``, or ``calibration`` for the weights that ``folder`` already holds.
+        part: one of ``PARTS``; what is not made anew is read from ``folder``.
 
     Returns:
         The card.
     """
     benchmark = get_benchmark(name)
     folder.mkdir(parents=True, exist_ok=True)
-    if part == "calibration":
-        card = read_card(folder)
-    else:
-        torch.set_float32_matmul_precision("high")
-        start = time.perf_counter()
-        ldnet = train_surrogate(benchmark, recipe, seed, device, folder)
-        surrogate_seconds = time.perf_counter() - start
+    if part == "all":
+        with clocked(device) as spent:
+            ldnet = train_surrogate(benchmark, recipe, seed, device, folder)
         round_as_stored(ldnet)
-        encoder = train_encoder(benchmark, recipe, ldnet, seed, device, folder)
-        torch.set_float32_matmul_precision("highest")
         error = measured_error(benchmark, ldnet, "validation", device, recipe.scored_runs)
         card = {
             "benchmark": name,
-            "architecture": asdict(recipe.architecture),
-            "files": save_weights(folder, ldnet, encoder, error),
-            "calibration": {"inflation": 1.0, "process_noise": 0.0},
             "training": {
                 "command": f"ldensf train {name} --seed {seed}",
-                "recipe": {
-                    k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
-                    for k, v in asdict(recipe).items()
-                    if k != "architecture"
-                },
-                "surrogate_seconds": round(surrogate_seconds),
-                "seconds": round(time.perf_counter() - start),
-                "peak_gpu_gib": peak_gpu_gib(device),
                 "environment": environment(),
+                "surrogate": spent,
             },
             "surrogate_error": {
                 "definition": DEFINITION,
@@ -86,10 +74,43 @@ def train(
                 **baseline_errors(benchmark, device, recipe.scored_runs),
             },
         }
+    else:
+        card = read_card(folder)
+        ldnet, error = load_surrogate(name, device, folder)
+    if part != "calibration":
+        with clocked(device) as spent:
+            encoder = train_encoder(benchmark, recipe, ldnet, seed, device, folder)
+        card["training"]["encoder"] = spent
+        described = asdict(recipe)
+        card["architecture"] = described.pop("architecture")
+        card["training"]["recipe"] = {
+            k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
+            for k, v in described.items()
+        }
+        card["files"] = save_weights(folder, ldnet, encoder, error)
+        card["calibration"] = {"inflation": 1.0, "process_noise": 0.0}
         save_card(folder, card)
     card["calibration"] = calibrate(load_pretrained(name, device, folder), recipe, seed)
     save_card(folder, card)
     return card
+
+
+@contextmanager
+def clocked(device: torch.device) -> Iterator[dict[str, float | None]]:
+    """Training in reduced precision, with what it takes: filled in at the end.
+
+    Yields:
+        ``seconds``, and ``peak_gpu_gib``: most memory that the process has held on a GPU, GiB.
+    """
+    spent: dict[str, float | None] = {}
+    start = time.perf_counter()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield spent
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    spent["seconds"] = round(time.perf_counter() - start, 1)
+    spent["peak_gpu_gib"] = peak_gpu_gib(device)
 
 
 def peak_gpu_gib(device: torch.device) -> float | None:

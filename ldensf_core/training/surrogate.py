@@ -28,6 +28,9 @@ def muon_matrices(model: LDNet) -> list[nn.Parameter]:
 class SurrogateTraining:
     """An LDNet, the trajectories that it learns from, and the trainers of its two stages.
 
+    Args:
+        given: unit parameters (pool, P) of the trajectories, instead of draws from the prior.
+
     Attributes:
         model: the network, on ``device``; what its decoder takes from the data is set.
         pool: of the decoder's targets.
@@ -35,14 +38,19 @@ class SurrogateTraining:
     """
 
     def __init__(
-        self, benchmark: Benchmark, recipe: Recipe, seed: int, device: torch.device
+        self,
+        benchmark: Benchmark,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        given: Tensor | None = None,
     ) -> None:
         self.recipe, self.seed, self.n_times = recipe, seed, benchmark.n_times
         torch.manual_seed(seed)
         self.model = build_ldnet(benchmark, recipe.architecture).to(device)
         target = self.model.decoder.target
         self.pool = TrajectoryPool(
-            benchmark, target, recipe.pool, recipe.chunk, 1000 + seed, device
+            benchmark, target, recipe.pool, recipe.chunk, 1000 + seed, device, given
         )
         self.model.decoder.scale_to(self.pool.data)
         shape = (recipe.pool, self.n_times, self.model.n_latent)

@@ -145,3 +145,13 @@ def test_precision_is_restored_after_a_failure(basin, half_the_mantissa, monkeyp
     with pytest.raises(FloatingPointError, match="diverged"):
         made.replace()
     assert torch.get_float32_matmul_precision() == "high"
+
+
+def test_given_parameters_are_simulated_again_and_again(basin):
+    given = torch.tensor([[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6], [0.7, -0.8]])
+    made = TrajectoryPool(basin, coarse, 4, 2, 1000, CPU, given)
+    data = made.data.clone()
+    assert torch.equal(made.parameters, given)
+    torch.testing.assert_close(data, simulated(basin, given), atol=1e-5, rtol=0)
+    made.replace()
+    assert torch.equal(made.parameters, given) and torch.equal(made.data, data)

@@ -31,6 +31,7 @@ def test_training_makes_weights_that_load_and_a_card_that_tells(name, tmp_path, 
     card = run.train(name, recipe, tmp_path, 0, torch.device("cpu"))
     assert card == read_card(tmp_path)
     assert card["training"]["recipe"]["joint_steps"] == 5
+    assert all(card["training"][part]["seconds"] > 0 for part in ("surrogate", "encoder"))
     assert card["calibration"]["inflation"] in recipe.inflation
     assert list(card["surrogate_error"]) == [
         "definition",
@@ -48,3 +49,10 @@ def test_training_makes_weights_that_load_and_a_card_that_tells(name, tmp_path, 
 
     again = run.train(name, recipe, tmp_path, 0, torch.device("cpu"), "calibration")
     assert again == card
+    before = (tmp_path / "ldnet.safetensors").read_bytes()
+    (tmp_path / "encoder.checkpoint").unlink()
+    again = run.train(name, recipe, tmp_path, 1, torch.device("cpu"), "encoder")
+    assert (tmp_path / "ldnet.safetensors").read_bytes() == before
+    assert again["files"]["ldnet.safetensors"] == card["files"]["ldnet.safetensors"]
+    assert again["files"]["encoder.safetensors"] != card["files"]["encoder.safetensors"]
+    assert load_pretrained(name, "cpu", tmp_path).card == again
