@@ -169,7 +169,8 @@ class Settings(param.Parameterized):
         objects=list(RULES),
         label="Latent analysis",
         doc="How LD-EnSF weighs forecast and observation. «gaussian»: the exact answer for "
-        "Gaussian errors, calibrated. «published»: the score filter's Euler loop, as in the paper.",
+        "Gaussian errors, calibrated. «published»: the score filter's Euler loop as in the paper, "
+        "in 10,000 steps.",
     )
     seed = param.Integer(
         default=7,
