@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders.history import HistoryEncoder
@@ -64,8 +63,8 @@ class ObservationHistory:
             mean and standard deviation of (s, u) in units of the encoder's, each (L+P,).
         """
         encoder = self.encoder
-        h = gelu(torch.addmv(self._context, self._matrix, self._values))
-        h = encoder.read[2:](h[None])
+        first = torch.addmv(self._context, self._matrix, self._values)
+        h = encoder.second_layer(first[None])
         weights = encoder.recur.weight_ih_l0, encoder.recur.weight_hh_l0
         biases = encoder.recur.bias_ih_l0, encoder.recur.bias_hh_l0
         self.memory.copy_(torch.gru_cell(h, self.memory, *weights, *biases))

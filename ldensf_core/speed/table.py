@@ -73,10 +73,12 @@ def bench(
     return [_row(model, observed, peak, *task) for task in tqdm(tasks, disable=not progress)]
 
 
-def observed_run(model: LatentModel, sensors: int | None = None) -> list[Observation]:
+def observed_run(
+    model: LatentModel, sensors: int | None = None, layout: str = "grid"
+) -> list[Observation]:
     """Observations, with noise 0.1, of what the surrogate makes of the first test parameters."""
     bench = model.benchmark
-    network = SensorNetwork.place(bench, sensors, "grid")
+    network = SensorNetwork.place(bench, sensors, layout)
     run = model.predict(bench.split("test").isel(trajectory=0))
     fields = torch.as_tensor(np.stack([run[v.name].values for v in bench.variables], axis=1))
     return [network.observe(snapshot, i, 0.1, 0.0, seed=0) for i, snapshot in enumerate(fields)]
