@@ -114,7 +114,8 @@ class EnSF(FullSpaceFilter):
         """
         if not observation.present.any():
             return
-        spaces, values = self._spaces(observation), observation.values.to(self.state)
+        spaces = self._spaces(observation)
+        values = observation.values.to(self.device, self.dtype)  # a state may be complex
         if self._recorded is None or self._recorded[0] is not spaces:
 
             def corrected(state: Tensor, values: Tensor) -> Tensor:
