@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # A browser tab is opened only where there is a screen; elsewhere the address is in the log.
 SHOW := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),--show)
 
-.PHONY: app test browser
+.PHONY: app test browser dapper
 
 app: $(VENV)/app.stamp
 	@echo "The dashboard is at http://localhost:$(PORT)/app (another port: make app PORT=...)"
@@ -43,3 +43,12 @@ browser: $(VENV)/test.stamp
 	else \
 	  $(BIN)/playwright install chromium; \
 	fi || echo "No browser could be installed; the UI tests will tell what they lack." >&2
+
+# DAPPER, for `python bench/lorenz96.py --dapper-python .venv-dapper/bin/python`. It pins what it
+# needs, so that it lives in an environment of its own.
+DAPPER_PYTHON ?= python3.11
+dapper: .venv-dapper/dapper.stamp
+.venv-dapper/dapper.stamp:
+	$(DAPPER_PYTHON) -m venv .venv-dapper
+	.venv-dapper/bin/python -m pip install dapper==1.7.1
+	@touch $@

@@ -15,11 +15,21 @@ import numpy as np
 from bokeh.models import LinearColorMapper
 from matplotlib.colors import to_hex
 
-from app.settings import ENSF, FREE_RUN, LD_ENSF
+from app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF
+from ldensf_core import FULL_SPACE_FILTERS
 
-FILTER_COLOURS = {LD_ENSF: "#1a7fc1", ENSF: "#d9600a", FREE_RUN: "#8a8f98"}
-FILTER_LABELS = {LD_ENSF: "LD-EnSF", ENSF: "EnSF (full space)", FREE_RUN: "no assimilation"}
-FILTER_SHORT = {LD_ENSF: "LD-EnSF", ENSF: "EnSF", FREE_RUN: "none"}
+FILTER_COLOURS = {
+    LD_ENSF: "#1a7fc1",
+    "latent-etkf": "#0f9488",
+    "latent-enkf": "#7a5bd0",
+    ENSF: "#d9600a",
+    "letkf": "#c2255c",
+    FREE_RUN: "#8a8f98",
+}
+FILTER_LABELS = {
+    name: f"{short} (full space)" if name in FULL_SPACE_FILTERS else short
+    for name, short in FILTERS.items()
+} | {FREE_RUN: "no assimilation"}
 TRUTH_COLOUR = "#111827"
 
 SHRINK = {True: 0.93, False: 0.8}

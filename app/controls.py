@@ -120,6 +120,8 @@ class Controls:
         options: dict[str, Any] = {"description": parameter.doc, **_row()}
         if kind in (pmui.RadioButtonGroup, pmui.CheckButtonGroup):
             options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
+        if kind is pmui.CheckButtonGroup:  # many, side by side
+            options["sx"] = {"& .MuiToggleButton-root": {"px": "3px"}}
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
         return kind.from_param(parameter, **options)

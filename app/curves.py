@@ -17,8 +17,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from app import units
-from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT
-from app.settings import FREE_RUN
+from app.colours import FILTER_COLOURS, FILTER_LABELS
+from app.settings import FILTERS, FREE_RUN
 from app.snapshot import Record
 
 RIGHT, TOP = 14, 6  # px, room around a frame
@@ -74,7 +74,7 @@ class ErrorCurves:
                 alpha=0.85,
             )
             self.figure.scatter("time", "error", source=source, color=colour, size=4)
-            tooltips = [(FILTER_SHORT[name], "@error{0.0 %}, spread @spread{0.0 %}")]
+            tooltips = [(FILTERS[name], "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
 

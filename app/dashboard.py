@@ -61,7 +61,7 @@ class Dashboard(Viewer):
         self.race, self.scene = Race(), Scene()
         self.controls = Controls(self.settings, self._export)
         self.tiles, self.status, self.numbers = layout.html(), layout.html(), layout.html()
-        self.titles = {name: layout.html() for name in self.scene.maps}
+        self.titles = {name: layout.html() for name in (*self.scene.maps, *readout.CURVES)}
         self.unit, self.story = layout.html(sizing_mode=None), layout.html()
         self.variable = pmui.RadioButtonGroup(
             options={"-": 0}, value=0, size="small", margin=(4, 0, 0, 0), width=120,
@@ -161,8 +161,10 @@ class Dashboard(Viewer):
         self.tiles.object = readout.tiles(view, self.scene.benchmark)
         self.status.object = readout.status(view)
         self.numbers.object = readout.parameters(view, self.scene.benchmark)
-        for name, title in self.titles.items():
-            title.object = readout.map_title(name, view, self.scene.quantities[name])
+        for name, quantity in self.scene.quantities.items():
+            self.titles[name].object = readout.map_title(name, view, quantity)
+        for name in readout.CURVES:
+            self.titles[name].object = readout.curves_title(name, view)
         self.controls.show_playing(view.any("playing"))
 
     def _describe(self, name: str) -> None:

@@ -6,16 +6,15 @@ from typing import Any
 
 import panel as pn
 
-from app import readout, style, units
+from app import style, units
 from app.scene import TRUTH, Scene
-from app.settings import ENSF, FILTERS, LD_ENSF
 
 
 class MainArea:
     """Numbers on top, then maps and curves.
 
     Args:
-        titles: of the maps, by name.
+        titles: of the maps and of the curves, by name.
         variable: the choice of the variable shown, for the first card's head.
         unknowns: title of the card of the unknown parameters; ``numbers`` stand at its right.
     """
@@ -38,9 +37,6 @@ class MainArea:
             )
             for name, m in scene.maps.items()
         ]
-        legend = readout.legend
-        errors = _head("Error", right=legend(FILTERS, spread=True))
-        times = _head("Time of each step", right=legend((LD_ENSF, ENSF), spread=False))
         self._cloud = _body(scene.cloud.figure, **style.CLOUD_SIZE)
         self._track = _body(scene.track.figure, **style.TRACK_SIZE)
         beside = pn.Row(
@@ -48,8 +44,8 @@ class MainArea:
             sizing_mode="stretch_both", margin=0, styles=style.BESIDE,
         )  # fmt: skip
         curves = [
-            card("errors", [errors], _body(scene.errors.figure)),
-            card("times", [times], _body(scene.times.figure)),
+            card("errors", [titles["errors"]], _body(scene.errors.figure)),
+            card("times", [titles["times"]], _body(scene.times.figure)),
             card("parameters", [unknowns], beside),
         ]
         self._parts = [grid(*children) for children in (maps, curves)]
@@ -74,10 +70,6 @@ def html(text: str = "", **options: Any) -> pn.pane.HTML:
     """A piece of text with the page's stylesheet."""
     options = {"sizing_mode": "stretch_width", "margin": 0} | options
     return pn.pane.HTML(text, stylesheets=[style.CSS], **options)
-
-
-def _head(text: str, note: str = "", right: str = "") -> pn.pane.HTML:
-    return html(readout.head(text, note, right))
 
 
 def grid(*children: Any, styles: dict[str, str] | None = None) -> pn.Row:

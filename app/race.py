@@ -6,7 +6,7 @@ Neither waits for the other; how far the full-space filters fall behind is what 
 
 from __future__ import annotations
 
-from app.settings import FILTERS, Setup
+from app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF, Setup
 from app.snapshot import Record, Snapshot
 from app.worker import Worker
 from ldensf_core import FULL_SPACE_FILTERS
@@ -89,6 +89,17 @@ class View:
     def message(self) -> str:
         """What went wrong, once if it is the same for both."""
         return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The latent and the full-space filter that have maps: the first that is chosen of each.
+
+        LD-EnSF and EnSF where none is.
+        """
+        chosen = self.lead.setup.filters if self.lead.setup else ()
+        full_space = [name for name in chosen if name in FULL_SPACE_FILTERS]
+        latent = [name for name in chosen if name not in (*FULL_SPACE_FILTERS, FREE_RUN)]
+        return (*latent, LD_ENSF)[0], (*full_space, ENSF)[0]
 
     def of(self, name: str) -> Snapshot | None:
         """The snapshot that holds filter ``name``, if there is one with results of it."""

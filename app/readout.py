@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from app import units
-from app.colours import FILTER_COLOURS, FILTER_LABELS, FILTER_SHORT
+from app.colours import FILTER_COLOURS, FILTER_LABELS
 from app.race import View
-from app.settings import ENSF, FREE_RUN, LD_ENSF
-from ldensf_core import get_benchmark
+from app.settings import ENSF, FILTERS, FREE_RUN
+from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
 
 NOTHING = "–"
 SHORT = 16  # letters, of a long name that is not too long
@@ -28,6 +28,7 @@ HINTS = {
     "had both. Filters run beside each other, each on one core or on the GPU. Computing mean and "
     "spread for the maps is not counted.",
 }
+CURVES = {"errors": "Error", "times": "Step time"}
 FLOWS = {"kolmogorov": "Kolmogorov flow"}  # what is spun up, where not called as the benchmark
 
 
@@ -42,7 +43,7 @@ def tiles(view: View, benchmark: Any) -> str:
     return (
         '<div class="tiles">'
         + _step_tile(view, benchmark)
-        + "".join(_error_tile(view, name) for name in (LD_ENSF, ENSF, FREE_RUN))
+        + "".join(_error_tile(view, name) for name in (*view.shown, FREE_RUN))
         + _ratio_tile(view)
         + "</div>"
     )
@@ -72,26 +73,26 @@ def _step_tile(view: View, benchmark: Any) -> str:
 def _error_tile(view: View, name: str) -> str:
     label, record = f"{FILTER_LABELS[name]}: error", view.latest(name)
     if record is None:
-        sub = (waiting(view) if name == ENSF else "") or "&nbsp;"
+        sub = (waiting(view) if name in FULL_SPACE_FILTERS else "") or "&nbsp;"
         return _tile(name, label, NOTHING, sub, FILTER_COLOURS[name])
     sub = f"spread {percent(record.spread)}"
-    if name == ENSF:
+    if name in FULL_SPACE_FILTERS:
         sub = lag(view) or sub
     return _tile(name, label, percent(record.error), sub, FILTER_COLOURS[name])
 
 
 def lag(view: View) -> str:
-    """How far the full-space filter is behind; empty if it keeps up."""
-    snapshot = view.of(ENSF)
+    """How far the full-space filters are behind; empty if they keep up."""
+    snapshot = view.of(view.shown[1])
     if snapshot is None or view.lead.index <= snapshot.index:
         return ""
     return f"at step {snapshot.index}, {view.lead.index - snapshot.index} behind"
 
 
 def waiting(view: View) -> str:
-    """What the full-space filter does before its first cycle; empty if that takes no time."""
+    """What full-space filters do before their first cycle; empty if that takes no time."""
     snapshot, setup = view.snapshots[1], view.lead.setup
-    if setup is None or ENSF not in setup.filters:
+    if setup is None or not set(setup.filters) & set(FULL_SPACE_FILTERS):
         return ""
     if snapshot.phase == "queued":
         return "busy with an earlier run"
@@ -102,16 +103,17 @@ def waiting(view: View) -> str:
 
 
 def _ratio_tile(view: View) -> str:
-    latent, full = view.of(LD_ENSF), view.of(ENSF)
-    fast = latent.median_ms(LD_ENSF) if latent else math.nan
-    slow = full.median_ms(ENSF) if full else math.nan
+    fast, slow = (
+        snapshot.median_ms(name) if (snapshot := view.of(name)) else math.nan for name in view.shown
+    )
     ratio = slow / fast
     digits = 0 if ratio >= 10 else 1
     value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
-    return _tile("hero", "LD-EnSF against full-space EnSF", value, sub)
+    latent, full_space = (FILTERS[name] for name in view.shown)
+    return _tile("hero", f"{latent} against full-space {full_space}", value, sub)
 
 
 def message(text: str) -> str:
@@ -138,7 +140,7 @@ def status(view: View) -> str:
         f"noise <b>{setup.noise:.2f}</b> std",
         f"missing <b>{setup.missing:.0%}</b>",
         f"<b>{setup.members}</b> members, {setup.rule} analysis",
-        f"EnSF <b>{setup.full_space_members}</b> members",
+        f"full space <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
     ]
     return f'<div class="status">{" · ".join(parts)}</div>'
@@ -152,11 +154,18 @@ def head(text: str, note: str = "", right: str = "") -> str:
     )
 
 
+def curves_title(name: str, view: View) -> str:
+    """Title of the ``errors`` or the ``times``, and whose they are."""
+    names = view.lead.setup.filters if view.lead.setup else ()
+    if name == "times":
+        names = tuple(n for n in names if n != FREE_RUN)
+    return head(CURVES[name], right=legend(names, spread=name == "errors"))
+
+
 def legend(names: tuple[str, ...], spread: bool) -> str:
     """Coloured names of the filters, and what a dashed line means."""
     items = [
-        f'<span><i style="border-color: {FILTER_COLOURS[n]}"></i>{FILTER_SHORT[n]}</span>'
-        for n in names
+        f'<span><i style="border-color: {FILTER_COLOURS[n]}"></i>{FILTERS[n]}</span>' for n in names
     ]
     if spread:
         items.append('<span><i class="dashed"></i>spread</span>')
@@ -175,7 +184,7 @@ def parameters(view: View, benchmark: Any) -> str:
         short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
         name = units.named(short, p.units)
         lines = f"<b>{name}</b><span>{mark} {truth[i]:.{units.decimals(width)}f} truth</span>"
-        for name, label in ((LD_ENSF, ""), (FREE_RUN, " prior")):
+        for name, label in ((view.shown[0], ""), (FREE_RUN, " prior")):
             if record := view.latest(name):
                 values = record.parameters[:, i]
                 lines += (
@@ -220,14 +229,16 @@ def milliseconds(time: float) -> str:
 
 
 def shown_filter(view: View) -> str:
-    """The filter whose spread is mapped: LD-EnSF, or EnSF if that runs alone."""
-    return ENSF if view.of(ENSF) and not view.of(LD_ENSF) else LD_ENSF
+    """The filter whose spread is mapped: the latent one, or the full-space one if it is alone."""
+    latent, full_space = view.shown
+    return full_space if view.of(full_space) and not view.of(latent) else latent
 
 
 def map_title(name: str, view: View, quantity: str) -> str:
     """Title of a map card, with the step it shows where that is not the leading one.
 
     Args:
+        name: of the map, as in ``scene``.
         quantity: what is mapped and its unit; stands above the colour bar.
     """
     unit = f'<span class="unit">{quantity}</span>'
@@ -235,7 +246,8 @@ def map_title(name: str, view: View, quantity: str) -> str:
         count = 0 if view.lead.sensors is None else len(view.lead.sensors)
         return head("Truth", f"and {count} sensors" if count else "")
     if name == "spread":
-        return head("Uncertainty", f"spread of {FILTER_SHORT[shown_filter(view)]}", unit)
-    text = f'<span style="color: {FILTER_COLOURS[name]}">{FILTER_LABELS[name]}</span>'
+        return head("Uncertainty", f"spread of {FILTERS[shown_filter(view)]}", unit)
+    shown = view.shown[name == ENSF]
+    text = f'<span style="color: {FILTER_COLOURS[shown]}">{FILTER_LABELS[shown]}</span>'
     note = (waiting(view) or lag(view)) if name == ENSF else ""
     return head(text, note or "mean", unit)

@@ -24,7 +24,8 @@ class Scene:
     """Four maps and the figures beside them, created once.
 
     Attributes:
-        maps: by what they show, ``MAPS``.
+        maps: by what they show, ``MAPS``. Those of LD-EnSF and EnSF show another filter of the
+            same kind where that is chosen instead (``View.shown``).
         benchmark: whose names and units stand on the figures.
         quantities: what each map shows, with its unit.
     """
@@ -74,8 +75,8 @@ class Scene:
         if lead.index <= 0:
             self.forget_limits()
         fields = {TRUTH: None if lead.truth is None else lead.truth[self.variable]}
-        for name in (LD_ENSF, ENSF):
-            fields[name] = self._field(view, name, "mean")
+        for place, name in zip((LD_ENSF, ENSF), view.shown, strict=True):
+            fields[place] = self._field(view, name, "mean")
         self.fields.follow(*(field for field in fields.values() if field is not None))
         fields[SPREAD] = self._field(view, readout.shown_filter(view), "spread")
         if fields[SPREAD] is not None:

@@ -24,7 +24,16 @@ from ldensf_core import (
 )
 
 LD_ENSF, ENSF, FREE_RUN = "ld-ensf", "ensf", "none"
-FILTERS = (LD_ENSF, ENSF, FREE_RUN)
+FILTERS = {
+    LD_ENSF: "LD-EnSF",
+    "latent-etkf": "latent ETKF",
+    "latent-enkf": "latent EnKF",
+    ENSF: "EnSF",
+    "letkf": "LETKF",
+    FREE_RUN: "none",
+}
+"""What can be chosen, and how it is called. Of the latent filters that are chosen the first has a
+map, and of the full-space ones; curves show all."""
 
 INTERVALS = tuple(range(1, 11))
 ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
@@ -113,11 +122,12 @@ class Settings(param.Parameterized):
         doc="The physics that makes the truth, and whose unknowns are to be found.",
     )
     filters = param.ListSelector(
-        default=list(FILTERS),
-        objects={"LD-EnSF": LD_ENSF, "EnSF": ENSF, "none": FREE_RUN},
+        default=[LD_ENSF, ENSF, FREE_RUN],
+        objects={label: name for name, label in FILTERS.items()},
         label="Filters",
-        doc="LD-EnSF works in the latent space. EnSF is the full-space filter, which runs the "
-        "PDE for every member. «none» is the prior ensemble, never corrected.",
+        doc="LD-EnSF works in the latent space, as do ETKF and EnKF on the same surrogate. EnSF "
+        "and LETKF are full-space filters, which run the PDE for every member. «none» is the prior "
+        "ensemble, never corrected. Maps show the first latent and the first full-space filter.",
     )
     sensors = param.Selector(
         default=100,
@@ -156,13 +166,13 @@ class Settings(param.Parameterized):
         default=20,
         objects=list(MEMBERS),
         label="Members, latent",
-        doc="Ensemble size of LD-EnSF and of «none».",
+        doc="Ensemble size of latent filters and of «none».",
     )
     full_space_members = param.Selector(
         default=20,
         objects=list(FULL_SPACE_MEMBERS),
         label="Members, full space",
-        doc="Ensemble size of EnSF; each member is a run of the PDE solver.",
+        doc="Ensemble size of EnSF and LETKF; each member is a run of the PDE solver.",
     )
     rule = param.Selector(
         default="gaussian",

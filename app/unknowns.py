@@ -10,13 +10,15 @@ from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d, 
 
 from app.colours import FILTER_COLOURS, TRUTH_COLOUR
 from app.curves import plain_figure, set_time_axis
-from app.settings import FREE_RUN, LD_ENSF
+from app.settings import ENSF, FREE_RUN
 from app.snapshot import Record
 from app.units import unit
 
 LEFT, RIGHT, BOTTOM = 40, 24, 32  # px, room around the frame of the cloud
 SHORT = 6  # letters
 BAND = (0.05, 0.95)
+ESTIMATING = tuple(name for name in reversed(FILTER_COLOURS) if name != ENSF)
+"""Filters that correct parameters, LD-EnSF on top, and the prior below all of them."""
 
 
 class ParameterCloud:
@@ -36,7 +38,7 @@ class ParameterCloud:
             fill_alpha=0.06, fill_color="#8a8f98", line_color="#8a8f98", line_dash="dashed"
         )
         self.figure.add_layout(self.prior)
-        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in (FREE_RUN, LD_ENSF)}
+        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in ESTIMATING}
         self.truth = ColumnDataSource({"x": [], "y": []})
         for name in self.sources:
             self._points(name, 7, 0.45)
@@ -44,7 +46,9 @@ class ParameterCloud:
             self.figure.scatter(
                 "x", "y", source=self.truth, marker="x", size=16, line_width=width, color=colour
             )
-        self._points(LD_ENSF, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
+        for name in ESTIMATING:
+            if name != FREE_RUN:
+                self._points(name, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
 
     def _points(self, name: str, size: float, alpha: float) -> None:
         colour, source = FILTER_COLOURS[name], self.sources[name]
@@ -85,7 +89,7 @@ class ParameterTrack:
         )
         self.figure.add_layout(self.prior)
         self.sources: dict[str, ColumnDataSource] = {}
-        for name in (FREE_RUN, LD_ENSF):
+        for name in ESTIMATING:
             source = ColumnDataSource({column: [] for column in ("time", "low", "mean", "high")})
             colour = FILTER_COLOURS[name]
             self.figure.varea("time", "low", "high", source=source, color=colour, alpha=0.2)

@@ -131,8 +131,10 @@ class TwinExperiment:
         device: ``auto``, ``cpu`` or ``cuda``.
         missing: probability that a sensor reports nothing at a time.
         truth: true parameters; by default drawn from the prior.
-        rule: analysis rule of the latent filter, ``gaussian`` or ``published``.
+        rule: analysis rule of LD-EnSF, ``gaussian`` or ``published``.
         model: of the latent filters, on ``device``; by default the shipped one is loaded.
+        tuning: arguments of filters that run the PDE, by filter and name, such as
+            ``{"letkf": {"radius": 200.0}}``; by default those of ``filters.tuning``.
 
     Raises:
         ValueError: for any argument out of range, naming it and what is allowed.
@@ -154,6 +156,7 @@ class TwinExperiment:
         truth: xr.Dataset | Mapping[str, float] | None = None,
         rule: str = "gaussian",
         model: LatentModel | None = None,
+        tuning: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         self.benchmark = get_benchmark(benchmark)
         self.device = resolve_device(device)
@@ -179,6 +182,10 @@ class TwinExperiment:
         self.sensors, self.noise, self.every, self.missing = sensors, noise, every, missing
         self.members, self.full_space_members = members, full_space_members
         self.seed, self.rule = seed, rule
+        self.tuning = {} if tuning is None else {name: dict(of) for name, of in tuning.items()}
+        untunable = sorted(set(self.tuning) - set(FULL_SPACE_FILTERS))
+        if untunable:
+            raise ValueError(f"tuning of {untunable}: allowed are {', '.join(FULL_SPACE_FILTERS)}")
         latent = any(name in LATENT_FILTERS for name in self.filters)
         if latent and model is None:
             model = load_pretrained(benchmark, device)
@@ -220,7 +227,8 @@ class TwinExperiment:
         if name in LATENT_FILTERS:
             filter_, members = LATENT_FILTERS[name](self.model, self.rule), self.members
         else:
-            filter_ = FULL_SPACE_FILTERS[name](self.benchmark, self.device)
+            tuning = self.tuning.get(name, {})
+            filter_ = FULL_SPACE_FILTERS[name](self.benchmark, self.device, **tuning)
             members = self.full_space_members
         filter_.reset(members, self._stream("prior"))
         return filter_

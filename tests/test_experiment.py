@@ -6,8 +6,9 @@ import pytest
 import torch
 import xarray as xr
 
-from ldensf_core import FILTERS, SensorNetwork, TwinExperiment
+from ldensf_core import FILTERS, FULL_SPACE_FILTERS, SensorNetwork, TwinExperiment
 from ldensf_core.benchmarks import Tsunami
+from ldensf_core.filters.tuning import TUNING
 
 
 def experiment(filters="none", **options):
@@ -208,6 +209,33 @@ def test_assimilation_beats_none_on_a_fresh_truth():
     assert error.sel(filter="none") > 0.5
 
 
+@pytest.mark.parametrize("name", [name for name in FILTERS if name != "none"])
+def test_every_filter_runs_and_beats_none(monkeypatch, name):
+    """Those that run the solver on a coarse grid, beside themselves without observations."""
+    full_space = name in FULL_SPACE_FILTERS
+    if full_space:
+        basin = Tsunami(30)
+        monkeypatch.setattr("ldensf_core.experiment.get_benchmark", lambda _: basin)
+    errors = []
+    for filters, missing in ((name, 0.0), (name if full_space else "none", 1.0)):
+        cycles = list(experiment(filters, members=10, missing=missing))
+        errors.append([relative_rmse(c.filters[filters].estimate.mean, c.truth) for c in cycles])
+    error, free = (np.mean(e[-12:]) for e in errors)
+    assert np.isfinite(errors).all()
+    assert error < (0.95 if name == "ensf" else 0.5) * free
+
+
+def relative_rmse(mean, truth):
+    return float((mean - truth).norm() / truth.norm())
+
+
+def test_full_space_filters_can_be_tuned():
+    twin = experiment("letkf", tuning={"letkf": {"radius": 321.0, "inflation": 1.5}})
+    letkf = twin._start("letkf")
+    assert (letkf.radius, letkf.inflation) == (321.0, 1.5)
+    assert experiment("letkf")._start("letkf").radius == TUNING["letkf"]["tsunami"]["radius"]
+
+
 def test_run_goes_to_a_file_and_back(tmp_path):
     result = experiment(members=2, every=10, missing=0.1).run()
     assert dict(result.sizes) == {
@@ -224,10 +252,11 @@ def test_run_goes_to_a_file_and_back(tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"filters": []}, r"filters \[\]: choose one or more of ld-ensf, none, ensf"),
+        ({"filters": []}, r"filters \[\]: choose one or more of ld-ensf, .*, none, ensf, letkf"),
         ({"filters": ["none", "none"]}, r"'none', 'none'\]: choose .*, each once"),
-        ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, none"),
+        ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, latent"),
         ({"filters": "kalman"}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
+        ({"tuning": {"ld-ensf": {}}}, r"tuning of \['ld-ensf'\]: allowed are ensf, letkf"),
         ({"members": 0}, "members = 0: a whole number of at least 1"),
         ({"members": 2.5}, "members = 2.5: a whole number of at least 1"),
         ({"members": "20"}, "members = '20': a whole number of at least 1"),
@@ -283,7 +312,7 @@ def test_two_truths_are_refused(tsunami):
 
 
 def test_filters_are_those_that_are_exported():
-    assert set(FILTERS) == {"ld-ensf", "ensf", "none"}
+    assert FILTERS == ("ld-ensf", "latent-etkf", "latent-enkf", "none", "ensf", "letkf")
     assert experiment("none").filters == ("none",)
 
 

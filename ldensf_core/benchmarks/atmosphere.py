@@ -129,6 +129,14 @@ class Atmosphere(Benchmark):
         unit = np.random.default_rng(seed).random((n, 2))
         return np.stack([360 * unit[:, 0], np.degrees(np.arcsin(2 * unit[:, 1] - 1))], axis=1)
 
+    def distances(self, a: Tensor, b: Tensor) -> Tensor:
+        """Along great circles, in km, by the haversine formula, which is accurate at any length."""
+        (east_a, north_a), (east_b, north_b) = (torch.deg2rad(p).unbind(dim=1) for p in (a, b))
+        chord = torch.sin((north_a[:, None] - north_b) / 2) ** 2
+        across = torch.sin((east_a[:, None] - east_b) / 2) ** 2
+        chord += torch.cos(north_a)[:, None] * torch.cos(north_b) * across
+        return 2 * (RADIUS / 1e3) * torch.asin(chord.clamp(max=1.0).sqrt())
+
 
 class Flow(nn.Module):
     """The benchmark's solver, its tables in one dtype and on one device."""

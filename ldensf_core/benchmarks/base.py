@@ -123,6 +123,16 @@ class Benchmark(ABC):
         low, high = np.array([self.x.low, self.y.low]), np.array([self.x.high, self.y.high])
         return low + np.random.default_rng(seed).random((n, 2)) * (high - low)
 
+    def distances(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distances (n, m) between positions (n, 2) and (m, 2), given as (x, y).
+
+        In the units of the axes, the shorter way round where an axis is periodic.
+        """
+        apart = (a[:, None] - b).abs()
+        width = apart.new_tensor([axis.high - axis.low for axis in (self.x, self.y)])
+        periodic = torch.tensor([self.x.periodic, self.y.periodic], device=apart.device)
+        return torch.where(periodic, torch.minimum(apart, width - apart), apart).norm(dim=-1)
+
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
         return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
-from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.ensf import EnSF
 from ldensf_core.filters.free import FreeRun
+from ldensf_core.filters.full_space import FullSpaceFilter
+from ldensf_core.filters.latent_etkf import LatentEnKF, LatentETKF
 from ldensf_core.filters.ldensf import RULES, LDEnSF
+from ldensf_core.filters.letkf import LETKF
 from ldensf_core.model import LatentModel
 
 LATENT_FILTERS: dict[str, Callable[[LatentModel, str], Filter]] = {
     "ld-ensf": LDEnSF,
+    "latent-etkf": lambda model, rule: LatentETKF(model),
+    "latent-enkf": lambda model, rule: LatentEnKF(model),
     "none": lambda model, rule: FreeRun(model),
 }
-"""Filters on a trained model, which live in its latent space; they take the analysis rule."""
+"""Filters on a trained model, which live in its latent space; the analysis rule is LD-EnSF's."""
 
-FULL_SPACE_FILTERS: dict[str, Callable[[Benchmark, torch.device], Filter]] = {"ensf": EnSF}
-"""Filters that run the benchmark's solver for every member."""
+FULL_SPACE_FILTERS: dict[str, type[FullSpaceFilter]] = {"ensf": EnSF, "letkf": LETKF}
+"""Filters that run the benchmark's solver for every member, made of benchmark and device."""
 
 FILTERS = (*LATENT_FILTERS, *FULL_SPACE_FILTERS)
 
@@ -28,10 +30,14 @@ __all__ = [
     "FILTERS",
     "FULL_SPACE_FILTERS",
     "LATENT_FILTERS",
+    "LETKF",
     "RULES",
     "EnSF",
     "Estimate",
     "Filter",
     "FreeRun",
+    "FullSpaceFilter",
     "LDEnSF",
+    "LatentETKF",
+    "LatentEnKF",
 ]

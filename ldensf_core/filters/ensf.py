@@ -1,9 +1,8 @@
 """The full-space ensemble score filter: what LD-EnSF is measured against.
 
-Every member has its own parameters, drawn from the prior, and its own state, which the
-benchmark's solver carries forward. The analysis works on all grid values in units of their
-training standard deviation, with the likelihood of the sensors' values y given H x, where H
-interpolates bilinearly (Bao, Zhang and Zhang 2024; see ``score``).
+The analysis works on all grid values in units of their training standard deviation, with the
+likelihood of the sensors' values y given H x, where H interpolates bilinearly (Bao, Zhang and
+Zhang 2024; see ``score``). The parameters stay the prior's draws: nothing corrects them.
 
 The published Euler loop collapses into an affine map here too. With the eigen-decomposition
 H Hᵀ = Q Λ Qᵀ the likelihood's gradient Hᵀ(H x − y)/σ² acts on each of the orthonormal directions
@@ -21,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.capture import captured
-from ldensf_core.filters.base import Estimate
+from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.observations import Observation, SensorNetwork
 
@@ -57,7 +55,7 @@ class ObservedSpace:
     analysis: AffineMap
 
 
-class EnSF:
+class EnSF(FullSpaceFilter):
     """Full-space EnSF with the published score and schedule.
 
     The increment of the fields reaches the solver's state through ``Benchmark.corrected``; on a
@@ -78,7 +76,6 @@ class EnSF:
     """
 
     name = "ensf"
-    full_space = True
 
     def __init__(
         self,
@@ -88,7 +85,7 @@ class EnSF:
         steps: int = 100,
         epsilon: float = 0.05,
     ) -> None:
-        self.benchmark, self.device, self.dtype = benchmark, torch.device(device), dtype
+        super().__init__(benchmark, device, dtype)
         self.steps, self.epsilon = steps, epsilon
         self.smallest_sigma = smallest_stable_sigma(steps, epsilon)
         self._unobserved = published_map(
@@ -102,14 +99,9 @@ class EnSF:
         Raises:
             ValueError: if ``members`` is below 1.
         """
-        self.parameters, self.state = _prior(self.benchmark, members, seed, self.dtype, self.device)
-        self._advance = captured(self.benchmark.advance, self.state, self.parameters)
+        super().reset(members, seed)
         self._generator = torch.Generator(self.device).manual_seed(seed)
         self._recorded: tuple[list[ObservedSpace], Callable[..., Tensor]] | None = None
-
-    def forecast(self) -> None:
-        """Carry every member one snapshot forward with the benchmark's solver."""
-        self.state = self._advance(self.state, self.parameters)
 
     def analyse(self, observation: Observation) -> None:
         """Correct the ensemble with an observation of its present snapshot.
@@ -122,14 +114,13 @@ class EnSF:
         """
         if not observation.present.any():
             return
-        spaces, values = self._spaces(observation), observation.values.to(self.state)
+        spaces = self._spaces(observation)
+        values = observation.values.to(self.device, self.dtype)  # a state may be complex
         if self._recorded is None or self._recorded[0] is not spaces:
 
             def corrected(state: Tensor, values: Tensor) -> Tensor:
                 before = self.benchmark.normalise(self.benchmark.fields(state))
-                increment = self._analysed(before, values, spaces) - before
-                std = self.benchmark.std(before)[:, None, None]
-                return self.benchmark.corrected(state, increment * std)
+                return self._corrected(state, self._analysed(before, values, spaces) - before)
 
             graph = captured(corrected, self.state, values, generator=self._generator)
             self._recorded = spaces, graph
@@ -157,11 +148,6 @@ class EnSF:
                 + (rule.s - self._unobserved.s) * (noise[where] @ space.directions)
             ) @ space.directions.mT
         return after.view_as(ensemble)
-
-    def estimate(self) -> Estimate:
-        """The present ensemble; its parameters are the prior's draws, which nothing corrects."""
-        state = self.state.clone()
-        return Estimate(lambda: self.benchmark.fields(state), self.parameters)
 
     def _spaces(self, observation: Observation) -> list[ObservedSpace]:
         """What the present sensors see, kept until positions, noise or gaps change."""
@@ -204,16 +190,3 @@ class EnSF:
             whitening.to(**values),
             AffineMap(rule.b.to(**values), rule.c.to(**values), rule.s.to(**values)),
         )
-
-
-@lru_cache(maxsize=4)
-def _prior(
-    benchmark: Benchmark, members: int, seed: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Parameters drawn from the prior and the states that go with them at snapshot 0.
-
-    Kept, since some benchmarks spin up for longer than anyone likes to wait for each new run.
-    """
-    draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
-    parameters = torch.as_tensor(draws, dtype=dtype, device=device)
-    return parameters, benchmark.initial_state(parameters)

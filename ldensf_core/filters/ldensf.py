@@ -6,9 +6,7 @@ the identity, so that an analysis is one affine map of each component (``score``
 
 Two rules for that map can be chosen:
 
-* ``gaussian``: exact where prior and observation are Gaussian. The encoder's successive outputs
-  share their observations, so its standard deviation is inflated by a factor, and process
-  noise stands for what the latent dynamics get wrong; both were fitted on validation runs (card).
+* ``gaussian``: exact where prior and observation are Gaussian, and calibrated (``latent``).
 * ``published``: the Euler loop of the paper, collapsed. It works in units of the training
   standard deviation of each component and takes no observation noise below the limit at which
   its Euler steps are stable; its spread follows the number of steps rather than the evidence.
@@ -20,21 +18,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
-from ldensf_core.encoders import ObservationHistory
-from ldensf_core.filters.free import FreeRun
+from ldensf_core.filters.latent import LatentFilter
 from ldensf_core.filters.score import gaussian_map, published_map, smallest_stable_sigma
 from ldensf_core.model import LatentModel
-from ldensf_core.observations import Observation
 
 RULES = ("gaussian", "published")
 EULER_STEPS = 10_000
 """Of the published rule; published are a hundred."""
 
 
-class LDEnSF(FreeRun):
-    """The latent filter.
+class LDEnSF(LatentFilter):
+    """The latent score filter.
 
     Args:
         rule: ``gaussian`` or ``published``.
@@ -50,36 +45,6 @@ class LDEnSF(FreeRun):
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         super().__init__(model)
         self.rule = rule
-        self.history = ObservationHistory(model.benchmark, model.encoder)
-        calibration = model.card["calibration"]
-        self.inflation = float(calibration["inflation"])
-        self.process_noise = float(calibration["process_noise"])
-
-    def reset(self, members: int, seed: int) -> None:
-        """Draw ``members`` from the prior and forget all observations."""
-        super().reset(members, seed)
-        self.history.reset()
-
-    @torch.inference_mode()
-    def analyse(self, observation: Observation) -> None:
-        """Correct latent states and parameters with an observation of the present snapshot."""
-        if observation.present.any():
-            self.history.take(observation)
-            self._run(self._correct)
-
-    @torch.inference_mode()
-    def cycle(self, observation: Observation) -> None:
-        """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
-        if not observation.present.any():
-            self.forecast()
-            return
-        self.history.take(observation)
-        self._run(self._step_and_correct)
-        self.index += 1
-
-    def _step_and_correct(self) -> None:
-        self._step()
-        self._correct()
 
     def _correct(self) -> None:
         """The rule's affine map, in place and in the state's own units.
@@ -106,9 +71,3 @@ class LDEnSF(FreeRun):
             function()
         else:
             super()._run(function)
-
-    def _buffers(self) -> list[Tensor]:
-        return [self.state, self.history.memory]
-
-    def _shapes(self) -> tuple[int, ...]:
-        return (self.history.room,)

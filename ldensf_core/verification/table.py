@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def verify(
     missing: float = 0.0,
     rule: str = "gaussian",
     split: str = "test",
+    tuning: Mapping[str, Mapping[str, float]] | None = None,
     progress: bool = False,
 ) -> list[dict[str, Any]]:
     """One row a filter, averaged over the first ``truths`` trajectories of a split.
@@ -65,6 +66,7 @@ def verify(
                 missing=missing,
                 truth=available.isel(trajectory=i),
                 rule=rule,
+                tuning=tuning,
             )
             for cycle in experiment:
                 for name in experiment.filters:

@@ -113,6 +113,17 @@ def full_space(wait):
         worker.join(timeout=60)
 
 
+def test_another_full_space_filter_is_shown_in_the_place_of_ensf(full_space, wait):
+    full_space.settings.filters = ["letkf"]
+    wait(lambda: full_space.race.view().of("letkf"))
+    full_space.pull()
+    assert images(full_space)["ensf"][0].shape == (150, 150)
+    assert "LETKF" in full_space.titles["ensf"].object
+    assert len(full_space.scene.errors.sources["letkf"].data["error"]) == 1
+    assert len(full_space.scene.cloud.sources["letkf"].data["x"]) == 2
+    assert len(full_space.scene.cloud.sources["ld-ensf"].data["x"]) == 0
+
+
 def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
     assert full_space.main._cloud.visible and not full_space.main._track.visible
     full_space.settings.benchmark = "kolmogorov"

@@ -79,7 +79,7 @@ def test_axes_follow_the_benchmark():
 )
 def test_the_page_takes_the_proportions_of_the_domain(name, aspect, wide):
     html = layout.html
-    titles = {name: html() for name in MAPS}
+    titles = {name: html() for name in (*MAPS, "errors", "times")}
     main = layout.MainArea(Scene(), html(), html(), titles, [], html(), html())
     main.arrange(get_benchmark(name))
     assert all(("wide" in part.css_classes) == wide for part in main._parts)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,51 @@ def test_the_lead_is_the_full_space_filter_where_it_runs_alone():
     alone = View(Snapshot(phase="idle"), snapshot("ensf", 2))
     assert alone.lead.index == 1
     assert "spread of EnSF" in readout.map_title("spread", alone, "σ(η) (m)")
+
+
+def chosen(*filters):
+    """Nothing computed yet, of these filters."""
+    return View(
+        Snapshot(phase="loading", setup=Settings(filters=list(filters)).setup()), Snapshot()
+    )
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        (["none", "letkf", "latent-enkf"], ("latent-enkf", "letkf")),
+        (["letkf", "ensf", "latent-etkf", "ld-ensf"], ("ld-ensf", "ensf")),
+        (["letkf"], ("ld-ensf", "letkf")),
+        (["none"], ("ld-ensf", "ensf")),
+    ],
+)
+def test_the_first_of_each_kind_is_shown(filters, shown):
+    assert chosen(*filters).shown == shown
+    assert View(Snapshot(), Snapshot()).shown == ("ld-ensf", "ensf")
+
+
+def test_another_filter_takes_the_place_of_its_kind(benchmark_):
+    setup = Settings(filters=["latent-etkf", "letkf"]).setup()
+    latent, full_space = (
+        replace(snapshot(name, n), setup=setup) for name, n in (("latent-etkf", 5), ("letkf", 2))
+    )
+    view = View(latent, full_space)
+    assert "latent ETKF<" in readout.map_title("ld-ensf", view, "η (m)")
+    title = readout.map_title("ensf", view, "η (m)")
+    assert "LETKF (full space)<" in title and "at step 1, 3 behind" in title
+    assert "spread of latent ETKF" in readout.map_title("spread", view, "σ(η) (m)")
+    html = readout.tiles(view, benchmark_)
+    assert "latent ETKF: error" in html and "LETKF (full space): error" in html
+    assert "latent ETKF against full-space LETKF" in html and "1.0 ×" in html
+    assert 'class="latent-etkf"' in readout.parameters(view, benchmark_)
+
+
+def test_curves_name_the_filters_that_are_chosen():
+    view = chosen("ld-ensf", "letkf", "none")
+    errors, times = (readout.curves_title(name, view) for name in readout.CURVES)
+    assert all(f"</i>{name}<" in errors for name in ("LD-EnSF", "LETKF", "none", "spread"))
+    assert all(f"</i>{name}<" in times for name in ("LD-EnSF", "LETKF"))
+    assert "</i>none" not in times and "</i>EnSF" not in errors
 
 
 def test_messages_are_escaped_and_said_once():

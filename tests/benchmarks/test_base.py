@@ -3,7 +3,7 @@ import pytest
 import torch
 import xarray as xr
 
-from ldensf_core.benchmarks import Tsunami, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import Kolmogorov, Tsunami, get_benchmark, list_benchmarks
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +144,26 @@ def test_scaling_there_and_back(tsunami):
     unit = tsunami.unit_parameters(parameters)
     assert torch.allclose(unit, torch.tensor([[-1.0, 1.0], [0.0, -0.5]]))
     assert torch.allclose(tsunami.physical_parameters(unit), parameters)
+
+
+# -- distances ----------------------------------------------------------------------------
+
+
+def test_distances_between_walls_are_straight(tsunami):
+    here = torch.tensor([[0.0, 0.0], [300.0, 400.0]])
+    there = torch.tensor([[0.0, 0.0], [1000.0, 0.0], [1000.0, 1000.0]])
+    distances = tsunami.distances(here, there)
+    expected = torch.tensor([[0.0, 1000.0, 2**0.5 * 1000], [500.0, 65e4**0.5, 85e4**0.5]])
+    torch.testing.assert_close(distances, expected)
+
+
+def test_distances_go_across_a_seam_where_that_is_shorter():
+    """Compared with the nearest of the nine images of a point."""
+    flow = Kolmogorov(16)
+    side = 2 * np.pi
+    a, b = (torch.as_tensor(flow.random_positions(40, seed)) for seed in (1, 2))
+    images = torch.cartesian_prod(*[torch.tensor([-side, 0.0, side], dtype=a.dtype)] * 2)
+    nearest = torch.cdist(a, (b[:, None] + images).flatten(0, 1)).unflatten(1, (40, 9)).amin(-1)
+    torch.testing.assert_close(flow.distances(a, b), nearest)
+    edges = torch.tensor([[0.1, 3.0]]), torch.tensor([[side - 0.2, 3.0]])
+    assert flow.distances(*edges).item() == pytest.approx(0.3, abs=1e-6)

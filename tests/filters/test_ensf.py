@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Tsunami
+from ldensf_core.benchmarks import Atmosphere, Tsunami
 from ldensf_core.filters.ensf import EnSF
 from ldensf_core.filters.score import euler_loop, published_map, smallest_stable_sigma
 from ldensf_core.observations import Observation, SensorNetwork
@@ -150,6 +150,21 @@ def test_analysis_reaches_the_state(basin):
     assert noise.std().item() == pytest.approx(rule.s[0].item(), rel=4 / noise.numel() ** 0.5)
     elsewhere = (after - before)[:, :, 8:]
     assert elsewhere.std().item() == pytest.approx(rule.s[1].item(), rel=0.01)
+
+
+def test_a_state_of_complex_numbers_is_corrected_too():
+    """That of the atmosphere gets what its truncation holds of the increment."""
+    globe = Atmosphere(truncation=15, steps=10)
+    network = SensorNetwork.grid(globe, 8, 4)
+    observation = observe(globe, network.positions.tolist(), [0.1] * 3)
+    ensf = EnSF(globe)
+    ensf.reset(members=3, seed=1)
+    before = globe.normalise(globe.fields(ensf.state))
+    increment = ensf.analysed(before, observation) - before
+    expected = globe.corrected(ensf.state, increment * globe.std(before)[:, None, None])
+    ensf.reset(members=3, seed=1)
+    ensf.analyse(observation)
+    assert torch.equal(ensf.state, expected)
 
 
 def test_noise_below_the_limit_is_raised_to_it(tiny):

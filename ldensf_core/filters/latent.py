@@ -1,0 +1,68 @@
+"""What filters share that correct latent states and parameters: the encoded observation.
+
+The history encoder turns the observations up to now into a noisy observation of (s, u), whose
+operator is the identity; an analysis is a matter of D = L + P numbers.
+
+Two numbers of the card, fitted on validation runs, calibrate it: ``inflation`` of the encoder's
+standard deviation, since its successive outputs share their observations, and ``process_noise``,
+which stands for what the latent dynamics get wrong.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ldensf_core.encoders import ObservationHistory
+from ldensf_core.filters.free import FreeRun
+from ldensf_core.model import LatentModel
+from ldensf_core.observations import Observation
+
+
+class LatentFilter(FreeRun, ABC):
+    """A latent ensemble that observations correct; subclasses say how."""
+
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__(model)
+        self.history = ObservationHistory(model.benchmark, model.encoder)
+        calibration = model.card["calibration"]
+        self.inflation = float(calibration["inflation"])
+        self.process_noise = float(calibration["process_noise"])
+
+    def reset(self, members: int, seed: int) -> None:
+        """Draw ``members`` from the prior and forget all observations."""
+        super().reset(members, seed)
+        self.history.reset()
+
+    @torch.inference_mode()
+    def analyse(self, observation: Observation) -> None:
+        """Correct latent states and parameters with an observation of the present snapshot."""
+        if observation.present.any():
+            self.history.take(observation)
+            self._run(self._correct)
+
+    @torch.inference_mode()
+    def cycle(self, observation: Observation) -> None:
+        """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
+        if not observation.present.any():
+            self.forecast()
+            return
+        self.history.take(observation)
+        self._run(self._step_and_correct)
+        self.index += 1
+
+    def _step_and_correct(self) -> None:
+        self._step()
+        self._correct()
+
+    @abstractmethod
+    def _correct(self) -> None:
+        """The analysis with what ``history`` has taken, in place."""
+
+    def _buffers(self) -> list[Tensor]:
+        return [self.state, self.history.memory]
+
+    def _shapes(self) -> tuple[int, ...]:
+        return (self.history.room,)

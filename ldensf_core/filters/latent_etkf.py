@@ -1,0 +1,61 @@
+"""Ensemble Kalman filters in the latent space: LD-EnSF without its score filter.
+
+Surrogate, encoder, calibration and process noise are LD-EnSF's; only the analysis differs. Its
+``gaussian`` rule corrects every component by its own variance, whereas these take the ensemble's
+whole covariance, so that what is well observed corrects what is not (see ``kalman``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ldensf_core.filters.kalman import enkf_analysis, letkf_analysis
+from ldensf_core.filters.latent import LatentFilter
+
+
+class LatentKalmanFilter(LatentFilter):
+    """Analyses in units of each component's standard deviation over training runs."""
+
+    @abstractmethod
+    def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
+        """Analysis members (M, D) of forecast members (M, D), of y (D,) and its variance (D,)."""
+
+    def _correct(self) -> None:
+        mean, std = self.model.encoder.mean, self.model.encoder.std
+        y, sigma = self.history.encode()
+        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
+        prior = (self.state - mean) / std + self.process_noise * noise
+        after = self.analysed(prior, y, (self.inflation * sigma).square())
+        self.state.copy_(mean + std * after)
+        self.parameters.clamp_(-1, 1)  # the prior has bounds
+
+    def _run(self, function: Callable[[], None]) -> None:
+        if function == self._step:
+            super()._run(function)
+        else:  # linear algebra that waits for the device to see that it succeeded: no graph may
+            function()
+
+
+class LatentETKF(LatentKalmanFilter):
+    """The ensemble transform Kalman filter, whose analysis draws no random numbers."""
+
+    name = "latent-etkf"
+
+    def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
+        """By the symmetric square root."""
+        everywhere = variance.new_ones(1, len(variance))
+        return letkf_analysis(prior[..., None], prior, y, variance, everywhere)[..., 0]
+
+
+class LatentEnKF(LatentKalmanFilter):
+    """The stochastic ensemble Kalman filter: each member sees its own noisy observation."""
+
+    name = "latent-enkf"
+
+    def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
+        """With noise drawn from the filter's generator."""
+        return enkf_analysis(prior, y, variance, self.generator)

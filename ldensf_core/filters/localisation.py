@@ -1,0 +1,95 @@
+"""Localisation: what an observation counts at a distance, and where that is worked out.
+
+Analyses of neighbouring points differ little, since they share most of their observations. They
+are therefore made on a coarser lattice, and what is interpolated to the grid between are the
+weights of the members rather than the fields (Yang, Kalnay, Hunt and Bowler 2009, Quarterly
+Journal of the Royal Meteorological Society 135), which keeps the members' small scales.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ldensf_core.benchmarks import Axis, Benchmark
+
+
+def gaspari_cohn(distance: Tensor, radius: float) -> Tensor:
+    """Weight of an observation at a distance: 1 there, falling smoothly to 0 at 2 ``radius``.
+
+    The fifth-order correlation function of Gaspari and Cohn (1999, Quarterly Journal of the
+    Royal Meteorological Society 125, equation 4.10), 5/24 at ``radius``. A Gaussian of standard
+    deviation √0.3 ``radius`` has the same curvature at 0.
+
+    Args:
+        distance: of any shape. ``radius``: in the same units; with ``inf`` all weights are 1.
+
+    Raises:
+        ValueError: if the radius is not positive.
+    """
+    if not radius > 0:
+        raise ValueError(f"radius = {radius}: more than 0 is needed")
+    r = distance / radius
+    near = 1 + r**2 * (-5 / 3 + r * (5 / 8 + r * (1 / 2 - r / 4)))
+    far = 4 - 5 * r + r**2 * (5 / 3 + r * (5 / 8 + r * (-1 / 2 + r / 12)))
+    far = (far - 2 / (3 * r.clamp(min=1.0))).clamp(min=0.0)  # by rounding it would end below 0
+    return torch.where(r <= 1, near, torch.where(r < 2, far, 0.0))
+
+
+class Lattice:
+    """Grid points so far apart along each axis, and bilinear interpolation between them.
+
+    Args:
+        spacing: between its points, about: a length in the benchmark's units, at the middle of
+            the domain; 0 for all points of the grid.
+        like: has the dtype and device of what is to be interpolated.
+
+    Attributes:
+        shape: (ly, lx), numbers of its rows and columns.
+        positions: (ly lx, 2), (x, y), row by row; double precision, on the CPU.
+    """
+
+    def __init__(self, benchmark: Benchmark, spacing: float, like: Tensor) -> None:
+        middle = [len(axis.points) // 2 for axis in (benchmark.x, benchmark.y)]
+        here, east, north = (
+            torch.tensor([[benchmark.x.points[middle[0] + i], benchmark.y.points[middle[1] + j]]])
+            for i, j in ((0, 0), (1, 0), (0, 1))
+        )
+        steps = [float(benchmark.distances(here, there)) for there in (east, north)]
+        (columns, x), (rows, y) = (
+            _knots(axis, spacing / step)
+            for axis, step in zip((benchmark.x, benchmark.y), steps, strict=True)
+        )
+        self.shape = len(rows), len(columns)
+        grid = np.meshgrid(benchmark.x.points[columns], benchmark.y.points[rows])
+        self.positions = torch.as_tensor(np.stack(grid, axis=-1).reshape(-1, 2))
+        self._x, self._y = torch.as_tensor(x).to(like), torch.as_tensor(y).to(like)
+
+    def interpolated(self, values: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
+        """Values (..., ly, lx) on the grid, so many rows at a time: (..., rows, nx), and which."""
+        along_x = values @ self._x.mT
+        for start in range(0, len(self._y), rows):
+            band = slice(start, start + rows)
+            yield band, self._y[band] @ along_x
+
+
+def _knots(axis: Axis, stride: float) -> tuple[np.ndarray, np.ndarray]:
+    """Grid points about ``stride`` apart, (l,), and the weights that interpolate from them, (n, l).
+
+    Knots are as even as they can be; the outermost grid points are among them where there is no
+    seam to interpolate across.
+    """
+    n = len(axis.points)
+    cells = n if axis.periodic else n - 1
+    count = math.ceil(cells / max(1.0, min(stride, cells)))
+    knots = np.round(np.linspace(0, cells, count + 1)).astype(int)
+    wanted = np.arange(n)
+    weights = np.stack([np.interp(wanted, knots, unit) for unit in np.eye(count + 1)], axis=1)
+    if not axis.periodic:
+        return knots, weights
+    weights[:, 0] += weights[:, -1]  # the last knot is the first one again
+    return knots[:-1], weights[:, :-1]

@@ -1,0 +1,66 @@
+"""Tuning on a coarse grid, so that a run takes a second."""
+
+import json
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from bench import tune
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.filters.tuning import TUNING
+
+COMMAND = Typer()
+COMMAND.command()(tune.main)
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    basin = Tsunami(24)
+    for module in ("experiment", "verification.table"):
+        monkeypatch.setattr(f"ldensf_core.{module}.get_benchmark", lambda _: basin)
+
+
+def run(*options):
+    return CliRunner().invoke(COMMAND, ["--truths", "1", "--members", "4", *options])
+
+
+def test_best_values_come_first():
+    options = ("--values", "radius=1,200", "--values", "inflation=1.1", "--json")
+    document = json.loads(run(*options).stdout)
+    assert set(document) == {"rows", "environment"}
+    rows = document["rows"]
+    assert [row["radius"] for row in rows] == [200, 1]  # 1 km is next to no assimilation
+    assert rows[0]["crps"] < 0.8 * rows[1]["crps"]
+    for row in rows:
+        assert row["inflation"] == 1.1 and row["filter"] == "letkf"
+        assert set(tune.SCORES) < set(row)
+
+
+def test_other_filters_are_tuned_too():
+    head, line = run("--filter", "ensf", "--values", "steps=30").stdout.splitlines()
+    assert head.split()[:6] == ["benchmark", "filter", "members", "sensors", "truths", "steps"]
+    assert line.split()[:6] == ["tsunami", "ensf", "4", "100", "1", "30"]
+
+
+def test_values_are_combined_around_the_present_ones():
+    radius = TUNING["letkf"]["tsunami"]["radius"]
+    rows = tune.combinations("letkf", "tsunami", ["inflation=1,1.5"])
+    assert [(row["inflation"], row["radius"] / radius) for row in rows] == [
+        (1, 0.5), (1, 1), (1, 2), (1.5, 0.5), (1.5, 1), (1.5, 2),
+    ]  # fmt: skip
+    assert tune.combinations("ensf", "tsunami", []) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--filter", "ld-ensf"), "filter 'ld-ensf' is unknown; there are letkf, ensf"),
+        (("--values", "width=1"), "parameter 'width' is unknown; letkf has inflation, radius"),
+        (("--values", "radius=1,wide"), "value 'wide': a number is needed"),
+    ],
+)
+def test_what_cannot_be_tuned_is_named(options, message):
+    result = run(*options)
+    with pytest.raises(ValueError, match=message):
+        raise result.exception
