@@ -312,7 +312,7 @@ def test_training_follows_its_seed(basin, tmp_path):
 
 def test_calibration_takes_the_better_of_what_it_tries(model, monkeypatch):
     """An encoder that is not believed at all leaves the prior, which scores worse."""
-    setting = calibration.Setting(layout="random", coarser=2, every=2)
+    setting = calibration.Setting(coarser=2, every=2)
     monkeypatch.setattr(calibration, "SETTINGS", (setting,))
     monkeypatch.setattr(calibration, "MEMBERS", 5)
     recipe = replace(
