@@ -60,7 +60,7 @@ class LDEnSF(LatentFilter):
             q = self.process_noise
             variance = self.state.var(dim=0, correction=min(1, len(self.state) - 1))
             map_ = gaussian_map(self.inflation * sigma, variance / std.square() + q**2)
-        shift = mean - map_.b * mean + std * map_.c * y
+        shift = torch.addcmul(mean, map_.b, mean, value=-1).addcmul_(std * map_.c, y)
         spread = std * torch.hypot(q * map_.b, map_.s)
         noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
         self.state.mul_(map_.b).add_(shift).addcmul_(noise, spread)

@@ -162,8 +162,8 @@ def gaussian_map(sigma: Tensor, variance: Tensor) -> AffineMap:
         sigma: standard deviation of the observation's noise, (..., D); ``inf`` for unobserved.
         variance: P, the prior's variance, (..., D). Where it is 0 the prior stands.
     """
-    total = variance + sigma**2
-    gain = torch.where(total > 0, variance / total, 0.0)
+    total = torch.addcmul(variance, sigma, sigma)
+    gain = variance / total.clamp_min(torch.finfo(total.dtype).tiny)
     return AffineMap(1 - gain, gain, torch.where(gain > 0, gain * sigma, 0.0))
 
 
