@@ -1,8 +1,8 @@
 """Parameters of the full-space filters that have to be tuned, by filter and benchmark.
 
-Found on validation truths, with the default sensors and 20 members, by the CRPS:
-``python bench/tune.py --benchmark tsunami --filter letkf``. Radii are in km, of the Kolmogorov
-flow in its own units, in which the box is 2π wide.
+Provisional: a first guess, to be replaced by what is best on validation truths, with the default
+sensors and 20 members, by the CRPS: ``python bench/tune.py --benchmark tsunami --filter letkf``.
+Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π wide.
 """
 
 from __future__ import annotations
