@@ -162,7 +162,7 @@ class CoordinateDecoder(nn.Module):
         return fields.flatten(-2).half()
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
-        """Squared error relative to the energy of the fields, a scalar.
+        """Squared error relative to the energy of the fields, (...).
 
         Estimated from grid points that are drawn for each snapshot, uniformly over the area.
         """
@@ -171,7 +171,7 @@ class CoordinateDecoder(nn.Module):
         index = cells[..., None, :].expand(*shape[:-1], self.variables, POINTS)
         truth = target.gather(-1, index).mT.to(latent)
         error = self(latent, self.grid[cells]) - truth
-        return error.square().sum(-1).mean() / self.energy
+        return error.square().sum(-1).mean(-1) / self.energy
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Weights of the residual layers."""

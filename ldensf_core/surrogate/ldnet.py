@@ -35,7 +35,7 @@ class Decoder(Protocol):
         """Normalised fields (..., V, ny, nx) in the form that ``loss`` compares with."""
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
-        """Relative squared error of the decoded fields, averaged over the batch."""
+        """Relative squared error of the fields that each state decodes to: (..., L) → (...)."""
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Weights between its many hidden quantities, for an optimiser that treats them apart."""

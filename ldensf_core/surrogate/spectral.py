@@ -117,8 +117,8 @@ class SpectralDecoder(nn.Module):
         return self.basis.analyse(fields)
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
-        """Squared coefficient error relative to the energy of the variables, a scalar."""
-        return (self(latent) - target).square().sum(-1).mean() / self.scales.square().sum()
+        """Squared coefficient error relative to the energy of the variables, (...)."""
+        return (self(latent) - target).square().sum(-1) / self.scales.square().sum()
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Weights of the residual blocks and of the two layers after them.

@@ -1,7 +1,9 @@
 """Training of LDNet in its two published stages.
 
 First dynamics and decoder together, through the roll-out; then the decoder alone with the
-dynamics frozen, which needs no roll-out in its steps and so takes several times as many.
+dynamics frozen, which needs no roll-out in its steps and so takes several times as many. In that
+second stage some latent states are given with noise: a filter's ensemble is never quite where the
+dynamics go, and a decoder that has seen nothing else magnifies what is off by orders of magnitude.
 """
 
 from __future__ import annotations
@@ -17,6 +19,11 @@ from ldensf_core.surrogate import LDNet
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
+
+NOISE = (-2.5, -0.5)
+"""Range of the logarithm (to ten) of a noisy state's noise, in units of the training deviation."""
+STEEPNESS = 500.0
+"""Relative error to be expected for a noise of one, relative to that without: sets the weights."""
 
 
 def muon_matrices(model: LDNet) -> list[nn.Parameter]:
@@ -62,21 +69,26 @@ class SurrogateTraining:
         def loss() -> Tensor:
             chosen = self._draw(self.recipe.pool, self.recipe.batch)
             states = self.model.rollout(self.pool.parameters[chosen], self.n_times)
-            return self.model.decoder.loss(states, self.pool.data[chosen])
+            return self.model.decoder.loss(states, self.pool.data[chosen]).mean()
 
         return Trainer(self.model, loss, muon_matrices(self.model), steps, self.seed, checkpoint)
 
     def decoder(self, steps: int, checkpoint: Path | None = None) -> Trainer:
         """Of the decoder alone; freezes the dynamics as they are now."""
-
-        def loss() -> Tensor:
-            batch = self.recipe.decoder_batch * self.n_times
-            chosen = self._draw(self.recipe.pool * self.n_times, batch)
-            latent, target = self.latent.flatten(0, 1)[chosen], self.pool.data.flatten(0, 1)[chosen]
-            return self.model.decoder.loss(latent, target)
-
         self.model.dynamics.requires_grad_(False)
         self._roll_out()
+        batch = self.recipe.decoder_batch * self.n_times
+        noisy = round(self.recipe.noisy * batch)
+        deviation = self.latent.flatten(0, 1).std(0)
+
+        def loss() -> Tensor:
+            chosen = self._draw(self.recipe.pool * self.n_times, batch)
+            latent, target = self.latent.flatten(0, 1)[chosen], self.pool.data.flatten(0, 1)[chosen]
+            noise = noise_levels(noisy, batch, latent.device)
+            latent = latent + noise[:, None] * deviation * torch.randn_like(latent)
+            weight = 1 / (1 + (STEEPNESS * noise).square())
+            return (weight * self.model.decoder.loss(latent, target)).mean()
+
         matrices = muon_matrices(self.model)
         return Trainer(self.model, loss, matrices, steps, self.seed + 1, checkpoint)
 
@@ -92,6 +104,13 @@ class SurrogateTraining:
 
     def _draw(self, among: int, n: int) -> Tensor:
         return torch.randint(0, among, (n,), device=self.latent.device)
+
+
+def noise_levels(noisy: int, batch: int, device: torch.device) -> Tensor:
+    """For each of a batch, the standard deviation of its noise: zero but for the first ones."""
+    low, high = NOISE
+    drawn = 10 ** (low + (high - low) * torch.rand(noisy, device=device))
+    return nn.functional.pad(drawn, (0, batch - noisy))
 
 
 def train_surrogate(

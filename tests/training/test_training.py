@@ -10,11 +10,12 @@ from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training import calibration
+from ldensf_core.training import surrogate as training
 from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import observed_times, train_encoder
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.recipes import RECIPES, small
-from ldensf_core.training.surrogate import muon_matrices, train_surrogate
+from ldensf_core.training.surrogate import muon_matrices, noise_levels, train_surrogate
 
 CPU = torch.device("cpu")
 RECIPE = replace(
@@ -129,6 +130,35 @@ def test_second_stage_leaves_the_dynamics(basin, surrogate, folder, tmp_path):
 
 def test_finished_surrogate_is_read_back(basin, surrogate, folder):
     assert same(train_surrogate(basin, RECIPE, 0, CPU, folder), surrogate)
+
+
+def test_decoder_taught_with_noise_magnifies_it_less(
+    basin, surrogate, unseen, folder, tmp_path, monkeypatch
+):
+    """Beside one from the same first stage that has seen the trajectories alone."""
+    monkeypatch.setattr(training, "STEEPNESS", 1.0)  # this little has far larger errors of its own
+
+    def decoder(noisy):
+        path = tmp_path / str(noisy)
+        path.mkdir()
+        shutil.copy(folder / "joint.checkpoint", path)
+        return train_surrogate(basin, replace(RECIPE, noisy=noisy), 0, CPU, path).decoder
+
+    quiet, taught = decoder(0.0), decoder(0.5)
+    unit, fields = unseen
+    latent = surrogate.rollout(unit, fields.shape[1])
+    noise = 0.3 * latent.flatten(0, 1).std(0) * torch.randn_like(latent)
+    off = [(d(latent + noise) - d(latent)).square().mean() for d in (quiet, taught)]
+    assert off[1] < 0.9 * off[0]
+
+
+def test_noise_falls_on_the_first_states_of_a_batch():
+    levels = noise_levels(500, 800, CPU)
+    assert (levels[500:] == 0).all() and (levels[:500] > 0).all()
+    logarithms = levels[:500].log10()
+    assert -2.5 <= logarithms.min() < -2.4 and -0.6 < logarithms.max() <= -0.5
+    assert logarithms.mean().item() == pytest.approx(-1.5, abs=0.1)
+    assert (noise_levels(0, 8, CPU) == 0).all()
 
 
 def test_surrogate_is_handed_over_frozen(surrogate):
@@ -268,7 +298,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
     bank.noise.zero_()  # of the measurements; the gains were made for the levels drawn
     entry, (_, fields) = torch.tensor([0, 2, 5]), unseen
     coefficients, unknown = bank.coefficients(fields[:3, ::10].flatten(-2), entry)
-    assert coefficients.shape == (3, 6, 96) and unknown.shape == (3, 6, 3)
+    assert coefficients.shape == (3, 6, 96) and unknown.shape == (3, 6, interpolation.count)
     for row, i in enumerate(entry.tolist()):
         present = torch.ones(len(networks[i]), 3, dtype=torch.bool)
         positions = torch.as_tensor(networks[i].positions)
@@ -276,7 +306,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
         values = networks[i].values(fields[row, ::10]) - interpolation.basis.rest
         expected = torch.einsum("kvn,tnv->tk", gain, values)
         torch.testing.assert_close(coefficients[row], expected, atol=1e-4, rtol=1e-3)
-        torch.testing.assert_close(unknown[row], share.expand(6, 3))
+        torch.testing.assert_close(unknown[row], share.expand(6, -1))
 
 
 def test_bank_adds_fresh_noise_of_its_levels(basin, unseen):
