@@ -44,7 +44,7 @@ class HistoryEncoder(nn.Module):
         self.interpolation, self.n_times = interpolation, n_times
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        inputs = interpolation.basis.count + len(interpolation.basis.groups) + 2 * TIME_WAVES
+        inputs = interpolation.basis.count + interpolation.count + 2 * TIME_WAVES
         self.read = nn.Sequential(
             nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, memory), nn.GELU()
         )
@@ -61,7 +61,7 @@ class HistoryEncoder(nn.Module):
         """A sequence of N observations, earliest first.
 
         Args:
-            coefficients: (B, N, K) from the interpolation. ``unknown``: (B, N, G).
+            coefficients: (B, N, K) from the interpolation. ``unknown``: (B, N, S).
             index: snapshot of each observation, (B, N).
             memory: recurrent state from earlier observations, (1, B, memory).
 

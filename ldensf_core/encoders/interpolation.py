@@ -6,10 +6,12 @@ with D the climatological standard deviations of the coefficients, Φ the basis 
 sensors and r the variance of the noise plus that of what the basis leaves out (Gandin 1963). The
 result has the same meaning for any number and layout of sensors and any noise, which is what
 lets one encoder serve them all: w is in units of its climatological spread, goes to zero where
-nothing is known, and comes with the share of variance that stays unknown.
+nothing is known, and comes with the share of variance that stays unknown, scale by scale.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,11 @@ class OptimalInterpolation(nn.Module):
         basis: of normalised fields; K coefficients in G groups, each of some variables.
         deviations: (K,), climatological standard deviations of the coefficients, D.
         residual: (V,), variance of the fields that the basis leaves out.
+
+    Attributes:
+        bands: of each group, ranks between which its coefficients, by falling climatological
+            variance, are taken together: octaves.
+        count: S, number of bands of all groups.
     """
 
     def __init__(self, basis: Basis, deviations: Tensor, residual: Tensor) -> None:
@@ -31,6 +38,8 @@ class OptimalInterpolation(nn.Module):
         self.basis = basis
         self.register_buffer("deviations", deviations)
         self.register_buffer("residual", residual)
+        self.bands = [_octaves(len(range(basis.count)[g.coefficients])) for g in basis.groups]
+        self.count = sum(map(len, self.bands))
 
     def gain(self, positions: Tensor, present: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """The matrix that maps normalised values (less the value at rest) to coefficients.
@@ -41,7 +50,8 @@ class OptimalInterpolation(nn.Module):
             noise: (V,), standard deviation of the noise of normalised values.
 
         Returns:
-            gain (K, V, n) and the share of climatological variance that stays unknown (G,).
+            gain (K, V, n) and the share of climatological variance that stays unknown in each
+            band (S,).
         """
         waves = self.basis.evaluate(positions) * self.deviations.double()  # G, (V, n, K)
         weights = present.mT.double() / (noise.double().square() + self.residual)[:, None]
@@ -49,7 +59,7 @@ class OptimalInterpolation(nn.Module):
             self.basis.count, *weights.shape, dtype=torch.float32, device=weights.device
         )
         unknown = []
-        for group in self.basis.groups:
+        for group, bands in zip(self.basis.groups, self.bands, strict=True):
             variables = list(group.variables)
             seen = waves[variables, :, group.coefficients].flatten(0, 1)  # (v·n, C)
             weighted = (seen * weights[variables].flatten()[:, None]).mT
@@ -59,5 +69,13 @@ class OptimalInterpolation(nn.Module):
             part = (covariance @ weighted).float().unflatten(1, (len(variables), -1))
             gain[group.coefficients, variables] = part
             variance = self.deviations[group.coefficients].double().square()
-            unknown.append((covariance.diagonal() * variance).sum() / variance.sum())
+            order = variance.argsort(descending=True)
+            left, variance = (covariance.diagonal() * variance)[order], variance[order]
+            unknown += [left[a:b].sum() / variance[a:b].sum() for a, b in bands]
         return gain, torch.stack(unknown).float()
+
+
+def _octaves(count: int) -> list[tuple[int, int]]:
+    """Ranks 0 to ``count`` cut at the powers of two."""
+    edges = [0, *(1 << i for i in range((count - 1).bit_length())), count]
+    return list(pairwise(edges))

@@ -26,7 +26,7 @@ class NetworkBank:
 
     Attributes:
         points, weights: bilinear stencils, (size, n, 4); padding has weight zero.
-        gain: (size, K, V, n); padding has gain zero. ``unknown``: (size, G).
+        gain: (size, K, V, n); padding has gain zero. ``unknown``: (size, S).
         noise: (size,), fraction of each variable's standard deviation.
     """
 
@@ -43,12 +43,11 @@ class NetworkBank:
         self.sensors, self.most_noise = sensors, most_noise
         self.rng = np.random.default_rng(seed)
         v, k, n = len(interpolation.residual), interpolation.basis.count, sensors[1]
-        groups = len(interpolation.basis.groups)
         like = interpolation.deviations
         self.points = torch.zeros(size, n, 4, dtype=torch.int64, device=like.device)
         self.weights = like.new_zeros(size, n, 4)
         self.gain = like.new_zeros(size, k, v, n)
-        self.unknown = like.new_zeros(size, groups)
+        self.unknown = like.new_zeros(size, interpolation.count)
         self.noise = like.new_zeros(size)
         for entry in range(size):
             self.replace(entry)
@@ -84,7 +83,7 @@ class NetworkBank:
 
         Returns:
             interpolated coefficients (B, T, K), from values with fresh noise, and the unknown
-            share (B, T, G).
+            shares (B, T, S).
         """
         b, t, v, _ = fields.shape
         points, weights = self.points[entry], self.weights[entry]  # (B, n, 4)

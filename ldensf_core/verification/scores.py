@@ -37,13 +37,14 @@ def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
     """
     if len(ensemble) < 2:
         return math.nan
-    score = scoringrules.crps_ensemble(
-        benchmark.normalise(truth).cpu(),  # the estimator makes tensors of its own there
-        benchmark.normalise(ensemble).cpu(),
-        m_axis=0,
-        estimator="pwm",
-        backend="torch",
-    )
+    with truth.device:  # the estimator makes tensors of its own
+        score = scoringrules.crps_ensemble(
+            benchmark.normalise(truth),
+            benchmark.normalise(ensemble),
+            m_axis=0,
+            estimator="pwm",
+            backend="torch",
+        )
     return float((score * benchmark.area(score)).mean())
 
 

@@ -123,7 +123,8 @@ def test_networks_of_a_wide_domain_have_as_many_sensors_as_asked_for(sensors, mo
     atmosphere = coarse_atmosphere()
     encoder = build_encoder(atmosphere, Architecture(LATENT, observed_coefficients=7))
     bank = NetworkBank(encoder.interpolation, atmosphere, 20, sensors, 0.2, seed=1)
-    assert bank.gain.shape == (20, 7, 3, sensors[1]) and bank.unknown.shape == (20, 2)
+    assert bank.gain.shape == (20, 7, 3, sensors[1])
+    assert bank.unknown.shape == (20, bank.interpolation.count)
     assert ((0 <= bank.noise) & (bank.noise <= 0.2)).all()
     assert len(drawn) == 20 and {network.layout for network in drawn} == {"grid", "random"}
     for network in drawn:
