@@ -6,6 +6,7 @@ Dask takes a second to import: it is left to those who ask for a cluster.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,17 +25,27 @@ def on_cluster(
     workers: int | None,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """Each task with its result, as they come; a worker that dies has its task run by another."""
-    from distributed import Client, KilledWorker, LocalCluster, as_completed
+    import dask
+    from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
 
     with ExitStack() as stack:
         address: Any = scheduler
         if scheduler is None:
-            # No limit on memory: it would be an equal share, which one run may well exceed.
-            address = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None
+            # Memory given back at once, by default, has to be asked for at every step: that would
+            # take a third of the time.
+            stack.enter_context(
+                dask.config.set(
+                    {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
                 )
             )
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,  # it would be an equal share, which one run may well exceed
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # an interruption is no error of each process
+            )
+            address = stack.enter_context(cluster)
         else:
             _reach(scheduler)
         # Not the default, or xarray would ask this cluster for the lock of a file in memory.
@@ -54,8 +65,7 @@ def on_cluster(
 
 def _reach(scheduler: str) -> None:
     """Connect once: a client that cannot lingers, and complains when it is forgotten."""
-    from distributed import Security
-    from distributed.core import connect
+    from dask.distributed import Security, connect
 
     async def greet() -> None:
         security = Security().get_connection_args("client")

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import LocalCluster
+from dask.distributed import LocalCluster
 
 from ldensf_core.verification import cluster, sweep
 from ldensf_core.verification.sweep import verify
