@@ -27,6 +27,7 @@ from ldensf_core.checkpoints import PRETRAINED, load_pretrained
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
 from ldensf_core.filters import LATENT_FILTERS
+from ldensf_core.filters.tuning import TUNING
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.verification import archive
@@ -117,7 +118,7 @@ def verify(
     fixed = {
         "benchmark": benchmark,
         **common,
-        "tuning": json.dumps(tuning or {}, sort_keys=True),
+        "tuning": _tuning(benchmark, tuning or {}),
         "weights": _weights(benchmark),
     }
     scores = archive.blank(bench, over, fixed | {"command": archive.command()})
@@ -222,6 +223,14 @@ def _several(name: str, values: Any) -> list:
     if not found or len(set(found)) < len(found):
         raise ValueError(f"{name} {found}: one or more values, each once, are needed")
     return found
+
+
+def _tuning(benchmark: str, given: Mapping[str, Mapping[str, float]]) -> str:
+    """What tells filters from others of the same name: how they are tuned, by default or not."""
+    default = {name: of[benchmark] for name, of in TUNING.items() if benchmark in of}
+    names = sorted({*default, *given})
+    tuned = {name: {**default.get(name, {}), **given.get(name, {})} for name in names}
+    return json.dumps(tuned, sort_keys=True)
 
 
 def _weights(benchmark: str) -> str:

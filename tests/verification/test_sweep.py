@@ -133,7 +133,15 @@ def test_a_file_takes_other_sweeps(tmp_path, counted):
     assert len(counted) == 3
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"missing": 0.5}, {"split": "validation"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 5},
+        {"missing": 0.5},
+        {"split": "validation"},
+        {"tuning": {"letkf": {"radius": 300.0}}},
+    ],
+)
 def test_a_file_of_something_else_is_left_alone(tmp_path, change):
     target, common = tmp_path / "sweep.nc", {"truths": 1, "members": 1, "every": 60}
     verify("tsunami", ["none"], output=target, device="cpu", **common)
