@@ -8,7 +8,6 @@ widens it.
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,6 @@ import numpy as np
 import xarray as xr
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.results import write_netcdf
-from ldensf_core.verification.table import environment
 
 AXES = {
     "filter": "",
@@ -123,11 +120,6 @@ def put(dataset: xr.Dataset, at: Mapping[str, Any], values: Mapping[str, Any]) -
 def finished(dataset: xr.Dataset, at: Mapping[str, Any]) -> bool:
     """Whether the run at these coordinates has been entered."""
     return bool(dataset["device"].loc[dict(at)] != "")
-
-
-def save(dataset: xr.Dataset, path: Path) -> None:
-    """Write the file anew: it is the old one or the new one, and never part of one."""
-    write_netcdf(dataset.assign_attrs(environment=json.dumps(environment())), path)
 
 
 def command() -> str:

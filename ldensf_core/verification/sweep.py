@@ -30,10 +30,11 @@ from ldensf_core.filters import LATENT_FILTERS
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.results import write_netcdf
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.scores import cycle_scores, rank_histogram
-from ldensf_core.verification.table import device_name
+from ldensf_core.verification.table import device_name, environment
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
 
@@ -121,11 +122,12 @@ def verify(
         "tuning": _tuning(benchmark, tuning or {}),
         "weights": _weights(benchmark),
     }
-    scores = archive.blank(bench, over, fixed | {"command": archive.command()})
+    made = {"command": archive.command(), "environment": json.dumps(environment())}
+    scores = archive.blank(bench, over, fixed | made)
     if output is not None:
         if output.exists():
             scores = archive.reopened(output, scores, list(fixed))
-        archive.save(scores, output)
+        write_netcdf(scores, output)
     to_do = []
     for truth, setting in itertools.product(over["truth"], settings):
         at = {**setting, "truth": truth}
@@ -148,7 +150,7 @@ def verify(
                     at = {axis: task[axis] for axis in (*SETTING, "truth")}
                     archive.put(scores, {**at, "filter": name}, values)
                 if output is not None:
-                    archive.save(scores, output)
+                    write_netcdf(scores, output)
                 bar.update(n * bench.n_times - bar.n)
     wanted = {axis: list(values) for axis, values in over.items()}
     return scores.sel({**wanted, "rank": np.arange(max(over["members"]) + 1)})
