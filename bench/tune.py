@@ -22,7 +22,9 @@ from ldensf_core.benchmarks import list_benchmarks
 from ldensf_core.filters import FULL_SPACE_FILTERS
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import LAYOUTS
-from ldensf_core.verification.table import as_text, environment, verify
+from ldensf_core.verification.sweep import verify
+from ldensf_core.verification.table import as_text, environment
+from ldensf_core.verification.table import rows as as_rows
 
 INFLATIONS = (1.0, 1.05, 1.1, 1.2)
 PARAMETERS = {"letkf": ("inflation", "radius", "parameter_taper"), "ensf": ("steps", "epsilon")}
@@ -51,7 +53,7 @@ def main(
     """Print one row a combination of values."""
     rows = []
     for tuning in tqdm(combinations(filter_, benchmark, values or []), unit="combination"):
-        (row,) = verify(
+        scores = verify(
             benchmark,
             [filter_],
             truths=truths,
@@ -65,6 +67,7 @@ def main(
             split="validation",
             tuning={filter_: tuning},
         )
+        (row,) = as_rows(scores)
         setting = {key: row[key] for key in ("benchmark", "filter", "members", "sensors", "truths")}
         rows.append(setting | tuning | {score: row[score] for score in SCORES})
     # A run that blew up has no score.

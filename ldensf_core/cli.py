@@ -22,13 +22,15 @@ from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
+from ldensf_core.results import write_netcdf
 from ldensf_core.speed import IMPLEMENTATIONS
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
+from ldensf_core.verification.sweep import verify as run_verification
 from ldensf_core.verification.table import as_text, environment
-from ldensf_core.verification.table import verify as run_verification
+from ldensf_core.verification.table import rows as as_rows
 
 app = typer.Typer(
     help="Latent data assimilation: LD-EnSF beside the full-space filter.",
@@ -134,37 +136,67 @@ def verify(
     benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
     filters: Filters = "ld-ensf,ensf,none",
     truths: Annotated[int, typer.Option(help="Trajectories of the test split, from 1 to 40.")] = 10,
-    sensors: Sensors = None,
-    layout: LayoutOption = Layout.grid,
-    noise: Noise = 0.1,
-    every: Every = 1,
+    sensors: Annotated[
+        str | None, typer.Option(help=f"Numbers of sensors, with commas (by default: {SENSORS}).")
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help=f"Placing of the sensors, with commas, of: {', '.join(LAYOUTS)}.")
+    ] = "grid",
+    noise: Annotated[
+        str,
+        typer.Option(help="Standard deviations, with commas, as fractions of each variable's own."),
+    ] = "0.1",
+    every: Annotated[
+        str, typer.Option(help="Every so many snapshots are observed, with commas.")
+    ] = "1",
     missing: Missing = 0.0,
-    members: Members = 20,
+    members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20",
     rule: RuleOption = Rule.gaussian,
     seed: Seed = 0,
     device: Device = "auto",
+    output: Annotated[
+        Path | None, typer.Option(help="File of all scores by time (netCDF), new or to go on with.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes to spread the runs over, each with one thread; 0 runs them in this one "
+            "(by default one for each core, and 0 on a GPU or for a single run)."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, whose workers run instead.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Score filters on test trajectories: one row a filter."""
-    rows = run_verification(
+    """Score filters on test trajectories: one row a setting and filter.
+
+    Options that take several values, with commas, are run in all combinations. With --output,
+    every finished run is kept at once: interrupted, the same command goes on where it was, and
+    others into the same file add to it.
+    """
+    scores = run_verification(
         benchmark,
         _names(filters),
         truths=truths,
-        sensors=sensors,
-        layout=layout.value,
-        noise=noise,
-        every=every,
+        sensors=None if sensors is None else _numbers("sensors", sensors, int),
+        layout=_names(layout),
+        noise=_numbers("noise", noise, float),
+        every=_numbers("every", every, int),
         missing=missing,
-        members=members,
+        members=_numbers("members", members, int),
         rule=rule.value,
         seed=seed,
         device=device,
         progress=True,
+        output=output,
+        workers=workers,
+        scheduler=scheduler,
     )
     if as_json:
-        print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
+        print(json.dumps({"rows": as_rows(scores), "environment": environment()}, indent=2))
     else:
-        print(as_text(rows))
+        print(as_text(as_rows(scores)))
 
 
 @app.command()
@@ -182,10 +214,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Time a cycle: one row an implementation and size of the ensemble."""
-    try:
-        sizes = [int(size) for size in _names(members)]
-    except ValueError:
-        raise ValueError(f"members {members!r}: whole numbers, with commas, are needed") from None
+    sizes = _numbers("members", members, int)
     rows = run_bench(
         benchmark, sizes, _names(implementations), sensors, full_space_members, device, True
     )
@@ -215,20 +244,18 @@ def main() -> None:
         sys.exit(2)
 
 
-def _names(filters: str) -> list[str]:
-    return [name.strip() for name in filters.split(",") if name.strip()]
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(name: str, text: str, kind: type) -> list:
+    try:
+        return [kind(number) for number in _names(text)]
+    except ValueError:
+        what = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"{name} {text!r}: {what}, with commas, are needed") from None
 
 
 def _write(dataset: xr.Dataset, output: Path) -> None:
-    """Write beside the target and rename, so that a full disk leaves no half file.
-
-    The file is made in memory first: HDF5 does not survive a failed write to disk.
-    """
-    contents = dataset.to_netcdf(engine="h5netcdf")
-    partial = output.with_name(output.name + ".partial")
-    try:
-        partial.write_bytes(contents)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_netcdf(dataset, output)
     print(output)

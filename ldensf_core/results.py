@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,6 +93,20 @@ def result_dataset(experiment: TwinExperiment, cycles: Iterable[Cycle]) -> xr.Da
         coordinates,
         {"benchmark": benchmark.name, "layout": experiment.sensors.layout, **attributes},
     )
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write beside the target and rename, so that a full disk leaves what was there.
+
+    The file is made in memory first: HDF5 does not survive a failed write to disk.
+    """
+    contents = dataset.to_netcdf(engine="h5netcdf")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(contents)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _per_filter(cycles: list[Cycle], names: list[str], take) -> np.ndarray:

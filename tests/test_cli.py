@@ -62,6 +62,21 @@ def test_verify_prints_one_json_document_and_nothing_else(monkeypatch, capsys):
     assert "cycle" in captured.err  # the progress bar
 
 
+def test_verify_sweeps_over_several_values_into_a_file(monkeypatch, capsys, tmp_path):
+    target = tmp_path / "sweep.nc"
+    arguments = "--benchmark tsunami --filters none --truths 1 --every 60,70 --members 1,2".split()
+    arguments += ["--device", "cpu", "--workers", 0, "--output", target]
+    assert run(monkeypatch, "verify", *arguments) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    table = [dict(zip(head.split(), line.split(), strict=False)) for line in lines]
+    assert [(row["every"], row["members"]) for row in table] == [
+        ("60", "1"), ("60", "2"), ("70", "1"), ("70", "2"),
+    ]  # fmt: skip
+    with xr.open_dataset(target, engine="h5netcdf") as scores:
+        assert scores.rel_rmse.notnull().all()
+        assert scores.attrs["command"].startswith("ldensf verify --benchmark tsunami --filters")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -70,6 +85,11 @@ def test_verify_prints_one_json_document_and_nothing_else(monkeypatch, capsys):
         (["verify", "--benchmark", "tsunami", "--noise", "-1"], "noise = -1"),
         (["verify", "--benchmark", "tsunami", "--noise", "nan"], "noise = nan"),
         (["verify", "--benchmark", "tsunami", "--members", "0"], "members = 0"),
+        (["verify", "--benchmark", "tsunami", "--noise", "0.1,loud"], "noise '0.1,loud': numbers"),
+        (["verify", "--benchmark", "tsunami", "--members", "20,2.5"], "members '20,2.5': whole"),
+        (["verify", "--benchmark", "tsunami", "--layout", "grid,line"], "layout 'line'"),
+        (["verify", "--benchmark", "tsunami", "--workers", "-1"], "workers = -1"),
+        (["verify", "--benchmark", "tsunami", "--scheduler", "nowhere"], "scheduler 'nowhere'"),
         (["verify", "--benchmark", "tsunami", "--sensors", "101"], "101 sensors"),
         (["verify", "--benchmark", "tsunami", "--truths", "41"], "truths = 41"),
         (["verify", "--benchmark", "tsunami", "--filters", "magic"], "magic"),

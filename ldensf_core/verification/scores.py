@@ -7,12 +7,21 @@ variable, over all variables together and over the area of the domain.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+import numpy as np
 import scoringrules
 import torch
+import xarray as xr
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
+
+if TYPE_CHECKING:
+    from ldensf_core.experiment import Cycle
+
+RANKED = 40
+"""A rank histogram is taken on at most so many points along each axis."""
 
 
 def relative_rmse(benchmark: Benchmark, mean: Tensor, truth: Tensor) -> float:
@@ -37,9 +46,9 @@ def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
     """
     if len(ensemble) < 2:
         return math.nan
-    with truth.device:  # the estimator makes tensors of its own
+    with ensemble.device:  # where the estimator is to make tensors of its own
         score = scoringrules.crps_ensemble(
-            benchmark.normalise(truth),
+            benchmark.normalise(truth.to(ensemble.device)),
             benchmark.normalise(ensemble),
             m_axis=0,
             estimator="pwm",
@@ -75,3 +84,48 @@ def spread_skill(mean_variance: float, mean_square_error: float, members: int) -
     error of the ensemble mean, with the factor √((M+1)/M) for a finite ensemble.
     """
     return math.sqrt((members + 1) / members * mean_variance / mean_square_error)
+
+
+def rank_histogram(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> np.ndarray:
+    """How often the truth exceeds so many members: frequencies (M + 1,) of the ranks 0 to M.
+
+    A reliable ensemble has a flat one (Hamill 2001, Monthly Weather Review). Over variables, and
+    area on every few points of the grid, since neighbours tell the same; where the truth equals
+    members it counts in equal parts for each rank that it may have. NaN of an ensemble
+    (M, V, ny, nx) that is not finite.
+    """
+    from scores.probability import rank_histogram as frequencies  # half a second, and dask
+
+    if not ensemble.isfinite().all():
+        return np.full(len(ensemble) + 1, np.nan)
+    steps = [math.ceil(n / RANKED) for n in benchmark.grid_shape]
+    every = (..., *(slice(step // 2, None, step) for step in steps))
+    area = xr.DataArray(benchmark.area(truth)[every].cpu().numpy(), dims=("y", "x"))
+    members = xr.DataArray(ensemble[every].cpu().numpy(), dims=("member", "variable", "y", "x"))
+    fields = xr.DataArray(truth[every].cpu().numpy(), dims=("variable", "y", "x"))
+    return frequencies(members, fields, "member", weights=area).to_numpy()
+
+
+def cycle_scores(
+    benchmark: Benchmark, cycle: Cycle, name: str, true_parameters: np.ndarray
+) -> dict[str, float]:
+    """Scores of one filter after one cycle, before averaging."""
+    result = cycle.filters[name]
+    estimate = result.estimate
+    truth = cycle.truth.to(estimate.mean)
+    std = benchmark.std(truth)[:, None, None]
+    area = benchmark.area(truth)
+    width = np.array([p.high - p.low for p in benchmark.parameters])
+    guess = estimate.parameters.mean(dim=0).cpu().numpy()
+    return {
+        "rel_rmse": relative_rmse(benchmark, estimate.mean, truth),
+        "rel_spread": relative_spread(benchmark, estimate.spread, truth),
+        "crps": crps(benchmark, estimate.ensemble, truth),
+        "square_error": float((area * ((estimate.mean - truth) / std).square()).mean()),
+        "variance": float((area * (estimate.spread / std).square()).mean()),
+        "coverage90": coverage(benchmark, estimate.ensemble, truth),
+        "parameter_error": float((np.abs(guess - true_parameters) / width).mean()),
+        "forecast_ms": result.forecast_ms,
+        "analysis_ms": result.analysis_ms,
+        "decode_ms": result.decode_ms,
+    }

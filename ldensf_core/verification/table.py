@@ -1,117 +1,41 @@
-"""The verification table: filters on one setting, averaged over truths."""
+"""The verification table: filters and settings, averaged over truths."""
 
 from __future__ import annotations
 
+import itertools
 import platform
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
+import xarray as xr
 
-from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.experiment import Cycle, TwinExperiment
-from ldensf_core.observations import SensorNetwork
-from ldensf_core.verification.scores import coverage, crps, relative_rmse, spread_skill
+from ldensf_core.verification.scores import spread_skill
 
 
-def verify(
-    benchmark: str,
-    filters: Sequence[str],
-    truths: int = 10,
-    sensors: int | None = None,
-    layout: str = "grid",
-    noise: float = 0.1,
-    every: int = 1,
-    members: int = 20,
-    seed: int = 0,
-    device: str = "auto",
-    missing: float = 0.0,
-    rule: str = "gaussian",
-    split: str = "test",
-    tuning: Mapping[str, Mapping[str, float]] | None = None,
-    progress: bool = False,
-) -> list[dict[str, Any]]:
-    """One row a filter, averaged over the first ``truths`` trajectories of a split.
+def rows(scores: xr.Dataset) -> list[dict[str, Any]]:
+    """One row a setting and filter of what ``verify`` returns, averaged over its truths.
 
-    Truth number i is observed with noise, and followed by ensembles, of seed ``seed + i``;
-    so is its random layout. Scores: see ``scores``. ``rel_rmse`` is averaged over the cycles,
-    ``rel_rmse_final`` and ``parameter_error`` (of the ensemble mean, over the prior's width)
-    over the last quarter of them; times are medians a cycle. Without a number of ``sensors``
-    there are as many as the benchmark has by default.
-
-    Raises:
-        ValueError: for any argument out of range, naming it and what is allowed.
+    ``rel_rmse``, ``crps`` and ``coverage90`` are averaged over the cycles, ``rel_rmse_final`` and
+    ``parameter_error`` (of the ensemble mean, over the prior's width) over the last quarter of
+    them; ``spread_skill`` is made of averages; times are medians a cycle.
     """
-    bench = get_benchmark(benchmark)
-    available = bench.split(split)
-    if not isinstance(truths, int) or not 1 <= truths <= available.sizes["trajectory"]:
-        raise ValueError(
-            f"truths = {truths}: a whole number from 1 to {available.sizes['trajectory']}, which "
-            f"the {split} split holds, is needed"
+    found = []
+    axes = ("sensors", "layout", "noise", "every", "members", "filter")
+    for values in itertools.product(*(scores[axis].values.tolist() for axis in axes)):
+        at = dict(zip(axes, values, strict=True))
+        of = scores.sel(at)
+        setting = {
+            **{axis: at[axis] for axis in ("members", "sensors", "layout", "noise", "every")},
+            "truths": scores.sizes["truth"],
+            "seed": scores.attrs["seed"],
+            "device": " / ".join(sorted(set(of["device"].values.tolist()))),
+        }
+        found.append(
+            {"benchmark": scores.attrs["benchmark"], "filter": at["filter"], **setting}
+            | _summary(of, at["members"])
         )
-    scores: dict[str, list[dict[str, float]]] = {}
-    with tqdm(total=truths * bench.n_times, unit="cycle", disable=not progress) as bar:
-        for i in range(truths):
-            experiment = TwinExperiment(
-                benchmark,
-                filters,
-                SensorNetwork.place(bench, sensors, layout, seed + i),
-                noise=noise,
-                every=every,
-                members=members,
-                seed=seed + i,
-                device=device,
-                missing=missing,
-                truth=available.isel(trajectory=i),
-                rule=rule,
-                tuning=tuning,
-            )
-            for cycle in experiment:
-                for name in experiment.filters:
-                    score = cycle_scores(bench, cycle, name, experiment.true_parameters)
-                    scores.setdefault(name, []).append(score)
-                bar.update()
-    setting = {
-        "members": members,
-        "sensors": len(experiment.sensors),
-        "layout": layout,
-        "noise": noise,
-        "every": every,
-        "truths": truths,
-        "seed": seed,
-        "device": device_name(experiment.device),
-    }
-    return [
-        {"benchmark": benchmark, "filter": name, **setting, **_summary(bench, rows, members)}
-        for name, rows in scores.items()
-    ]
-
-
-def cycle_scores(
-    benchmark: Benchmark, cycle: Cycle, name: str, true_parameters: np.ndarray
-) -> dict[str, float]:
-    """Scores of one filter after one cycle, before averaging."""
-    result = cycle.filters[name]
-    estimate = result.estimate
-    truth = cycle.truth.to(estimate.mean)
-    std = benchmark.std(truth)[:, None, None]
-    area = benchmark.area(truth)
-    width = np.array([p.high - p.low for p in benchmark.parameters])
-    guess = estimate.parameters.mean(dim=0).cpu().numpy()
-    return {
-        "index": cycle.index,
-        "rel_rmse": relative_rmse(benchmark, estimate.mean, truth),
-        "crps": crps(benchmark, estimate.ensemble, truth),
-        "square_error": float((area * ((estimate.mean - truth) / std).square()).mean()),
-        "variance": float((area * (estimate.spread / std).square()).mean()),
-        "coverage90": coverage(benchmark, estimate.ensemble, truth),
-        "parameter_error": float((np.abs(guess - true_parameters) / width).mean()),
-        "forecast_ms": result.forecast_ms,
-        "analysis_ms": result.analysis_ms,
-        "decode_ms": result.decode_ms,
-    }
+    return found
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
@@ -144,23 +68,25 @@ def device_name(device: torch.device) -> str:
     return f"cpu ({torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()})"
 
 
-def _summary(
-    benchmark: Benchmark, rows: list[dict[str, float]], members: int
-) -> dict[str, float | None]:
-    final = [row for row in rows if row["index"] >= 0.75 * benchmark.n_times]
+def _summary(scores: xr.Dataset, members: int) -> dict[str, float | None]:
+    """The scores of a row, of scores (truth, time)."""
+    n_times = scores.sizes["time"]
+    final = scores.isel(time=np.arange(n_times) >= 0.75 * n_times)
 
-    def mean(key: str, of: list[dict[str, float]]) -> float:
-        return float(np.mean([row[key] for row in of]))
+    def mean(of: xr.DataArray) -> float:
+        return float(np.mean(of.values.ravel()))
 
     summary = {
-        "rel_rmse": mean("rel_rmse", rows),
-        "rel_rmse_final": mean("rel_rmse", final),
-        "crps": mean("crps", rows),
-        "spread_skill": spread_skill(mean("variance", rows), mean("square_error", rows), members),
-        "coverage90": mean("coverage90", rows),
-        "parameter_error": mean("parameter_error", final),
+        "rel_rmse": mean(scores["rel_rmse"]),
+        "rel_rmse_final": mean(final["rel_rmse"]),
+        "crps": mean(scores["crps"]),
+        "spread_skill": spread_skill(
+            mean(scores["variance"]), mean(scores["square_error"]), members
+        ),
+        "coverage90": mean(scores["coverage90"]),
+        "parameter_error": mean(final["parameter_error"]),
         **{
-            key: float(np.nanmedian([row[key] for row in rows]))
+            key: float(np.nanmedian(scores[key].values))
             for key in ("forecast_ms", "analysis_ms", "decode_ms")
         },
     }

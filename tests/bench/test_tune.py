@@ -17,7 +17,7 @@ COMMAND.command()(tune.main)
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     basin = Tsunami(24)
-    for module in ("experiment", "verification.table"):
+    for module in ("experiment", "verification.sweep"):
         monkeypatch.setattr(f"ldensf_core.{module}.get_benchmark", lambda _: basin)
 
 

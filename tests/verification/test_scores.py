@@ -9,11 +9,12 @@ from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.verification.scores import (
     coverage,
     crps,
+    cycle_scores,
+    rank_histogram,
     relative_rmse,
     relative_spread,
     spread_skill,
 )
-from ldensf_core.verification.table import cycle_scores
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,38 @@ def test_coverage_by_hand():
     assert coverage(Tsunami(2), ensemble, truth) == 0.5
 
 
+@pytest.mark.parametrize("members", [1, 4, 20])
+def test_ranks_of_an_exchangeable_ensemble_are_equally_frequent(members):
+    basin, fields = Tsunami(40), torch.randn(members + 1, 3, 40, 40)
+    found = rank_histogram(basin, fields[1:], fields[0])
+    assert found.shape == (members + 1,)
+    assert found.sum() == pytest.approx(1)
+    expected = 1 / (members + 1)
+    np.testing.assert_allclose(found, expected, atol=4 * math.sqrt(expected / 4800))
+
+
+def test_ranks_by_hand():
+    """Members 0 to 2; the second and third truth are ties, of the lower two ranks and of two."""
+    ensemble = torch.arange(3.0)[:, None, None, None].expand(-1, 1, 2, 2)
+    truth = torch.tensor([[[-1.0, 0.0], [1.0, 5.0]]])
+    found = rank_histogram(Tsunami(2), ensemble, truth)
+    np.testing.assert_allclose(found, [1.5 / 4, 1 / 4, 0.5 / 4, 1 / 4])
+
+
+def test_ranks_of_a_large_grid_are_taken_on_every_few_points():
+    basin, truth = Tsunami(100), torch.zeros(3, 100, 100)
+    truth[:, 1::3, 1::3] = 1.0
+    ensemble = torch.full((2, 3, 100, 100), 0.5)
+    np.testing.assert_array_equal(rank_histogram(basin, ensemble, truth), [0, 0, 1])
+
+
+def test_ranks_of_an_ensemble_that_blew_up_are_unknown():
+    ensemble = torch.zeros(2, 3, 20, 20)
+    ensemble[1, 2, 3, 4] = torch.inf
+    found = rank_histogram(Tsunami(20), ensemble, torch.zeros(3, 20, 20))
+    assert found.shape == (3,) and np.isnan(found).all()
+
+
 @pytest.mark.parametrize("members", [2, 5, 20])
 def test_spread_skill_of_an_exchangeable_ensemble_is_one(members):
     fields = torch.randn(members + 1, 3, 100, 100, dtype=torch.float64)
@@ -183,6 +216,13 @@ def test_probability_scores_count_by_their_area(atmosphere):
     assert crps(atmosphere, ensemble, truth) == pytest.approx(share, rel=1e-3)
 
 
+def test_ranks_count_by_their_area(atmosphere):
+    """The truth exceeds all members beyond 45° N, and none elsewhere."""
+    truth = northern(atmosphere, np.ones_like, 45.0)
+    found = rank_histogram(atmosphere, torch.full((2, *truth.shape), 0.5), truth)
+    assert found == pytest.approx([0.854, 0, 0.146], abs=0.02)
+
+
 def test_scores_of_a_cycle_count_by_their_area(atmosphere):
     error, spread = northern(atmosphere, np.cos), northern(atmosphere, np.sin)
     one, std = torch.ones_like(error), atmosphere.std(error)[:, None, None]
@@ -195,9 +235,10 @@ def test_scores_of_a_cycle_count_by_their_area(atmosphere):
         parameters=torch.tensor([[10.0, 2.0], [20.0, 3.0]]),
     )
     result = SimpleNamespace(estimate=estimate, forecast_ms=1.0, analysis_ms=2.0, decode_ms=3.0)
-    cycle = SimpleNamespace(index=4, truth=truth, filters={"none": result})
+    cycle = SimpleNamespace(truth=truth, filters={"none": result})
     scores = cycle_scores(atmosphere, cycle, "none", np.array([15.0, 2.5]))
     assert scores["rel_rmse"] == pytest.approx(math.sqrt(1 / 3), rel=1e-3)
+    assert scores["rel_spread"] == pytest.approx(math.sqrt(1 / 6), rel=1e-3)
     assert scores["square_error"] == pytest.approx(1 / 3, rel=1e-3)
     assert scores["variance"] == pytest.approx(1 / 6, rel=1e-3)
     assert scores["parameter_error"] == pytest.approx(0.0, abs=1e-6)

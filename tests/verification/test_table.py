@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from ldensf_core import SensorNetwork, TwinExperiment
-from ldensf_core.verification.table import as_text, environment, verify
+from ldensf_core.verification.sweep import verify
+from ldensf_core.verification.table import as_text, environment
+from ldensf_core.verification.table import rows as as_rows
 
 KEYS = (
     "benchmark filter members sensors layout noise every truths seed device rel_rmse "
@@ -16,7 +18,7 @@ SETTING = {"noise": 0.1, "members": 10, "seed": 2, "device": "cpu"}
 
 @pytest.fixture(scope="module")
 def rows():
-    return verify("tsunami", ["ld-ensf", "none"], truths=1, layout="random", **SETTING)
+    return as_rows(verify("tsunami", ["ld-ensf", "none"], truths=1, layout="random", **SETTING))
 
 
 def test_one_row_a_filter_with_these_keys(rows):
@@ -79,35 +81,10 @@ def test_averages_are_those_of_the_experiment(tsunami, rows):
 def test_what_is_undefined_is_none():
     """One member has no probability score."""
     setting = SETTING | {"members": 1}
-    (row,) = verify("tsunami", ["none"], truths=1, every=60, **setting)
+    (row,) = as_rows(verify("tsunami", ["none"], truths=1, every=60, **setting))
     assert list(row) == KEYS
     assert row["crps"] is None
     assert row["rel_rmse"] > 0 and row["coverage90"] == 0.0
-
-
-@pytest.mark.parametrize("truths", [0, -1, 41, 2.5, 2.0, math.nan, "3"])
-def test_number_of_truths_that_there_is_not_is_named(truths):
-    with pytest.raises(ValueError, match=f"truths = {truths}: a whole number from 1 to 40"):
-        verify("tsunami", ["none"], truths=truths)
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"benchmark": "tsunamy"}, r"'tsunamy' is unknown; there are .*tsunami"),
-        ({"filters": ["kalman"]}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
-        ({"sensors": 0}, "n = 0 sensors: at least 1"),
-        ({"sensors": 7}, "7 sensors fill no grid .*: take 6 or 9, or the layout 'random'"),
-        ({"sensors": 0, "layout": "random"}, "n = 0 sensors: at least 1"),
-        ({"layout": "line"}, "layout 'line' is unknown; there are grid, random"),
-        ({"split": "tset"}, "split 'tset' is unknown; there are train, validation, test"),
-        ({"noise": -0.1}, "noise = -0.1: allowed is 0 to 10"),
-        ({"members": 0}, "members = 0: a whole number of at least 1"),
-    ],
-)
-def test_bad_arguments_are_named_with_what_is_allowed(options, message):
-    with pytest.raises(ValueError, match=message):
-        verify(**({"benchmark": "tsunami", "filters": ["none"], "device": "cpu"} | options))
 
 
 def test_environment_names_machine_and_versions():

@@ -1,0 +1,127 @@
+"""The scores of a sweep: one labelled dataset, and the file that it is kept in.
+
+A score is ``(filter, sensors, layout, noise, every, members, truth, time)``; ``rank_histogram`` has
+``rank`` in place of ``time``, and ``device``, by whom a run was made, neither. What has not been
+run is NaN, and its ``device`` empty. A file takes the results of several sweeps, each of which
+widens it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ldensf_core.benchmarks import Benchmark
+
+AXES = {
+    "filter": "",
+    "sensors": "number of sensors",
+    "layout": "how the sensors are placed",
+    "noise": "standard deviation of the observations over each variable's own",
+    "every": "every so many snapshots are observed",
+    "members": "ensemble size",
+    "truth": "number of the trajectory in its split",
+}
+"""What a run is labelled with, and what that means."""
+
+SCORES = {
+    "rel_rmse": ("‖ensemble mean − truth‖/‖truth‖", "1"),
+    "rel_spread": ("‖ensemble spread‖/‖truth‖", "1"),
+    "crps": ("continuous ranked probability score, unbiased for small ensembles", "1"),
+    "square_error": ("mean square error of the ensemble mean", "1"),
+    "variance": ("mean variance of the ensemble, unbiased", "1"),
+    "coverage90": ("share of the truth within the central 90 % of the ensemble", "1"),
+    "parameter_error": ("absolute error of the mean parameters over the prior's width", "1"),
+    "forecast_ms": ("time of the forecast", "ms"),
+    "analysis_ms": ("time of the analysis, encoding included", "ms"),
+    "decode_ms": ("time of decoding mean and spread", "ms"),
+}
+"""By time: what it is, and its units."""
+
+OF_SCORES = (
+    "Fields are normalised with the training mean and standard deviation of each variable. Norms "
+    "and means go over all variables, and over the grid with weights proportional to area."
+)
+OF_RANKS = (
+    "Relative frequency, all times together, weighted with area, on every few points of the grid; "
+    "a truth that equals members counts in equal parts for each rank that it may have."
+)
+
+
+def blank(
+    benchmark: Benchmark, over: Mapping[str, Sequence], attributes: Mapping[str, Any]
+) -> xr.Dataset:
+    """A dataset without a result, for all of ``over``, which holds each of ``AXES``."""
+    shape = tuple(len(over[axis]) for axis in AXES)
+    coordinates: dict[str, Any] = {
+        axis: (axis, list(over[axis]), {"long_name": name or axis}) for axis, name in AXES.items()
+    }
+    coordinates["time"] = ("time", benchmark.times, {"units": benchmark.time_units})
+    ranks = np.arange(max(over["members"]) + 1)
+    coordinates["rank"] = ("rank", ranks, {"long_name": "members that the truth exceeds"})
+    data: dict[str, Any] = {
+        score: (
+            (*AXES, "time"),
+            np.full((*shape, benchmark.n_times), np.nan),
+            {"long_name": name, "units": units},
+        )
+        for score, (name, units) in SCORES.items()
+    }
+    data["rank_histogram"] = (
+        (*AXES, "rank"),
+        np.full((*shape, len(ranks)), np.nan),
+        {"long_name": "rank of the truth in the ensemble", "units": "1", "comment": OF_RANKS},
+    )
+    data["device"] = (tuple(AXES), np.full(shape, "", object), {"long_name": "run by"})
+    return xr.Dataset(data, coordinates, {**attributes, "comment": OF_SCORES})
+
+
+def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
+    """``new`` with the results that the file at ``path`` holds, widened to hold them all.
+
+    Raises:
+        ValueError: if the file is no sweep, or differs in an attribute of ``fixed``.
+    """
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as file:
+            old = file.load()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no file of a sweep: {error}") from error
+    if set(old) != set(new) or not old["time"].equals(new["time"]):
+        raise ValueError(f"{path} is no file of a sweep of {new.attrs['benchmark']}")
+    for name in fixed:
+        if old.attrs.get(name) != new.attrs[name]:
+            raise ValueError(
+                f"{path} holds runs with {name} = {old.attrs.get(name)}, asked for are some with "
+                f"{new.attrs[name]}: write them to another file"
+            )
+    both = old.combine_first(new)
+    both["device"] = both["device"].astype(object)  # of any length, as in ``blank``
+    for name in both.variables:
+        both[name].attrs = new[name].attrs
+    return both.assign_attrs(new.attrs | {"command": f"{old.attrs['command']}\n{command()}"})
+
+
+def put(dataset: xr.Dataset, at: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Enter what one filter's run gave: ``at`` holds each of ``AXES``."""
+    for name, value in values.items():
+        where = dict(at)
+        if name == "rank_histogram":
+            where["rank"] = np.arange(len(value))
+        dataset[name].loc[where] = value
+
+
+def finished(dataset: xr.Dataset, at: Mapping[str, Any]) -> bool:
+    """Whether the run at these coordinates has been entered."""
+    return bool(dataset["device"].loc[dict(at)] != "")
+
+
+def command() -> str:
+    """The command that this process was started with."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

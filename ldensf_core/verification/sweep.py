@@ -1,0 +1,241 @@
+"""Filters verified over settings and truths: in this process, or on a Dask cluster.
+
+A run is one truth in one setting, followed by all filters, which share truth and observations. It
+is what a worker is given, and what is recomputed after an interruption.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from tqdm import tqdm
+
+from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.checkpoints import PRETRAINED, load_pretrained
+from ldensf_core.device import resolve_device
+from ldensf_core.experiment import TwinExperiment
+from ldensf_core.filters import LATENT_FILTERS
+from ldensf_core.filters.tuning import TUNING
+from ldensf_core.model import LatentModel
+from ldensf_core.observations import SensorNetwork
+from ldensf_core.results import write_netcdf
+from ldensf_core.verification import archive
+from ldensf_core.verification.cluster import on_cluster
+from ldensf_core.verification.scores import cycle_scores, rank_histogram
+from ldensf_core.verification.table import device_name, environment
+
+SETTING = ("sensors", "layout", "noise", "every", "members")
+
+
+def verify(
+    benchmark: str,
+    filters: Sequence[str],
+    truths: int = 10,
+    sensors: int | Sequence[int] | None = None,
+    layout: str | Sequence[str] = "grid",
+    noise: float | Sequence[float] = 0.1,
+    every: int | Sequence[int] = 1,
+    members: int | Sequence[int] = 20,
+    seed: int = 0,
+    device: str = "auto",
+    missing: float = 0.0,
+    rule: str = "gaussian",
+    split: str = "test",
+    tuning: Mapping[str, Mapping[str, float]] | None = None,
+    progress: bool = False,
+    output: Path | None = None,
+    workers: int | None = 0,
+    scheduler: str | None = None,
+) -> xr.Dataset:
+    """Scores of filters on the first ``truths`` trajectories of a split, by time: see ``archive``.
+
+    All combinations of ``sensors``, ``layout``, ``noise``, ``every`` and ``members`` are run, of
+    which each may be one value or several. Without a number of ``sensors`` there are as many as
+    the benchmark has by default. Truth number i is observed with noise, and followed by ensembles,
+    of seed ``seed + i``; so is its random layout.
+
+    Args:
+        output: file for the scores, written after every run. Runs that it holds are not run again,
+            and others than those asked for stay in it.
+        workers: processes of a local cluster, each with one thread; none runs all in this
+            process, None does so on a GPU and for a single run, and else starts one for each core.
+            Processes import the script that asks for them: it does so under ``if __name__ ==
+            "__main__"``. On a CPU, where sums depend on the number of threads, this process gives
+            the bits of a cluster if torch is set to one thread.
+        scheduler: address of a Dask scheduler whose workers are to run them instead; they need
+            the same version of this project and its weights.
+
+    Returns:
+        What was asked for.
+
+    Raises:
+        ValueError: for any argument out of range, naming it and what is allowed, and for an
+            ``output`` that holds something else.
+        CheckpointError: if a filter needs trained weights that cannot be loaded.
+        OSError: if the file cannot be written, the scheduler not be reached, or workers die over
+            and over again.
+    """
+    bench = get_benchmark(benchmark)
+    available = bench.split(split).sizes["trajectory"]
+    if not isinstance(truths, int) or not 1 <= truths <= available:
+        raise ValueError(
+            f"truths = {truths}: a whole number from 1 to {available}, which the {split} split "
+            "holds, is needed"
+        )
+    if workers is not None and workers < 0:
+        raise ValueError(f"workers = {workers}: 0, for none but this process, or more are needed")
+    if scheduler is not None and workers:
+        raise ValueError(f"workers = {workers}: the scheduler has workers of its own")
+    if sensors is None:
+        sensors = math.prod(bench.sensor_grid)
+    over: dict[str, Sequence] = {
+        "filter": [filters] if isinstance(filters, str) else list(filters),
+        "sensors": _several("sensors", sensors),
+        "layout": _several("layout", layout),
+        "noise": _several("noise", noise),
+        "every": _several("every", every),
+        "members": _several("members", members),
+        "truth": range(truths),
+    }
+    settings = [
+        dict(zip(SETTING, values, strict=True))
+        for values in itertools.product(*(over[axis] for axis in SETTING))
+    ]
+    common = {"seed": seed, "missing": missing, "rule": rule, "split": split, "tuning": tuning}
+    for setting in settings:  # whatever cannot be run is refused before anything runs
+        _experiment(benchmark, over["filter"], 0, device=device, **setting, **common)
+    fixed = {
+        "benchmark": benchmark,
+        **common,
+        "tuning": _tuning(benchmark, tuning or {}),
+        "weights": _weights(benchmark),
+    }
+    made = {"command": archive.command(), "environment": json.dumps(environment())}
+    scores = archive.blank(bench, over, fixed | made)
+    if output is not None:
+        if output.exists():
+            scores = archive.reopened(output, scores, list(fixed))
+        write_netcdf(scores, output)
+    to_do = []
+    for truth, setting in itertools.product(over["truth"], settings):
+        at = {**setting, "truth": truth}
+        rest = [f for f in over["filter"] if not archive.finished(scores, {**at, "filter": f})]
+        if rest:
+            to_do.append({**at, "filters": rest})
+    if workers is None:
+        alone = len(to_do) < 2 or resolve_device(device).type == "cuda"
+        workers = 0 if alone else min(os.cpu_count() or 1, len(to_do))
+    run_ = partial(run, benchmark, device=device, **common)
+    total = len(to_do) * bench.n_times
+    with tqdm(total=total, unit="cycle", disable=not progress) as bar:
+        if to_do and (workers or scheduler is not None):
+            done = on_cluster(run_, to_do, scheduler, workers)
+        else:
+            done = ((task, run_(**task, on_cycle=bar.update)) for task in to_do)
+        with closing(done):
+            for n, (task, results) in enumerate(done, start=1):
+                for name, values in results.items():
+                    at = {axis: task[axis] for axis in (*SETTING, "truth")}
+                    archive.put(scores, {**at, "filter": name}, values)
+                if output is not None:
+                    write_netcdf(scores, output)
+                bar.update(n * bench.n_times - bar.n)
+    wanted = {axis: list(values) for axis, values in over.items()}
+    return scores.sel({**wanted, "rank": np.arange(max(over["members"]) + 1)})
+
+
+def run(
+    benchmark: str,
+    filters: Sequence[str],
+    truth: int,
+    on_cycle: Callable[[], object] = lambda: None,
+    **setting: Any,
+) -> dict[str, dict[str, Any]]:
+    """Follow one truth: by filter, each of ``archive.SCORES`` (time,), and ``rank_histogram``."""
+    experiment = _experiment(benchmark, filters, truth, **setting)
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in filters}
+    ranks: dict[str, list[np.ndarray]] = {name: [] for name in filters}
+    for cycle in experiment:
+        for name, result in cycle.filters.items():
+            scores[name].append(
+                cycle_scores(experiment.benchmark, cycle, name, experiment.true_parameters)
+            )
+            ensemble = result.estimate.ensemble
+            ranks[name].append(rank_histogram(experiment.benchmark, ensemble, cycle.truth))
+        on_cycle()
+    return {
+        name: {
+            **{score: np.array([at[score] for at in scores[name]]) for score in archive.SCORES},
+            "rank_histogram": np.mean(ranks[name], axis=0),
+            "device": device_name(experiment.device),
+        }
+        for name in filters
+    }
+
+
+def _experiment(
+    benchmark: str,
+    filters: Sequence[str],
+    truth: int,
+    *,
+    sensors: int,
+    layout: str,
+    seed: int,
+    device: str,
+    split: str,
+    **arguments: Any,
+) -> TwinExperiment:
+    bench = get_benchmark(benchmark)
+    latent = any(name in LATENT_FILTERS for name in filters)
+    return TwinExperiment(
+        benchmark,
+        filters,
+        SensorNetwork.place(bench, sensors, layout, seed + truth),
+        seed=seed + truth,
+        device=device,
+        truth=bench.split(split).isel(trajectory=truth),
+        model=_model(benchmark, resolve_device(device)) if latent else None,
+        **arguments,
+    )
+
+
+@lru_cache(maxsize=1)
+def _model(benchmark: str, device: torch.device) -> LatentModel:
+    """A process loads it once, not with every run."""
+    return load_pretrained(benchmark, device)
+
+
+def _several(name: str, values: Any) -> list:
+    """One value or several, as a list."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [values]
+    found = list(values)
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"{name} {found}: one or more values, each once, are needed")
+    return found
+
+
+def _tuning(benchmark: str, given: Mapping[str, Mapping[str, float]]) -> str:
+    """What tells filters from others of the same name: how they are tuned, by default or not."""
+    default = {name: of[benchmark] for name, of in TUNING.items() if benchmark in of}
+    names = sorted({*default, *given})
+    tuned = {name: {**default.get(name, {}), **given.get(name, {})} for name in names}
+    return json.dumps(tuned, sort_keys=True)
+
+
+def _weights(benchmark: str) -> str:
+    """What tells trained weights from others: they come with a card that names their hashes."""
+    card = PRETRAINED / benchmark / "card.json"
+    return hashlib.sha256(card.read_bytes()).hexdigest()[:12] if card.exists() else "none"
