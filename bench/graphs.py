@@ -1,4 +1,4 @@
-"""The latent cycle as recorded for a GPU beside the same calls made one by one.
+"""The latent cycle as recorded for a GPU beside the same calls made one by one, by torch alone.
 
     python bench/graphs.py --benchmark tsunami
 
@@ -27,7 +27,11 @@ CYCLES = 4  # with each
 
 
 class Eager(LDEnSF):
-    """Without graphs."""
+    """Without graphs, and without kernels of our own."""
+
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__(model)
+        self.kernels = self.history.fused = None
 
     def _run(self, function: Callable[[], None]) -> None:
         function()

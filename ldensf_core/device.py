@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from functools import lru_cache
+from types import ModuleType
 
 import torch
 
@@ -27,6 +30,24 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda': torch finds no CUDA GPU here; use 'cpu' or 'auto'")
     return resolved
+
+
+@lru_cache
+def triton_kernels(device: torch.device) -> ModuleType | None:
+    """The module ``kernels`` where it works on ``device``: a GPU with Triton and a C compiler.
+
+    If a GPU cannot run it, torch has to do, and the reason is logged.
+    """
+    if device.type != "cuda":
+        return None
+    try:
+        from ldensf_core import kernels
+
+        kernels.try_out(device)
+    except Exception as error:  # of whatever kind: Triton missing, its compiler, the GPU
+        logging.getLogger(__name__).warning("a cycle is slower for want of Triton: %s", error)
+        return None
+    return kernels
 
 
 def clock(device: torch.device) -> float:

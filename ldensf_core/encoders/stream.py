@@ -2,8 +2,8 @@
 
 Interpolation and the encoder's first layer are both linear in the measured values, so that for
 given sensors they are one matrix; what that layer takes from the time and from what stays unknown
-is a table by snapshot. An observation costs one product with that matrix, and the values are all
-that has to reach the device.
+is a table by snapshot. An observation costs one product with that matrix; the values and a row of
+the table are all that has to reach the device.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.device import triton_kernels
+from ldensf_core.encoders.fused import FusedEncoder
 from ldensf_core.encoders.history import HistoryEncoder
 from ldensf_core.observations import Observation
 
@@ -27,6 +29,7 @@ class ObservationHistory:
 
     Attributes:
         room: sensors that fit the buffers; they are others once it has grown.
+        fused: what encodes by few kernels, where those work; without it torch does.
         memory: the recurrent state, (1, memory).
     """
 
@@ -35,6 +38,9 @@ class ObservationHistory:
         self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
         self.room = 0
         self._seen: Observation | None = None
+        self._arrived = torch.cuda.Event() if self.memory.is_cuda else None
+        kernels = triton_kernels(self.memory.device)
+        self.fused = FusedEncoder(encoder, kernels) if kernels else None
 
     def reset(self) -> None:
         """Forget all observations, though not where the sensors stand."""
@@ -48,13 +54,18 @@ class ObservationHistory:
 
     def take(self, observation: Observation) -> None:
         """Bring an observation, from the CPU, to where ``encode`` looks for it."""
+        if self._arrived is not None:
+            self._arrived.synchronize()  # the transfer before this one reads from the same place
         if not self._from_the_same_sensors(observation):
             self._prepare(observation)
             self._seen = observation
-        n = len(observation.values)
-        self._staged[:, :n] = observation.values.mT.nan_to_num(nan=0.0)
-        self._values.copy_(self._staged.view(-1), non_blocking=True)
-        self._context.copy_(self._by_time[observation.index])
+        self._slots.copy_(observation.values)
+        if self._gaps:
+            self._slots.nan_to_num_(nan=0.0)
+        self._row.copy_(self._by_time[observation.index])
+        if self._arrived is not None:
+            self._taken.copy_(self._staged, non_blocking=True)
+            self._arrived.record()
 
     def encode(self) -> tuple[Tensor, Tensor]:
         """Add what ``take`` brought to the memory; all on the device.
@@ -62,6 +73,8 @@ class ObservationHistory:
         Returns:
             mean and standard deviation of (s, u) in units of the encoder's, each (L+P,).
         """
+        if self.fused is not None:
+            return self.fused(self._matrix, self._context, self._values, self.memory)
         encoder = self.encoder
         first = torch.addmv(self._context, self._matrix, self._values)
         h = encoder.second_layer(first[None])
@@ -86,9 +99,15 @@ class ObservationHistory:
             self.room = max(FEWEST, 1 << (n - 1).bit_length())
             width = encoder.read[0].out_features
             self._matrix = like.new_zeros(width, v * self.room)
-            self._context = like.new_zeros(width)
-            self._values = like.new_zeros(v * self.room)
-            self._staged = torch.zeros(v, self.room, pin_memory=like.is_cuda)
+            self._taken = like.new_zeros(v * self.room + width)
+            self._values, self._context = self._taken.split([v * self.room, width])
+            # Values and context are put together on the CPU, and reach a GPU in one transfer.
+            self._staged = self._taken
+            if like.is_cuda:
+                self._staged = torch.empty(self._taken.shape, pin_memory=True)
+        values, self._row = self._staged[: v * self.room], self._staged[v * self.room :]
+        self._slots = values.zero_().view(v, self.room)[:, :n].mT
+        self._gaps = not observation.present.all()
         moved = observation.to(like.device)
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
         gain, unknown = encoder.interpolation.gain(moved.positions, moved.present, moved.std / std)
@@ -99,9 +118,10 @@ class ObservationHistory:
         self._matrix.copy_(by_value.flatten(1))
         rest = encoder.interpolation.basis.rest + mean / std
         index = torch.arange(self.benchmark.n_times, device=like.device)
-        self._by_time = (
+        by_time = (
             encoder.first_layer(
                 gain.new_zeros(len(index), len(gain)), unknown.expand(len(index), -1), index
             )
             - first.sum(-1) @ rest
         )
+        self._by_time = by_time.cpu()

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ldensf_core.capture import recorded
+from ldensf_core.device import triton_kernels
 from ldensf_core.filters.base import Estimate
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
+from ldensf_core.surrogate.ldnet import STEP
 
 
 class FreeRun:
@@ -23,7 +25,8 @@ class FreeRun:
     point independent: the validation runs show it spread almost evenly over the coefficients of
     the decoder.
 
-    On a GPU the steps are CUDA graphs, recorded when they are first taken, which work in place.
+    On a GPU the steps are CUDA graphs, recorded when they are first taken, which work in place,
+    of kernels that join many operations where those work.
 
     Attributes:
         index: of the snapshot that the ensemble stands at.
@@ -38,6 +41,7 @@ class FreeRun:
         self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
         self._graphs: dict[tuple, Callable[[], None]] = {}
         self.generator = torch.Generator(model.device)
+        self.kernels = triton_kernels(model.device)
 
     @property
     def latent(self) -> Tensor:
@@ -98,7 +102,11 @@ class FreeRun:
         return Estimate(decode, model.benchmark.physical_parameters(unit), moments)
 
     def _step(self) -> None:
-        self.latent.copy_(self.model.ldnet.step(self.latent, self.parameters))
+        ldnet = self.model.ldnet
+        if self.kernels and self.kernels.suits(ldnet.dynamics):
+            self.kernels.step(ldnet.dynamics, self.state, ldnet.n_latent, STEP)
+        else:
+            self.latent.copy_(ldnet.step(self.latent, self.parameters))
 
     def _run(self, function: Callable[[], None]) -> None:
         """Call a method that works in place; on a GPU, as the graph that it was recorded as."""

@@ -53,6 +53,11 @@ class LDEnSF(LatentFilter):
         """
         mean, std = self.model.encoder.mean, self.model.encoder.std
         y, sigma = self.history.encode()
+        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
+        if self.rule == "gaussian" and self.kernels and len(self.state) <= self.kernels.MEMBERS:
+            factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
+            self.kernels.correct(self.state, y, sigma, mean, std, noise, *factors)
+            return
         if self.rule == "published":
             least = smallest_stable_sigma(EULER_STEPS)
             map_, q = published_map(sigma.clamp_min(least), EULER_STEPS), 0.0
@@ -62,7 +67,6 @@ class LDEnSF(LatentFilter):
             map_ = gaussian_map(self.inflation * sigma, variance / std.square() + q**2)
         shift = torch.addcmul(mean, map_.b, mean, value=-1).addcmul_(std * map_.c, y)
         spread = std * torch.hypot(q * map_.b, map_.s)
-        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
         self.state.mul_(map_.b).add_(shift).addcmul_(noise, spread)
         self.parameters.clamp_(-1, 1)  # the prior has bounds
 
