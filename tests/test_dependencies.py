@@ -85,6 +85,10 @@ def test_the_oldest_python_is_the_same_everywhere():
     assert f"sys.version_info < ({major}, {minor})" in (ROOT / "Makefile").read_text()
 
 
+BROUGHT = {"triton"}
+"""By torch, for the GPUs that it supports, in the version that fits: imported where it works."""
+
+
 def sources(folder: str) -> Iterator[tuple[Path, str]]:
     """The Python of a folder: its modules, and the code cells of its notebooks."""
     for path in sorted((ROOT / folder).rglob("*.py")):
@@ -119,6 +123,6 @@ def test_everything_imported_is_declared(folder, extras, own):
     allowed = set(declared(*extras))
     distributions = packages_distributions()
     for path, source in sources(folder):
-        for name in imported(source) - own - sys.stdlib_module_names:
+        for name in imported(source) - own - BROUGHT - sys.stdlib_module_names:
             providers = {canonicalize_name(dist) for dist in distributions.get(name, [name])}
             assert providers & allowed, f"{path.relative_to(ROOT)} imports {name}, not declared"
