@@ -24,6 +24,9 @@ class OptimalInterpolation(nn.Module):
         basis: of normalised fields; K coefficients in G groups, each of some variables.
         deviations: (K,), climatological standard deviations of the coefficients, D.
         residual: (V,), variance of the fields that the basis leaves out.
+
+    Attributes:
+        count: S, number of unknown shares that come with the coefficients.
     """
 
     def __init__(self, basis: Basis, deviations: Tensor, residual: Tensor) -> None:
@@ -31,6 +34,7 @@ class OptimalInterpolation(nn.Module):
         self.basis = basis
         self.register_buffer("deviations", deviations)
         self.register_buffer("residual", residual)
+        self.count = len(basis.groups)
 
     def gain(self, positions: Tensor, present: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """The matrix that maps normalised values (less the value at rest) to coefficients.
