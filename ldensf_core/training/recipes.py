@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ldensf_core.architecture import Architecture, CoordinateArchitecture
+from ldensf_core.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Recipe:
         inflation, process_noise: that the calibration chooses from.
         calibration_truths: validation runs that the filter is calibrated on.
         scored_runs: of each split that errors are taken on; all by default.
+        vae_architecture, vae_steps: of the coupled autoencoder, with the encoder's pool.
+        vae_batch: snapshots in a batch.
     """
 
     architecture: Architecture | CoordinateArchitecture
@@ -37,6 +39,9 @@ class Recipe:
     decoder_steps: int
     encoder_steps: int
     encoder_pool: int
+    vae_architecture: VAEArchitecture
+    vae_steps: int
+    vae_batch: int = 512
     encoder_batch: int = 64
     networks: int = 1024
     sensors: tuple[int, int] = (16, 256)
@@ -66,6 +71,10 @@ RECIPES = {
         decoder_steps=135_000,
         encoder_steps=40_000,
         encoder_pool=1024,
+        vae_architecture=VAEArchitecture(
+            n_latent=32, observed_coefficients=300, coefficients=810, last=320
+        ),
+        vae_steps=40_000,
     ),
     "tsunami": Recipe(
         Architecture(n_latent=10, width=608, last=896),
@@ -78,6 +87,10 @@ RECIPES = {
         decoder_steps=125_000,
         encoder_steps=36_664,
         encoder_pool=4096,
+        vae_architecture=VAEArchitecture(
+            n_latent=32, observed_coefficients=300, coefficients=810, last=320
+        ),
+        vae_steps=50_000,
     ),
     "atmosphere": Recipe(
         Architecture(
@@ -98,6 +111,11 @@ RECIPES = {
         encoder_steps=14_000,
         encoder_pool=384,
         encoder_batch=32,
+        vae_architecture=VAEArchitecture(
+            n_latent=32, observed_coefficients=300, coefficients=810, last=320
+        ),
+        vae_steps=15_000,
+        vae_batch=256,
         networks=256,
         sensors=(64, 1024),
     ),
@@ -169,6 +187,15 @@ def small(recipe: Recipe) -> Recipe:
         encoder_width=64,
         encoder_memory=32,
     )
+    vae_architecture = VAEArchitecture(
+        n_latent=16,
+        observed_coefficients=96,
+        encoder_width=32,
+        coefficients=192,
+        width=32,
+        last=64,
+        features=16,
+    )
     return replace(
         recipe,
         architecture=architecture,
@@ -182,6 +209,9 @@ def small(recipe: Recipe) -> Recipe:
         encoder_steps=60,
         encoder_pool=4,
         encoder_batch=2,
+        vae_architecture=vae_architecture,
+        vae_steps=60,
+        vae_batch=16,
         networks=16,
         inflation=(1.0,),
         process_noise=(0.01, 0.05),
