@@ -69,21 +69,21 @@ class VAEArchitecture:
     """Sizes of a coupled variational autoencoder.
 
     Attributes:
-        n_latent: L, size of the latent space.
         observed_coefficients: that both encoders read.
+        n_latent: L, size of the latent space.
         encoder_width, encoder_blocks: of either encoder.
         coefficients, width, blocks, last, features: of the decoder, see ``SpectralDecoder``.
     """
 
-    n_latent: int
     observed_coefficients: int
     coefficients: int
     last: int
+    n_latent: int = 64
     encoder_width: int = 128
     encoder_blocks: int = 1
     width: int = 128
     blocks: int = 1
-    features: int = 96
+    features: int = 32
 
 
 def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArchitecture) -> LDNet:

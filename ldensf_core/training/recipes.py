@@ -25,8 +25,8 @@ class Recipe:
         inflation, process_noise: that the calibration chooses from.
         calibration_truths: validation runs that the filter is calibrated on.
         scored_runs: of each split that errors are taken on; all by default.
-        vae_architecture, vae_steps: of the coupled autoencoder, with the encoder's pool.
-        vae_batch: snapshots in a batch.
+        vae_architecture, vae_steps: of the coupled autoencoder, which has the encoder's pool and
+            networks; ``vae_batch``: snapshots in a batch.
     """
 
     architecture: Architecture | CoordinateArchitecture
@@ -71,9 +71,7 @@ RECIPES = {
         decoder_steps=135_000,
         encoder_steps=40_000,
         encoder_pool=1024,
-        vae_architecture=VAEArchitecture(
-            n_latent=32, observed_coefficients=300, coefficients=810, last=320
-        ),
+        vae_architecture=VAEArchitecture(observed_coefficients=200, coefficients=1024, last=304),
         vae_steps=40_000,
     ),
     "tsunami": Recipe(
@@ -87,10 +85,8 @@ RECIPES = {
         decoder_steps=125_000,
         encoder_steps=36_664,
         encoder_pool=4096,
-        vae_architecture=VAEArchitecture(
-            n_latent=32, observed_coefficients=300, coefficients=810, last=320
-        ),
-        vae_steps=50_000,
+        vae_architecture=VAEArchitecture(observed_coefficients=201, coefficients=810, last=384),
+        vae_steps=40_000,
     ),
     "atmosphere": Recipe(
         Architecture(
@@ -111,9 +107,7 @@ RECIPES = {
         encoder_steps=14_000,
         encoder_pool=384,
         encoder_batch=32,
-        vae_architecture=VAEArchitecture(
-            n_latent=32, observed_coefficients=300, coefficients=810, last=320
-        ),
+        vae_architecture=VAEArchitecture(observed_coefficients=280, coefficients=1700, last=176),
         vae_steps=15_000,
         vae_batch=256,
         networks=256,

@@ -5,8 +5,10 @@ two distributions of z are drawn together, and both to the prior. The fields' er
 relative squared error of their coefficients; the weights of the rest are in these units.
 
 Two distributions are compared by KL(state ‖ observation). Over all states that an observation
-allows, its minimum is their mean and spread in z, so that the standard deviation which the
-observation encoder states is the error that it makes: the filter's observation noise.
+allows, its minimum is their mean and spread in z: the standard deviation that the observation
+encoder states would be the error that it makes. Reconstruction, which wants samples near their
+means, pulls the other way; with ten times the weight here the two are equal, but the states are
+described less well, and the published filter gains nothing from it.
 """
 
 from __future__ import annotations
