@@ -13,6 +13,10 @@ from torch import Tensor
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders import HistoryEncoder, OptimalInterpolation
 from ldensf_core.surrogate import BASES, CoordinateDecoder, LDNet, SpectralDecoder
+from ldensf_core.vae import CoupledVAE
+
+VAE_FREQUENCY = 3.0
+"""Of the sines that its decoder begins with: noise of 0.1 has to leave them as they are."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,28 @@ class CoordinateArchitecture:
     layers: int
     features: int
     frequency: float
+
+
+@dataclass(frozen=True)
+class VAEArchitecture:
+    """Sizes of a coupled variational autoencoder.
+
+    Attributes:
+        observed_coefficients: that both encoders read.
+        n_latent: L, size of the latent space.
+        encoder_width, encoder_blocks: of either encoder.
+        coefficients, width, blocks, last, features: of the decoder, see ``SpectralDecoder``.
+    """
+
+    observed_coefficients: int
+    coefficients: int
+    last: int
+    n_latent: int = 64
+    encoder_width: int = 128
+    encoder_blocks: int = 1
+    width: int = 128
+    blocks: int = 1
+    features: int = 32
 
 
 def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArchitecture) -> LDNet:
@@ -114,3 +140,33 @@ def build_encoder(
         width=a.encoder_width,
         memory=a.encoder_memory,
     )
+
+
+def build_vae(
+    benchmark: Benchmark,
+    architecture: VAEArchitecture,
+    statistics: dict[str, Tensor] | None = None,
+) -> CoupledVAE:
+    """An untrained autoencoder; without ``statistics``, ready for trained weights to be loaded.
+
+    Args:
+        statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields.
+    """
+    a = architecture
+    basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
+    s = statistics or {
+        "deviations": torch.ones(basis.count),
+        "residual": torch.ones(len(benchmark.variables)),
+    }
+    decoder = SpectralDecoder(
+        BASES[benchmark.name](benchmark, a.coefficients),
+        a.n_latent,
+        width=a.width,
+        blocks=a.blocks,
+        last=a.last,
+        features=a.features,
+        frequency=VAE_FREQUENCY,
+    )
+    device = s["residual"].device
+    interpolation = OptimalInterpolation(basis.to(device), s["deviations"], s["residual"])
+    return CoupledVAE(interpolation, decoder.to(device), a.encoder_width, a.encoder_blocks)

@@ -9,23 +9,33 @@ import hashlib
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
-from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.architecture import (
+    Architecture,
+    VAEArchitecture,
+    build_encoder,
+    build_ldnet,
+    build_vae,
+)
+from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.compression import compress, expand
 from ldensf_core.device import resolve_device
 from ldensf_core.model import LatentModel
 from ldensf_core.surrogate import LDNet, SurrogateError
+from ldensf_core.vae import CoupledVAE
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 PARTS = ("ldnet", "encoder", "error")
-FILES = {part: f"{part}.safetensors" for part in PARTS}
+VAE = "vae"
+"""A part that a folder may lack: the other filters do without."""
+FILES = {part: f"{part}.safetensors" for part in (*PARTS, VAE)}
+Sizes = TypeVar("Sizes", Architecture, VAEArchitecture)
 
 
 class CheckpointError(RuntimeError):
@@ -65,6 +75,35 @@ def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet
     return ldnet.to(device), error.to(device)
 
 
+def load_vae(
+    benchmark: Benchmark, device: str | torch.device = "auto", folder: Path | None = None
+) -> CoupledVAE:
+    """The trained coupled autoencoder of a benchmark.
+
+    Args:
+        folder: of the weights and their card; by default the shipped ones.
+
+    Raises:
+        ValueError: if the device is unknown.
+        CheckpointError: if there is none, or a file is missing or not what the card says.
+    """
+    name, device = benchmark.name, resolve_device(device)
+    folder = PRETRAINED / name if folder is None else folder
+    card, path = read_card(folder), folder / "card.json"
+    _of_benchmark(card, name, path)
+    if VAE not in card:
+        raise CheckpointError(
+            f"there is no coupled autoencoder in {folder}, which Latent-EnSF needs. "
+            f"Make it with `ldensf train {name} --part vae --output {folder}`"
+        )
+    _holds(card, VAE, ["architecture"], path)
+    _holds(card, "files", [FILES[VAE]], path)
+    sizes = _sizes(VAEArchitecture, card[VAE], path)
+    vae = build_vae(benchmark, sizes)
+    _fill(vae, folder, VAE, card)
+    return vae.to(device)
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """The card in ``folder``.
 
@@ -90,15 +129,20 @@ def save_weights(
     folder: Path, ldnet: nn.Module, encoder: nn.Module, error: nn.Module
 ) -> dict[str, str]:
     """Write what was learned to ``folder``; returns the SHA-256 of each file for the card."""
-    folder.mkdir(parents=True, exist_ok=True)
     digests = {}
     for part, module in zip(PARTS, (ldnet, encoder, error), strict=True):
-        tensors = compress(module.state_dict())
-        partial = folder / (FILES[part] + ".partial")
-        safetensors.torch.save_file(tensors, partial)
-        partial.replace(folder / FILES[part])
-        digests[FILES[part]] = _sha256(folder / FILES[part])
+        digests |= save_part(folder, part, module)
     return digests
+
+
+def save_part(folder: Path, part: str, module: nn.Module) -> dict[str, str]:
+    """Write the weights of one part to ``folder``; returns the SHA-256 of its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = compress(module.state_dict(), coarsely=part == VAE)
+    partial = folder / (FILES[part] + ".partial")
+    safetensors.torch.save_file(tensors, partial)
+    partial.replace(folder / FILES[part])
+    return {FILES[part]: _sha256(folder / FILES[part])}
 
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:
@@ -110,34 +154,47 @@ def save_card(folder: Path, card: dict[str, Any]) -> None:
 
 def round_as_stored(module: nn.Module) -> None:
     """Round the weights to what will be read back, so that what is tested is what is shipped."""
-    module.load_state_dict(expand(compress(module.state_dict())))
+    coarsely = isinstance(module, CoupledVAE)
+    module.load_state_dict(expand(compress(module.state_dict(), coarsely)))
 
 
 def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
     """The architecture in the card at ``path``, once all that is read from a card is there."""
+    _of_benchmark(card, benchmark, path)
+    sizes = _sizes(Architecture, card, path)
+    _holds(card, "files", [FILES[part] for part in PARTS], path)
+    calibration = ["inflation", "process_noise"]
+    _holds(card, "calibration", calibration, path)
+    for name in calibration:
+        if not isinstance(card["calibration"][name], int | float):
+            raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
+    return sizes
+
+
+def _of_benchmark(card: dict[str, Any], benchmark: str, path: Path) -> None:
     if card.get("benchmark") != benchmark:
         raise CheckpointError(
             f"{path}: the weights are for {card.get('benchmark')!r}, not {benchmark!r}"
         )
-    entries = {
-        "architecture": [field.name for field in fields(Architecture)],
-        "files": list(FILES.values()),
-        "calibration": ["inflation", "process_noise"],
-    }
-    for entry, needed in entries.items():
-        held = card.get(entry)
-        if not isinstance(held, dict) or not set(needed) <= set(held):
-            raise CheckpointError(f"{path}: {entry!r} must hold {', '.join(needed)}; it is {held}")
+
+
+def _holds(card: dict[str, Any], entry: str, needed: list[str], path: Path) -> None:
+    held = card.get(entry)
+    if not isinstance(held, dict) or not set(needed) <= set(held):
+        raise CheckpointError(f"{path}: {entry!r} must hold {', '.join(needed)}; it is {held}")
+
+
+def _sizes(kind: type[Sizes], card: dict[str, Any], path: Path) -> Sizes:
+    """The ``architecture`` of a card, or of a part of it."""
+    names = [field.name for field in fields(kind)]
+    _holds(card, "architecture", names, path)
     sizes = card["architecture"]
-    if unknown := set(sizes) - set(entries["architecture"]):
+    if unknown := set(sizes) - set(names):
         raise CheckpointError(f"{path}: 'architecture' holds {sorted(unknown)}, which is unknown")
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise CheckpointError(f"{path}: {name} = {size!r} is no size of a network")
-    for name in entries["calibration"]:
-        if not isinstance(card["calibration"][name], int | float):
-            raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
-    return Architecture(**sizes)
+    return kind(**sizes)
 
 
 def _fill(module: nn.Module, folder: Path, part: str, card: dict[str, Any]) -> None:

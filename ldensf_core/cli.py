@@ -80,7 +80,7 @@ def train(
         Path | None, typer.Option(help="Folder of weights, card and checkpoints (runs/NAME).")
     ] = None,
     part: Annotated[
-        Part, typer.Option(help="All, or the calibration of weights that are there.")
+        Part, typer.Option(help="All, or a part of weights that are there; vae is of latent-ensf.")
     ] = Part.all,
     small_run: Annotated[
         bool, typer.Option("--small", help="A miniature of it: minutes on a CPU, useless weights.")

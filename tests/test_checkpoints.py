@@ -7,13 +7,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from ldensf_core.architecture import Architecture, build_encoder, build_ldnet
+from ldensf_core.architecture import (
+    Architecture,
+    VAEArchitecture,
+    build_encoder,
+    build_ldnet,
+    build_vae,
+)
+from ldensf_core.benchmarks import Tsunami
 from ldensf_core.checkpoints import (
     PRETRAINED,
+    VAE,
     CheckpointError,
     load_pretrained,
+    load_vae,
     round_as_stored,
     save_card,
+    save_part,
     save_weights,
 )
 from ldensf_core.surrogate import SurrogateError
@@ -285,3 +295,113 @@ def test_last_layer_is_precise_where_coefficients_are_large(tsunami):
 def test_saving_leaves_nothing_half_written(tsunami, tmp_path):
     write(tmp_path, tsunami)
     assert {f.name for f in tmp_path.iterdir()} == {*WEIGHTS, "card.json"}
+
+
+# -- the coupled autoencoder, which a folder may lack -------------------------------------
+
+VAE_SIZES = VAEArchitecture(
+    n_latent=6,
+    observed_coefficients=90,
+    encoder_width=128,
+    coefficients=150,
+    width=32,
+    last=96,
+    features=8,
+)
+
+
+def write_vae(folder, tsunami):
+    vae = build_vae(tsunami, VAE_SIZES)
+    vae.std.fill_(0.5)
+    round_as_stored(vae)
+    card = {"benchmark": "tsunami", "files": {}, VAE: {"architecture": vars(VAE_SIZES)}}
+    card["files"] |= save_part(folder, VAE, vae)
+    save_card(folder, card)
+    return vae
+
+
+@pytest.fixture
+def with_vae(tmp_path, tsunami):
+    write_vae(tmp_path / "tsunami", tsunami)
+    return tmp_path / "tsunami"
+
+
+def vae_refused(folder, tsunami, match):
+    with pytest.raises(CheckpointError, match=match):
+        load_vae(tsunami, "cpu", folder)
+
+
+def test_autoencoder_that_was_rounded_and_saved_is_what_is_loaded(tsunami, tmp_path):
+    vae = write_vae(tmp_path, tsunami)
+    loaded = load_vae(tsunami, "cpu", tmp_path)
+    assert {f.name for f in tmp_path.iterdir()} == {"vae.safetensors", "card.json"}
+    for name, tensor in vae.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], tensor, rtol=1e-6, atol=0)
+    assert not any(p.requires_grad for p in loaded.parameters()) and not loaded.training
+
+
+def test_autoencoder_goes_on_any_grid_of_its_benchmark(with_vae):
+    fields = torch.zeros(2, 3, 40, 40)
+    vae = load_vae(Tsunami(40), "cpu", with_vae)
+    assert vae.fields(vae.of_fields(fields).mean).shape == fields.shape
+
+
+def test_large_matrices_of_the_autoencoder_are_kept_in_eight_bits(tsunami):
+    """To half a step of 127 to a side in each row; all else exactly."""
+    vae = build_vae(tsunami, VAE_SIZES)
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    round_as_stored(vae)
+    changed = set()
+    for name, tensor in vae.state_dict().items():
+        if not torch.equal(tensor, before[name]):
+            changed.add(name)
+            step = before[name].abs().amax(dim=1, keepdim=True) / 127
+            assert ((tensor - before[name]).abs() <= 0.501 * step).all()
+    encoders = "state_encoder", "observation_encoder"
+    matrices = "first", "blocks.0.first", "blocks.0.second"
+    assert changed == {
+        *(f"{encoder}.{matrix}.weight" for encoder in encoders for matrix in matrices),
+        "decoder.last.weight",
+    }
+
+
+def test_without_an_autoencoder_the_rest_loads_and_its_maker_is_named(tsunami, folder):
+    edit(folder, lambda card: card.pop(VAE, None))
+    load_pretrained("tsunami", "cpu", folder)
+    where = re.escape(str(folder))
+    make = f"`ldensf train tsunami --part vae --output {where}`"
+    vae_refused(folder, tsunami, f"no coupled autoencoder in {where}.*{make}")
+
+
+def test_no_card_at_all_is_named_with_what_to_do(tsunami, tmp_path):
+    vae_refused(tmp_path / "tsunami", tsunami, "no trained weights in .*`ldensf train tsunami`")
+
+
+def test_missing_or_damaged_autoencoder_is_named(tsunami, with_vae):
+    path = with_vae / "vae.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 0x01
+    path.write_bytes(data)
+    vae_refused(with_vae, tsunami, f"{re.escape(str(path))} is damaged: its SHA-256 is ")
+    path.unlink()
+    vae_refused(with_vae, tsunami, f"{re.escape(str(path))} is missing")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda card: card.update(benchmark="kolmogorov"), "weights are for 'kolmogorov'"),
+        (lambda card: card.update(vae=None), "'vae' must hold architecture"),
+        (lambda card: card.update(files={}), r"'files' must hold vae\.safetensors"),
+        (lambda card: card[VAE]["architecture"].pop("last"), "'architecture' must hold .*last"),
+        (lambda card: card[VAE]["architecture"].update(width=2.5), "width = 2.5 is no size"),
+        (lambda card: card[VAE]["architecture"].update(heads=4), "'heads'.* is unknown"),
+        (
+            lambda card: card[VAE]["architecture"].update(n_latent=7),
+            r"vae\.safetensors does not fit the card's architecture",
+        ),
+    ],
+)
+def test_card_that_does_not_fit_the_autoencoder_is_refused(tsunami, with_vae, change, message):
+    edit(with_vae, change)
+    vae_refused(with_vae, tsunami, message)

@@ -2,12 +2,14 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 
 import pytest
 import xarray as xr
 
+from ldensf_core.checkpoints import PRETRAINED
 from ldensf_core.cli import main
 
 
@@ -108,6 +110,15 @@ def test_missing_weights_say_how_to_get_them(monkeypatch, capsys, tmp_path):
     arguments = ["train", "tsunami", "--part", "calibration", "--output", tmp_path / "none"]
     assert run(monkeypatch, *arguments, "--device", "cpu") == 2
     assert "ldensf train" in capsys.readouterr().err
+
+
+def test_autoencoder_is_trained_by_itself(monkeypatch, capsys, tmp_path):
+    shutil.copy(PRETRAINED / "tsunami" / "card.json", tmp_path)
+    arguments = ["train", "tsunami", "--part", "vae", "--small", "--output", tmp_path]
+    assert run(monkeypatch, *arguments, "--device", "cpu") == 0
+    card = json.loads(capsys.readouterr().out)
+    assert card["vae"]["command"] == "ldensf train tsunami --part vae --seed 0"
+    assert {"vae.safetensors", "vae.checkpoint"} < {f.name for f in tmp_path.iterdir()}
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path):

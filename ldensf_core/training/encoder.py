@@ -27,8 +27,23 @@ def statistics(
     benchmark: Benchmark, architecture: Architecture, model: LDNet, pool: TrajectoryPool
 ) -> dict[str, Tensor]:
     """What ``build_encoder`` needs, from a pool of fields (size, T, V, ny*nx)."""
-    basis = BASES[benchmark.name](benchmark, architecture.observed_coefficients)
-    basis = basis.to(pool.data.device)
+    found = field_statistics(benchmark, architecture.observed_coefficients, pool)
+    states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
+    repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
+    targets = torch.cat([states, repeated], dim=-1)
+    return found | {"mean": targets.mean(0), "std": targets.std(0)}
+
+
+@torch.no_grad()
+def field_statistics(
+    benchmark: Benchmark, coefficients: int, pool: TrajectoryPool
+) -> dict[str, Tensor]:
+    """What interpolation to so many coefficients needs, from such a pool.
+
+    Returns:
+        ``deviations`` (K,) of the coefficients and ``residual`` (V,), the variance left out.
+    """
+    basis = BASES[benchmark.name](benchmark, coefficients).to(pool.data.device)
     area = benchmark.area(basis.rest)
     squared, total = 0.0, 0.0
     sample = pool.data[:: max(1, len(pool.data) // 256)]
@@ -37,9 +52,6 @@ def statistics(
         squared = squared + basis.analyse(fields).square().mean(0) / len(sample)
         departures = fields - basis.rest[:, None, None]
         total = total + (area * departures.square()).mean((0, 2, 3)) / len(sample)
-    states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
-    repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
-    targets = torch.cat([states, repeated], dim=-1)
     described = torch.zeros_like(total)
     for group in basis.groups:
         # Where a coefficient speaks of several variables, what is left out is split evenly.
@@ -49,8 +61,6 @@ def statistics(
     return {
         "deviations": squared.sqrt().clamp_min(1e-4),
         "residual": (total - described).clamp_min(1e-6),
-        "mean": targets.mean(0),
-        "std": targets.std(0),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ldensf_core.architecture import Architecture, CoordinateArchitecture
+from ldensf_core.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Recipe:
         inflation, process_noise: that the calibration chooses from.
         calibration_truths: validation runs that the filter is calibrated on.
         scored_runs: of each split that errors are taken on; all by default.
+        vae_architecture, vae_steps: of the coupled autoencoder, which has the encoder's pool and
+            networks; ``vae_batch``: snapshots in a batch.
     """
 
     architecture: Architecture | CoordinateArchitecture
@@ -38,6 +40,9 @@ class Recipe:
     decoder_steps: int
     encoder_steps: int
     encoder_pool: int
+    vae_architecture: VAEArchitecture
+    vae_steps: int
+    vae_batch: int = 512
     encoder_batch: int = 64
     noisy: float = 0.125
     networks: int = 1024
@@ -68,6 +73,8 @@ RECIPES = {
         decoder_steps=135_000,
         encoder_steps=40_000,
         encoder_pool=1024,
+        vae_architecture=VAEArchitecture(observed_coefficients=200, coefficients=1024, last=304),
+        vae_steps=40_000,
     ),
     "tsunami": Recipe(
         Architecture(n_latent=10, width=608, last=896),
@@ -80,6 +87,8 @@ RECIPES = {
         decoder_steps=125_000,
         encoder_steps=36_664,
         encoder_pool=4096,
+        vae_architecture=VAEArchitecture(observed_coefficients=201, coefficients=810, last=384),
+        vae_steps=40_000,
     ),
     "atmosphere": Recipe(
         Architecture(
@@ -100,6 +109,9 @@ RECIPES = {
         encoder_steps=14_000,
         encoder_pool=384,
         encoder_batch=32,
+        vae_architecture=VAEArchitecture(observed_coefficients=280, coefficients=1700, last=176),
+        vae_steps=15_000,
+        vae_batch=256,
         networks=256,
         sensors=(64, 1024),
     ),
@@ -172,6 +184,15 @@ def small(recipe: Recipe) -> Recipe:
         encoder_width=64,
         encoder_memory=32,
     )
+    vae_architecture = VAEArchitecture(
+        n_latent=16,
+        observed_coefficients=96,
+        encoder_width=32,
+        coefficients=192,
+        width=32,
+        last=64,
+        features=16,
+    )
     return replace(
         recipe,
         architecture=architecture,
@@ -185,6 +206,9 @@ def small(recipe: Recipe) -> Recipe:
         encoder_steps=60,
         encoder_pool=4,
         encoder_batch=2,
+        vae_architecture=vae_architecture,
+        vae_steps=60,
+        vae_batch=16,
         networks=16,
         inflation=(1.0,),
         process_noise=(0.01, 0.05),

@@ -11,29 +11,34 @@ from typing import Any
 
 import torch
 
-from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.checkpoints import (
+    VAE,
     load_pretrained,
     load_surrogate,
     read_card,
     round_as_stored,
     save_card,
+    save_part,
     save_weights,
 )
 from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import train_encoder
 from ldensf_core.training.recipes import Recipe
 from ldensf_core.training.surrogate import train_surrogate
+from ldensf_core.training.vae import train_vae
 from ldensf_core.verification.baselines import (
     DEFINITION,
     baseline_errors,
     measured_error,
     surrogate_error,
 )
+from ldensf_core.verification.reconstruction import reconstruction_error
 from ldensf_core.verification.table import environment
 
-PARTS = ("all", "encoder", "calibration")
-"""What is made anew; with the encoder, the calibration too."""
+PARTS = ("all", "encoder", "calibration", VAE)
+"""What is made anew; with the encoder, the calibration too. The coupled autoencoder, which needs
+nothing of the rest, is made by itself."""
 
 
 def train(
@@ -53,6 +58,8 @@ def train(
     """
     benchmark = get_benchmark(name)
     folder.mkdir(parents=True, exist_ok=True)
+    if part == VAE:
+        return _train_vae(benchmark, recipe, folder, seed, device)
     if part == "all":
         with clocked(device) as spent:
             ldnet = train_surrogate(benchmark, recipe, seed, device, folder)
@@ -86,11 +93,39 @@ def train(
         card["training"]["recipe"] = {
             k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
             for k, v in described.items()
+            if not k.startswith(VAE)
         }
-        card["files"] = save_weights(folder, ldnet, encoder, error)
+        card["files"] = card.get("files", {}) | save_weights(folder, ldnet, encoder, error)
         card["calibration"] = {"inflation": 1.0, "process_noise": 0.0}
         save_card(folder, card)
     card["calibration"] = calibrate(load_pretrained(name, device, folder), recipe, seed)
+    save_card(folder, card)
+    return card
+
+
+def _train_vae(
+    benchmark: Benchmark, recipe: Recipe, folder: Path, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Train the coupled autoencoder and add it to the card in ``folder``."""
+    card = read_card(folder)
+    with clocked(device) as spent:
+        vae = train_vae(benchmark, recipe, seed, device, folder)
+    round_as_stored(vae)
+    card["files"] |= save_part(folder, VAE, vae)
+    card[VAE] = {
+        "command": f"ldensf train {benchmark.name} --part {VAE} --seed {seed}",
+        "architecture": asdict(recipe.vae_architecture),
+        "steps": recipe.vae_steps,
+        "batch": recipe.vae_batch,
+        **spent,
+        "error": {
+            "definition": DEFINITION,
+            "validation": reconstruction_error(
+                benchmark, vae, "validation", device, recipe.scored_runs
+            ),
+        },
+        "environment": environment(),
+    }
     save_card(folder, card)
     return card
 

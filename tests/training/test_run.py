@@ -7,9 +7,10 @@ import torch
 
 from ldensf_core import checkpoints
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.checkpoints import load_pretrained, read_card
+from ldensf_core.checkpoints import load_pretrained, load_vae, read_card, save_card
 from ldensf_core.training import calibration, run
 from ldensf_core.training.recipes import RECIPES, small
+from ldensf_core.verification.reconstruction import reconstruction_error
 
 COARSE = {
     "kolmogorov": lambda: Kolmogorov(32),
@@ -56,3 +57,50 @@ def test_training_makes_weights_that_load_and_a_card_that_tells(name, tmp_path, 
     assert again["files"]["ldnet.safetensors"] == card["files"]["ldnet.safetensors"]
     assert again["files"]["encoder.safetensors"] != card["files"]["encoder.safetensors"]
     assert load_pretrained(name, "cpu", tmp_path).card == again
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_autoencoder_is_added_to_a_card_and_stays_there(name, tmp_path, monkeypatch):
+    benchmark = COARSE[name]()
+    benchmark.times = benchmark.times[:6]
+    monkeypatch.setattr(run, "get_benchmark", {name: benchmark}.get)
+    recipe = replace(small(RECIPES[name]), vae_steps=5, networks=4)
+    before = {"benchmark": name, "files": {"ldnet.safetensors": "0123"}, "calibration": {}}
+    save_card(tmp_path, before)
+    card = run.train(name, recipe, tmp_path, 0, torch.device("cpu"), "vae")
+    assert card == read_card(tmp_path)
+    assert {k: v for k, v in card.items() if k not in ("files", "vae")} == {
+        k: v for k, v in before.items() if k != "files"
+    }
+    assert card["files"]["ldnet.safetensors"] == "0123"
+    assert card["vae"]["steps"] == 5 and card["vae"]["seconds"] > 0
+    errors = card["vae"]["error"]["validation"]
+    assert set(errors) == {"state", "observation"} and all(0 < e < 3 for e in errors.values())
+    assert torch.get_float32_matmul_precision() == "highest"
+
+    vae = load_vae(benchmark, "cpu", tmp_path)
+    again = reconstruction_error(benchmark, vae, "validation", torch.device("cpu"), 3)
+    assert again == pytest.approx(errors, rel=1e-3)  # of the weights as they are shipped
+
+
+def test_autoencoder_is_not_lost_when_the_encoder_is_made_anew(tmp_path, monkeypatch):
+    basin = Tsunami(32)
+    basin.times = basin.times[:6]
+    for module in (run, checkpoints):
+        monkeypatch.setattr(module, "get_benchmark", {"tsunami": basin}.get)
+    monkeypatch.setattr(calibration, "SETTINGS", calibration.SETTINGS[:1])
+    recipe = replace(small(RECIPES["tsunami"]), joint_steps=2, decoder_steps=2, encoder_steps=2)
+    recipe = replace(recipe, networks=4, vae_steps=2)
+    device = torch.device("cpu")
+    run.train("tsunami", recipe, tmp_path, 0, device)
+    before = run.train("tsunami", recipe, tmp_path, 0, device, "vae")
+    after = run.train("tsunami", recipe, tmp_path, 0, device, "encoder")
+    assert after["vae"] == before["vae"]
+    assert not any(k.startswith("vae") for k in after["training"]["recipe"])
+    load_vae(basin, "cpu", tmp_path)
+
+
+def test_autoencoder_needs_a_card_to_be_added_to(tmp_path):
+    recipe = small(RECIPES["tsunami"])
+    with pytest.raises(checkpoints.CheckpointError, match="no trained weights in"):
+        run.train("tsunami", recipe, tmp_path, 0, torch.device("cpu"), "vae")

@@ -1,0 +1,128 @@
+"""The coupled variational autoencoder: states and observations in one latent space.
+
+Si and Chen, "Latent-EnSF: A Latent Ensemble Score Filter for High-Dimensional Data Assimilation
+with Sparse Observation Data" (arXiv 2409.00127). A state encoder reads fields, an observation
+encoder the measurements of one time, without a history; both give a normal distribution of the
+latent z, and one decoder makes fields of either. Trained together, the two agree, so that in the
+latent space everything is observed.
+
+Both encoders read coefficients in an orthonormal basis, in units of their climatological
+spread: those of the fields, or those that optimal interpolation makes of measurements, with the
+share of variance that it leaves unknown. So any sensors and any noise will do.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.encoders.interpolation import OptimalInterpolation
+from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.surrogate.spectral import ResidualBlock, SpectralDecoder
+
+LOG_STD = (-6.0, 0.0)
+"""Range of the logarithm of the standard deviation of z; the prior's is zero."""
+
+
+class CoefficientEncoder(nn.Module):
+    """A residual perceptron from ``inputs`` numbers to the distribution of L latent ones."""
+
+    def __init__(self, inputs: int, n_latent: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(inputs, width)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.write = nn.Linear(width, 2 * n_latent)
+
+    def forward(self, inputs: Tensor) -> Normal:
+        """(..., inputs) → independent normal distributions, (..., L)."""
+        mean, log_std = self.write(self.blocks(self.first(inputs))).chunk(2, dim=-1)
+        low, high = LOG_STD
+        std = torch.exp(low + (high - low) * torch.sigmoid(log_std))
+        return Normal(mean, std, validate_args=False)  # the check would wait for the device
+
+
+class CoupledVAE(nn.Module):
+    """State encoder, observation encoder and the decoder that they share.
+
+    Args:
+        interpolation: makes coefficients of measurements; its basis and the spread of its
+            coefficients serve the state encoder too.
+        decoder: of L latent numbers.
+        width, blocks: of either encoder.
+
+    Attributes:
+        mean, std: (L,), of z over training states, the aggregate posterior.
+    """
+
+    def __init__(
+        self, interpolation: OptimalInterpolation, decoder: SpectralDecoder, width: int, blocks: int
+    ) -> None:
+        super().__init__()
+        n_latent, inputs = decoder.waves.in_features, interpolation.basis.count
+        self.interpolation = interpolation
+        self.state_encoder = CoefficientEncoder(inputs, n_latent, width, blocks)
+        self.observation_encoder = CoefficientEncoder(
+            inputs + interpolation.count, n_latent, width, blocks
+        )
+        self.decoder = decoder
+        self.register_buffer("mean", torch.zeros(n_latent))
+        self.register_buffer("std", torch.ones(n_latent))
+
+    def of_fields(self, fields: Tensor) -> Normal:
+        """Normalised fields (..., V, ny, nx) → distribution of z, (..., L)."""
+        coefficients = self.interpolation.basis.analyse(fields)
+        return self.state_encoder(coefficients / self.interpolation.deviations)
+
+    def of_observation(self, coefficients: Tensor, unknown: Tensor) -> Normal:
+        """Interpolated coefficients (..., K), unknown shares (..., S) → distribution of z."""
+        return self.observation_encoder(torch.cat([coefficients, unknown], dim=-1))
+
+    def fields(self, latent: Tensor) -> Tensor:
+        """z (..., L) → normalised fields (..., V, ny, nx)."""
+        return self.decoder.on_grid(latent)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Weights between its many hidden quantities, for an optimiser that treats them apart."""
+        encoders = self.state_encoder, self.observation_encoder
+        blocks = [m.weight for e in encoders for b in e.blocks for m in (b.first, b.second)]
+        return [*(e.first.weight for e in encoders), *blocks, *self.decoder.hidden_matrices()]
+
+
+class ObservationReader:
+    """The observation encoder in use; what it knows of the sensors is kept until they change.
+
+    Args:
+        vae: on the device where it is to work.
+    """
+
+    def __init__(self, benchmark: Benchmark, vae: CoupledVAE) -> None:
+        self.benchmark, self.vae = benchmark, vae
+        self._seen: Observation | None = None
+
+    def read(self, observation: Observation) -> Normal:
+        """Distribution of z, (L,), by one observation, on any device; missing values say nothing.
+
+        Raises:
+            ValueError: if a sensor is outside the domain.
+        """
+        like, interpolation = self.vae.mean, self.vae.interpolation
+        mean, std = self.benchmark.mean(like), self.benchmark.std(like)
+        if not self._from_the_same_sensors(observation):
+            SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
+            moved = observation.to(like.device)
+            self._gain, self._unknown = interpolation.gain(
+                moved.positions, moved.present, moved.std.to(like) / std
+            )
+            self._seen = observation
+        y = (observation.values.to(like) - mean) / std - interpolation.basis.rest
+        coefficients = self._gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
+        return self.vae.of_observation(coefficients, self._unknown)
+
+    def _from_the_same_sensors(self, observation: Observation) -> bool:
+        seen = self._seen
+        return seen is not None and all(
+            torch.equal(getattr(seen, name), getattr(observation, name))
+            for name in ("positions", "std", "present")
+        )
