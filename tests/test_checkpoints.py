@@ -244,7 +244,8 @@ def test_what_was_rounded_and_saved_is_what_is_loaded(tsunami, tmp_path):
     states, loaded = ldnet.rollout(parameters, 5), model.ldnet.rollout(parameters, 5)
     assert torch.equal(states, loaded)
     assert torch.equal(ldnet.decode(states), model.ldnet.decode(loaded))
-    inputs = torch.randn(2, 5, 48), torch.rand(2, 5, 3), torch.arange(5.0).expand(2, 5)
+    unknown = torch.rand(2, 5, encoder.interpolation.count)
+    inputs = torch.randn(2, 5, 48), unknown, torch.arange(5.0).expand(2, 5)
     for one, other in zip(encoder(*inputs), model.encoder(*inputs), strict=True):
         assert torch.equal(one, other)
     middle = torch.zeros(2)

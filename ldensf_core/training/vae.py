@@ -106,8 +106,8 @@ class VAETraining:
 
 def coupled_loss(vae: CoupledVAE, state: Normal, observed: Normal, target: Tensor) -> Tensor:
     """Of distributions (..., L) of z and the coefficients (..., K) of the fields behind both."""
-    reconstruction = vae.decoder.loss(state.rsample(), target)
-    reconstruction = reconstruction + vae.decoder.loss(observed.rsample(), target)
+    reconstruction = vae.decoder.loss(state.rsample(), target).mean()
+    reconstruction = reconstruction + vae.decoder.loss(observed.rsample(), target).mean()
     prior = kl_divergence(state, PRIOR) + kl_divergence(observed, PRIOR)
     coupling = kl_divergence(state, observed)
     divergence = PRIOR_WEIGHT * prior + COUPLING_WEIGHT * coupling
