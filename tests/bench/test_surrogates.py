@@ -22,7 +22,9 @@ def test_surrogate_stands_beside_what_it_has_to_beat():
     document = json.loads(run("--json").stdout)
     assert set(document) == {"rows", "environment"}
     (row,) = document["rows"]
-    assert list(row) == ["benchmark", "surrogate", "published", *BASELINES, "device"]
+    noise = [f"noise {sigma:g}" for sigma in surrogates.NOISE]
+    assert list(row) == ["benchmark", "surrogate", "published", *BASELINES, *noise, "device"]
+    assert 0.001 < row[noise[0]] < row[noise[1]] < row[noise[2]] < row[noise[3]] < 3
     assert row["benchmark"] == "tsunami" and row["published"] == 0.0168
     assert 0.01 < row["surrogate"] < 0.03
     assert all(0.2 < row[name] < 2 for name in BASELINES)
