@@ -1,4 +1,4 @@
-"""Our LETKF on the field's standard test, the Lorenz-96 system, beside DAPPER's.
+"""Our LETKF and EnSF on the field's standard test, the Lorenz-96 system, beside DAPPER's LETKF.
 
     python bench/lorenz96.py
     make dapper && python bench/lorenz96.py --dapper-python .venv-dapper/bin/python
@@ -12,6 +12,10 @@ to get the half-width of Gaspari and Cohn's function, which is our ``radius``. I
 variables two by two, inflates after the analysis rather than before, and its listed figure is
 with a random rotation of the ensemble (``rot``), which we have not.
 
+EnSF, as published with 100 Euler steps, works in units of the climatological standard deviation.
+Its gain does not look at the ensemble and it has neither inflation nor localisation; with the same
+members it stands here for comparison.
+
 Without another interpreter in which DAPPER can be imported, its listed figure stands beside ours.
 """
 
@@ -22,6 +26,7 @@ import math
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,10 +37,15 @@ from tqdm import tqdm
 
 from ldensf_core.filters.kalman import letkf_analysis
 from ldensf_core.filters.localisation import gaspari_cohn
+from ldensf_core.filters.score import published_map
 from ldensf_core.verification.table import as_text, environment
+
+Analysis = Callable[[Tensor, Tensor], Tensor]
 
 VARIABLES, FORCING, TIME_STEP = 40, 8.0, 0.05
 MEMBERS, INFLATION, LOC_RAD = 7, 1.04, 4.0
+MEAN, CLIMATE = 2.34, 3.64
+"""Mean and standard deviation of a variable in the course of time."""
 BURN_IN = 400  # cycles that are not scored, as in DAPPER's setting
 LISTED = 0.22
 BLOCKS = 10  # whose means give the error of the mean
@@ -62,7 +72,7 @@ for rotated in (False, True):
     rmse = method.avrgs.err.rms.a
     rows.append(
         {
-            "implementation": f"DAPPER {dapper.__version__}, rot={rotated}",
+            "implementation": f"DAPPER {dapper.__version__}, LETKF, rot={rotated}",
             "rmse": float(rmse.val),
             "error": float(rmse.prec),
             "ms_per_cycle": 1e3 * seconds / cycles,
@@ -81,9 +91,12 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Print one row an implementation."""
-    rows = [{"implementation": "ldensf_core", **run(cycles, seed)}]
+    rows = [
+        {"implementation": "ldensf_core, LETKF", **run(cycles, seed, letkf())},
+        {"implementation": "ldensf_core, EnSF", **run(cycles, seed, ensf(seed))},
+    ]
     if dapper_python is None:
-        listed = {"implementation": "DAPPER, listed", "rmse": LISTED}
+        listed = {"implementation": "DAPPER, LETKF, listed", "rmse": LISTED}
         rows.append(listed | dict.fromkeys(("error", "ms_per_cycle")))
     else:
         rows += dapper(dapper_python, cycles, seed)
@@ -116,7 +129,25 @@ def taper(loc_rad: float) -> Tensor:
     return gaspari_cohn(torch.minimum(apart, VARIABLES - apart), math.sqrt(10 / 3) * loc_rad)
 
 
-def run(cycles: int, seed: int) -> dict[str, Any]:
+def letkf() -> Analysis:
+    """Of the ensemble (M, N) and observations (N,) with noise of variance 1."""
+    variance, weights = torch.ones(VARIABLES, dtype=torch.float64), taper(LOC_RAD)
+    return lambda ensemble, y: letkf_analysis(ensemble, ensemble, y, variance, weights, INFLATION)
+
+
+def ensf(seed: int) -> Analysis:
+    """The same by the published filter."""
+    map_ = published_map(torch.full((VARIABLES,), 1 / CLIMATE, dtype=torch.float64))
+    generator = torch.Generator().manual_seed(seed)
+
+    def analysis(ensemble: Tensor, y: Tensor) -> Tensor:
+        units = (ensemble - MEAN) / CLIMATE, (y - MEAN) / CLIMATE
+        return MEAN + CLIMATE * map_.apply(*units, generator)
+
+    return analysis
+
+
+def run(cycles: int, seed: int, analysis: Analysis) -> dict[str, Any]:
     """Mean RMSE of the analysis mean over ``cycles`` after the burn-in, and its standard error."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -127,13 +158,12 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
     for _ in range(BURN_IN):  # onto the attractor
         truth = step(truth)
     ensemble = truth + noise(MEMBERS)
-    variance, weights = torch.ones(VARIABLES, dtype=torch.float64), taper(LOC_RAD)
     errors = []
     start = time.perf_counter()
     for _ in tqdm(range(BURN_IN + cycles), unit="cycle"):
         truth, ensemble = step(truth), step(ensemble)
         y = truth + noise()
-        ensemble = letkf_analysis(ensemble, ensemble, y, variance, weights, INFLATION)
+        ensemble = analysis(ensemble, y)
         errors.append((ensemble.mean(dim=0) - truth).square().mean().sqrt())
     seconds = time.perf_counter() - start
     scored = torch.stack(errors[BURN_IN:])

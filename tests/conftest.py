@@ -1,5 +1,10 @@
 """What every test shares."""
 
+import os
+
+# Triton, where it is installed, interprets its kernels: it looks when it is first imported.
+os.environ["TRITON_INTERPRET"] = "1"
+
 import pytest
 import torch
 

@@ -1,11 +1,10 @@
-"""The GPU's kernels against torch, run by Triton's interpreter on the CPU.
+"""The GPU's kernels against torch, run by Triton's interpreter on the CPU (see ``conftest``).
 
 Triton comes with torch for GPUs. Where there is none, that everything goes on without is tested.
 """
 
 import importlib.util
 import logging
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +33,6 @@ def test_a_gpu_that_cannot_run_them_does_without_and_says_why(caplog):
 
 
 if HAS_TRITON:
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are defined
     from ldensf_core import kernels
 
     @pytest.mark.parametrize("rows, columns", [(5, 7), (64, 300), (24, 512)])
