@@ -1,0 +1,97 @@
+"""What it costs to look at the ensemble: decoding after each cycle, or beside the next one.
+
+    python bench/overlap.py --benchmark tsunami
+
+On a GPU, milliseconds a cycle of LD-EnSF without decoding, with mean and spread decoded after each
+and waited for, and with both in graphs on streams of their own, so that the filter goes on while
+its last ensemble is decoded. All are averages over many cycles without waits in between.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from ldensf_core import list_benchmarks, load_pretrained
+from ldensf_core.capture import recorded
+from ldensf_core.device import resolve_device
+from ldensf_core.filters import LDEnSF
+from ldensf_core.model import LatentModel
+from ldensf_core.observations import Observation
+from ldensf_core.speed import observed_run
+from ldensf_core.verification.table import as_text, device_name, environment
+
+ROUNDS = 10  # through all snapshots but the initial one
+
+
+def main(
+    benchmark: Annotated[str, typer.Option(help=f"all, {', '.join(list_benchmarks())}.")] = "all",
+    members: Annotated[str, typer.Option(help="Sizes of the ensemble, with commas.")] = "20,100",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Print one row a benchmark and size of the ensemble."""
+    resolve_device("cuda")
+    names = list_benchmarks() if benchmark == "all" else [benchmark]
+    models = [load_pretrained(name, "cuda") for name in names]
+    rows = [row(model, int(size)) for model in models for size in members.split(",")]
+    if as_json:
+        print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
+    else:
+        print(as_text(rows))
+
+
+@torch.inference_mode()
+def row(model: LatentModel, members: int) -> dict[str, Any]:
+    """The three ways with one size of the ensemble."""
+    filter_ = LDEnSF(model)
+    filter_.reset(members, seed=0)
+    observed = observed_run(model)
+    filter_.analyse(observed[0])
+    latent = filter_.latent.clone()
+    decode = recorded(lambda: model.ldnet.decoder.moments(latent))
+    beside = torch.cuda.Stream()
+
+    def after(observation: Observation) -> None:
+        filter_.cycle(observation)
+        latent.copy_(filter_.latent)
+        decode()
+        torch.cuda.synchronize()
+
+    def overlapped(observation: Observation) -> None:
+        filter_.cycle(observation)
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            latent.copy_(filter_.latent)
+            copied = beside.record_event()
+            decode()
+        torch.cuda.current_stream().wait_event(copied)
+
+    return {
+        "benchmark": model.benchmark.name,
+        "members": members,
+        "cycle_ms": a_cycle(filter_.cycle, observed),
+        "decoded_after_ms": a_cycle(after, observed),
+        "decoded_beside_ms": a_cycle(overlapped, observed),
+        "device": device_name(model.device),
+    }
+
+
+def a_cycle(function: Callable[[Observation], None], observed: list[Observation]) -> float:
+    """Milliseconds a call, of many in a row, once the first round is over."""
+    for round_ in range(1 + ROUNDS):
+        if round_ == 1:
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+        for observation in observed[1:]:
+            function(observation)
+    torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - start) / (ROUNDS * (len(observed) - 1))
+
+
+if __name__ == "__main__":
+    typer.run(main)
