@@ -127,7 +127,7 @@ def _default(sweep: Sweep) -> dict[str, Run]:
 
 
 def _titled(sweep: Sweep, lines: str, of: str, note: str) -> str:
-    return f"**{title(sweep)}**, {of}\n\n{lines}\n\n{note}".strip()
+    return f"**{title(sweep)}**, {of}\n\n{lines}\n\n{note.strip()}".strip()
 
 
 def _not_run(runs: Mapping[str, Run]) -> str:
