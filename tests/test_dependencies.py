@@ -114,9 +114,9 @@ def imported(source: str) -> set[str]:
     [
         ("ldensf_core", [], {"ldensf_core"}),
         ("app", ["app"], {"ldensf_core", "app"}),
-        ("bench", [], {"ldensf_core"}),
+        ("bench", ["app"], {"ldensf_core", "app", "report"}),  # figures in the app's colours
         ("notebooks", ["app"], {"ldensf_core", "app"}),
-        ("tests", ["app", "train", "test"], {"ldensf_core", "app", "bench", "tests"}),
+        ("tests", ["app", "train", "test"], {"ldensf_core", "app", "bench", "report", "tests"}),
     ],
 )
 def test_everything_imported_is_declared(folder, extras, own):

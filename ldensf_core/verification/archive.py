@@ -90,7 +90,7 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     """
     try:
         with xr.open_dataset(path, engine="h5netcdf") as file:
-            old = file.load()
+            old = file.load().drop_encoding()  # else longer labels are cut to the length of the old
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     if set(old) != set(new) or not old["time"].equals(new["time"]):

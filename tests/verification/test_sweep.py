@@ -133,6 +133,15 @@ def test_a_file_takes_other_sweeps(tmp_path, counted):
     assert len(counted) == 3
 
 
+def test_longer_labels_are_kept_whole(tmp_path):
+    target, common = tmp_path / "sweep.nc", {"truths": 1, "members": 1, "every": 60}
+    for filters, layout in ((["none"], ["grid"]), (["latent-etkf"], ["random"])):
+        verify("tsunami", filters, layout=layout, output=target, device="cpu", **common)
+    with xr.open_dataset(target, engine="h5netcdf") as kept:
+        assert sorted(kept["filter"].values) == ["latent-etkf", "none"]
+        assert sorted(kept["layout"].values) == ["grid", "random"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,0 +1,1 @@
+"""How files of measurements become the pages ``docs/results.md`` and ``docs/performance.md``."""

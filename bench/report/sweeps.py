@@ -1,0 +1,135 @@
+"""Files of sweeps, as ``ldensf verify --output`` writes them, and what is asked of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from app.colours import FILTER_LABELS
+from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.verification import archive
+from ldensf_core.verification.table import rows
+
+SETTING = ("sensors", "layout", "noise", "every", "members")
+FIXED = ("seed", "missing", "rule", "split", "tuning", "weights")
+"""Attributes in which files that are shown as one agree."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One filter in one setting, over all truths that it was run on.
+
+    Attributes:
+        row: as in the table of ``ldensf verify``.
+        scores: (truth, time).
+        final: relative RMSE over the last quarter of the cycles, (truth,).
+    """
+
+    row: dict[str, Any]
+    scores: xr.Dataset
+    final: np.ndarray
+
+    def __getitem__(self, score: str) -> float:
+        """A number of the row, NaN if it is not finite."""
+        return math.nan if self.row[score] is None else self.row[score]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All that is known of a benchmark.
+
+    Attributes:
+        made: attributes of each file.
+    """
+
+    benchmark: str
+    scores: xr.Dataset
+    made: list[dict[str, Any]]
+
+    @property
+    def default(self) -> dict[str, Any]:
+        """The setting from which the others depart in one thing."""
+        sensors = math.prod(get_benchmark(self.benchmark).sensor_grid)
+        return {"sensors": sensors, "layout": "grid", "noise": 0.1, "every": 1, "members": 20}
+
+    @property
+    def filters(self) -> list[str]:
+        """All in the file, in the order of the app."""
+        return [name for name in FILTER_LABELS if name in self.scores["filter"].values]
+
+    def run(self, name: str, **departure: Any) -> Run | None:
+        """A filter in the default setting, but for a departure; None if it was not run."""
+        at = {"filter": name, **self.default, **departure}
+        if not all(value in self.scores[axis].values for axis, value in at.items()):
+            return None
+        of = self.scores.sel({axis: [value] for axis, value in at.items()})
+        of = of.isel(truth=(of["device"] != "").values.ravel())
+        if not of.sizes["truth"]:
+            return None
+        (row,) = rows(of)
+        scores = of.isel(dict.fromkeys(at, 0))
+        n = scores.sizes["time"]
+        last = scores["rel_rmse"].isel(time=np.arange(n) >= 0.75 * n)
+        return Run(row, scores, last.mean("time", skipna=False).values)
+
+    def values(self, axis: str, **departure: Any) -> list[Any]:
+        """Values of one axis for which some filter was run, the rest being default."""
+        return [
+            value
+            for value in sorted(self.scores[axis].values.tolist())
+            if any(self.run(name, **departure, **{axis: value}) for name in self.filters)
+        ]
+
+
+def load(paths: Sequence[Path]) -> dict[str, Sweep]:
+    """By benchmark, in the order of the registry; files of the same one are put together.
+
+    Raises:
+        ValueError: naming the file, if it is no sweep, or does not go together with another.
+    """
+    sweeps: dict[str, Sweep] = {}
+    for path in paths:
+        new = _read(path)
+        name = new.attrs["benchmark"]
+        old = sweeps.get(name)
+        scores = new if old is None else _together(old.scores, new, path)
+        sweeps[name] = Sweep(name, scores, [*(old.made if old else []), new.attrs])
+    return {name: sweeps[name] for name in list_benchmarks() if name in sweeps}
+
+
+def _read(path: Path) -> xr.Dataset:
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as file:
+            scores = file.load()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no file of a sweep: {error}") from error
+    known = {*archive.SCORES, "rank_histogram", "device"} <= set(scores)
+    if not known or scores.attrs.get("benchmark") not in list_benchmarks():
+        raise ValueError(f"{path} is no file of a sweep: ldensf verify --output writes such")
+    unknown = set(scores["filter"].values) - set(FILTER_LABELS)
+    if unknown:
+        raise ValueError(f"{path} has filters that are unknown here: {', '.join(sorted(unknown))}")
+    return scores
+
+
+def _together(old: xr.Dataset, new: xr.Dataset, path: Path) -> xr.Dataset:
+    for name in FIXED:
+        if old.attrs[name] != new.attrs[name]:
+            raise ValueError(
+                f"{path} holds runs with {name} = {new.attrs[name]}, another file of the same "
+                f"benchmark some with {old.attrs[name]}: show them one at a time"
+            )
+    mine, other = xr.align(old["device"], new["device"], join="inner")
+    if ((mine != "") & (other != "")).any():
+        raise ValueError(f"{path} holds runs that another file holds too: name one of them")
+    old, new = (of.assign(device=of["device"].where(of["device"] != "")) for of in (old, new))
+    both = old.combine_first(new)
+    return both.assign(device=both["device"].fillna("")).assign_attrs(old.attrs)
