@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ldensf_core import list_benchmarks, load_pretrained
+from ldensf_core import layers, list_benchmarks, load_pretrained
 from ldensf_core.device import resolve_device
+from ldensf_core.encoders import SingleEncoder
 from ldensf_core.filters import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.speed import observed_run
@@ -31,7 +32,8 @@ class Eager(LDEnSF):
 
     def __init__(self, model: LatentModel) -> None:
         super().__init__(model)
-        self.kernels = self.history.fused = None
+        self.functions = layers
+        self.history.encode_single = SingleEncoder(model.encoder, layers)
 
     def _run(self, function: Callable[[], None]) -> None:
         function()

@@ -33,20 +33,22 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 @lru_cache
-def triton_kernels(device: torch.device) -> ModuleType | None:
-    """The module ``kernels`` where it works on ``device``: a GPU with Triton and a C compiler.
+def cycle_functions(device: torch.device) -> ModuleType:
+    """What a latent cycle is made of: the functions of ``kernels`` or, elsewhere, of ``layers``.
 
-    If a GPU cannot run it, torch has to do, and the reason is logged.
+    Kernels need a GPU with Triton and a C compiler. If a GPU cannot run them, the reason is logged.
     """
+    from ldensf_core import layers
+
     if device.type != "cuda":
-        return None
+        return layers
     try:
         from ldensf_core import kernels
 
         kernels.try_out(device)
     except Exception as error:  # of whatever kind: Triton missing, its compiler, the GPU
         logging.getLogger(__name__).warning("a cycle is slower for want of Triton: %s", error)
-        return None
+        return layers
     return kernels
 
 

@@ -5,8 +5,8 @@ than to compute. Here a layer is one kernel with its activation, the latent dyna
 so is the analysis. Results agree with torch's to rounding, and do not depend on the order in
 which blocks happen to run.
 
-Triton comes with torch for the GPUs that it supports, and needs a C compiler. Where it does not
-work, torch computes the same (``device.triton_kernels`` tells).
+Triton comes with torch for the GPUs that it supports, and needs a C compiler. ``layers`` has the
+same functions in torch; ``device.cycle_functions`` tells which are to be used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor, nn
+
+from ldensf_core import layers
 
 MEMBERS = 4096
 """Largest ensemble whose analysis one kernel makes; for larger ones torch is as quick."""
@@ -28,8 +30,8 @@ def try_out(device: torch.device) -> None:
     """Run the two kernels that ask most of compiler and GPU; raises whatever they raise."""
     x = torch.zeros(WIDEST, device=device)
     dense(x[None], x[:1], x, torch.empty_like(x[:1]))
-    layers = [nn.Linear(64, WIDEST), nn.Linear(WIDEST, WIDEST), nn.Linear(WIDEST, 60)]
-    dynamics = nn.Sequential(layers[0], nn.GELU(), layers[1], nn.GELU(), layers[2]).to(device)
+    sizes = nn.Linear(64, WIDEST), nn.Linear(WIDEST, WIDEST), nn.Linear(WIDEST, 60)
+    dynamics = nn.Sequential(sizes[0], nn.GELU(), sizes[1], nn.GELU(), sizes[2]).to(device)
     for members in (16, MEMBERS + 1):
         step(dynamics, torch.zeros(members, 64, device=device), 60, 0.1)
     torch.cuda.synchronize(device)
@@ -62,10 +64,10 @@ def gru(cell: nn.GRU, x: Tensor, memory: Tensor, out: Tensor) -> None:
 
 
 def step(dynamics: nn.Sequential, state: Tensor, n_latent: int, length: float) -> None:
-    """Latent states, the first columns of ``state`` (M, D), one snapshot on, in place.
-
-    ``dynamics`` is a perceptron with two hidden layers of one width, a power of two.
-    """
+    """Latent states, the first columns of ``state`` (M, D), one snapshot on, in place."""
+    if not suits(dynamics):
+        layers.step(dynamics, state, n_latent, length)
+        return
     members, size = state.shape
     first, _, second, _, last = dynamics
     # Few members are spread over many blocks, many share the weights that a block loads.
@@ -90,12 +92,12 @@ def step(dynamics: nn.Sequential, state: Tensor, n_latent: int, length: float) -
 
 
 def suits(dynamics: nn.Sequential) -> bool:
-    """Whether ``step`` can take these dynamics."""
-    layers = [m for m in dynamics if isinstance(m, nn.Linear)]
-    width = layers[0].out_features
+    """Whether one kernel can take these: two hidden layers of one width, a power of two."""
+    linear = [m for m in dynamics if isinstance(m, nn.Linear)]
+    width = linear[0].out_features
     return (
-        len(layers) == 3
-        and layers[1].out_features == width
+        len(linear) == 3
+        and linear[1].out_features == width
         and 16 <= width <= WIDEST
         and width & (width - 1) == 0
     )
@@ -121,14 +123,12 @@ def correct(
     process_noise: float,
     n_latent: int,
 ) -> None:
-    """LD-EnSF's gaussian rule on ``state`` (M, D), in place: see ``LDEnSF``; M ≤ ``MEMBERS``.
-
-    Args:
-        y, sigma: (D,), the encoded observation and its standard deviation, in units of ``std``.
-        mean, std: (D,), of the training states.
-        noise: (M, D), standard normal.
-    """
+    """LD-EnSF's gaussian rule on ``state`` (M, D), in place: see ``layers.correct``."""
     members, size = state.shape
+    if members > MEMBERS:
+        factors = inflation, process_noise, n_latent
+        layers.correct(state, y, sigma, mean, std, noise, *factors)
+        return
     _correct[(size,)](
         state,
         y,

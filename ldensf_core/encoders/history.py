@@ -68,9 +68,11 @@ class HistoryEncoder(nn.Module):
         Returns:
             mean and standard deviation (B, N, L+P) after each observation, and the memory.
         """
-        h = self.second_layer(self.first_layer(coefficients, unknown, index))
+        h = self.read[1:](self.first_layer(coefficients, unknown, index))
         remembered, memory = self.recur(h, memory)
-        mean, std = self.told(h, remembered)
+        mean, raw = self.write(torch.cat([h, remembered], dim=-1)).chunk(2, dim=-1)
+        low, high = LOG_STD
+        std = torch.exp(low + (high - low) * torch.sigmoid(raw))
         return self.mean + self.std * mean, self.std * std, memory
 
     def first_layer(self, coefficients: Tensor, unknown: Tensor, index: Tensor) -> Tensor:
@@ -78,14 +80,3 @@ class HistoryEncoder(nn.Module):
         waves = math.pi * torch.arange(1, TIME_WAVES + 1, device=index.device)
         phase = index[..., None] / self.n_times * waves
         return self.read[0](torch.cat([coefficients, unknown, phase.sin(), phase.cos()], dim=-1))
-
-    def second_layer(self, h: Tensor) -> Tensor:
-        """What the memory and the output are given of the first layer's result, (..., memory)."""
-        _, activation, layer, _ = self.read
-        return activation(layer(activation(h)))
-
-    def told(self, h: Tensor, remembered: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation in units of the targets' own, (..., L+P) each."""
-        mean, log_std = self.write(torch.cat([h, remembered], dim=-1)).chunk(2, dim=-1)
-        low, high = LOG_STD
-        return mean, torch.exp(low + (high - low) * torch.sigmoid(log_std))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import triton_kernels
-from ldensf_core.encoders.fused import FusedEncoder
+from ldensf_core.device import cycle_functions
 from ldensf_core.encoders.history import HistoryEncoder
+from ldensf_core.encoders.single import SingleEncoder
 from ldensf_core.observations import Observation
 
 FEWEST = 64
@@ -29,7 +29,7 @@ class ObservationHistory:
 
     Attributes:
         room: sensors that fit the buffers; they are others once it has grown.
-        fused: what encodes by few kernels, where those work; without it torch does.
+        encode_single: the encoder's layers behind the first, as this device does them best.
         memory: the recurrent state, (1, memory).
     """
 
@@ -39,19 +39,20 @@ class ObservationHistory:
         self.room = 0
         self._seen: Observation | None = None
         self._arrived = torch.cuda.Event() if self.memory.is_cuda else None
-        kernels = triton_kernels(self.memory.device)
-        self.fused = FusedEncoder(encoder, kernels) if kernels else None
+        self.encode_single = SingleEncoder(encoder, cycle_functions(self.memory.device))
 
     def reset(self) -> None:
         """Forget all observations, though not where the sensors stand."""
         self.memory.zero_()
 
+    @torch.inference_mode()
     def update(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """Add an observation; returns mean and standard deviation of (s, u), each (L+P,)."""
         self.take(observation)
         mean, std = self.encode()
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
+    @torch.inference_mode()
     def take(self, observation: Observation) -> None:
         """Bring an observation, from the CPU, to where ``encode`` looks for it."""
         if self._arrived is not None:
@@ -67,22 +68,15 @@ class ObservationHistory:
             self._taken.copy_(self._staged, non_blocking=True)
             self._arrived.record()
 
+    @torch.inference_mode()
     def encode(self) -> tuple[Tensor, Tensor]:
         """Add what ``take`` brought to the memory; all on the device.
 
         Returns:
-            mean and standard deviation of (s, u) in units of the encoder's, each (L+P,).
+            mean and standard deviation of (s, u) in units of the encoder's, each (L+P,), in
+            buffers that the next call overwrites.
         """
-        if self.fused is not None:
-            return self.fused(self._matrix, self._context, self._values, self.memory)
-        encoder = self.encoder
-        first = torch.addmv(self._context, self._matrix, self._values)
-        h = encoder.second_layer(first[None])
-        weights = encoder.recur.weight_ih_l0, encoder.recur.weight_hh_l0
-        biases = encoder.recur.bias_ih_l0, encoder.recur.bias_hh_l0
-        self.memory.copy_(torch.gru_cell(h, self.memory, *weights, *biases))
-        mean, std = encoder.told(h, self.memory)
-        return mean[0], std[0]
+        return self.encode_single(self._matrix, self._context, self._values, self.memory[0])
 
     def _from_the_same_sensors(self, observation: Observation) -> bool:
         seen = self._seen

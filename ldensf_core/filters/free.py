@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.capture import recorded
-from ldensf_core.device import triton_kernels
+from ldensf_core.device import cycle_functions
 from ldensf_core.filters.base import Estimate
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
@@ -41,7 +41,7 @@ class FreeRun:
         self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
         self._graphs: dict[tuple, Callable[[], None]] = {}
         self.generator = torch.Generator(model.device)
-        self.kernels = triton_kernels(model.device)
+        self.functions = cycle_functions(model.device)
 
     @property
     def latent(self) -> Tensor:
@@ -103,10 +103,7 @@ class FreeRun:
 
     def _step(self) -> None:
         ldnet = self.model.ldnet
-        if self.kernels and self.kernels.suits(ldnet.dynamics):
-            self.kernels.step(ldnet.dynamics, self.state, ldnet.n_latent, STEP)
-        else:
-            self.latent.copy_(ldnet.step(self.latent, self.parameters))
+        self.functions.step(ldnet.dynamics, self.state, ldnet.n_latent, STEP)
 
     def _run(self, function: Callable[[], None]) -> None:
         """Call a method that works in place; on a GPU, as the graph that it was recorded as."""

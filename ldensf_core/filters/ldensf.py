@@ -20,7 +20,7 @@ from collections.abc import Callable
 import torch
 
 from ldensf_core.filters.latent import LatentFilter
-from ldensf_core.filters.score import gaussian_map, published_map, smallest_stable_sigma
+from ldensf_core.filters.score import published_map, smallest_stable_sigma
 from ldensf_core.model import LatentModel
 
 RULES = ("gaussian", "published")
@@ -47,27 +47,20 @@ class LDEnSF(LatentFilter):
         self.rule = rule
 
     def _correct(self) -> None:
-        """The rule's affine map, in place and in the state's own units.
-
-        With process noise q the map is applied to x₀ + q ξ', and b q ξ' + s ξ is one draw.
-        """
+        """The rule's affine map, in place and in the state's own units."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
         y, sigma = self.history.encode()
-        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
-        if self.rule == "gaussian" and self.kernels and len(self.state) <= self.kernels.MEMBERS:
+        if self.rule == "gaussian":
+            noise = torch.randn(
+                self.state.shape, generator=self.generator, device=self.state.device
+            )
             factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
-            self.kernels.correct(self.state, y, sigma, mean, std, noise, *factors)
+            self.functions.correct(self.state, y, sigma, mean, std, noise, *factors)
             return
-        if self.rule == "published":
-            least = smallest_stable_sigma(EULER_STEPS)
-            map_, q = published_map(sigma.clamp_min(least), EULER_STEPS), 0.0
-        else:
-            q = self.process_noise
-            variance = self.state.var(dim=0, correction=min(1, len(self.state) - 1))
-            map_ = gaussian_map(self.inflation * sigma, variance / std.square() + q**2)
-        shift = torch.addcmul(mean, map_.b, mean, value=-1).addcmul_(std * map_.c, y)
-        spread = std * torch.hypot(q * map_.b, map_.s)
-        self.state.mul_(map_.b).add_(shift).addcmul_(noise, spread)
+        least = smallest_stable_sigma(EULER_STEPS)
+        map_ = published_map(sigma.clamp_min(least), EULER_STEPS)
+        after = map_.apply((self.state - mean) / std, y, self.generator)
+        self.state.copy_(mean + std * after)
         self.parameters.clamp_(-1, 1)  # the prior has bounds
 
     def _run(self, function: Callable[[], None]) -> None:
