@@ -85,7 +85,8 @@ def main(
 
 def latent_cycle(model: LatentModel, members: int, sensors: int | None) -> float:
     """Median time of a cycle of LD-EnSF, ms."""
-    observed = observed_run(model, sensors)
+    # At random, where any number of sensors has a place.
+    observed = observed_run(model, sensors, "grid" if sensors is None else "random")
     filter_ = LDEnSF(model)
     filter_.reset(members, seed=0)
     filter_.analyse(observed[0])

@@ -29,14 +29,14 @@ def test_exponents_are_those_of_the_larger_half():
 def test_rows_of_each_quantity(monkeypatch):
     monkeypatch.setattr(table, "SECONDS", 0.01)
     monkeypatch.setitem(growth.GRIDS, "tsunami", (Tsunami, (16, 32)))
-    options = ["--members", "2,40", "--sensors", "16,64", "--full-space-members", "1,2"]
+    options = ["--members", "2,40", "--sensors", "17,64", "--full-space-members", "1,2"]
     asked = ["--benchmark", "tsunami", *options, "--device", "cpu", "--json"]
     result = CliRunner().invoke(COMMAND, asked)
     document = json.loads(result.stdout)
     assert [(row["quantity"], row["along"], row["size"]) for row in document["rows"]] == [
         ("latent_cycle", "members", 2),
         ("latent_cycle", "members", 40),
-        ("latent_cycle", "sensors", 16),
+        ("latent_cycle", "sensors", 17),
         ("latent_cycle", "sensors", 64),
         ("full_cycle", "members", 1),
         ("full_cycle", "members", 2),
