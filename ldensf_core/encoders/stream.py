@@ -59,7 +59,7 @@ class ObservationHistory:
             self._arrived.synchronize()  # the transfer before this one reads from the same place
         if not self._from_the_same_sensors(observation):
             self._prepare(observation)
-            self._seen = observation
+            self._seen, self._present = observation, observation.present
         self._slots.copy_(observation.values)
         if self._gaps:
             self._slots.nan_to_num_(nan=0.0)
@@ -80,9 +80,11 @@ class ObservationHistory:
 
     def _from_the_same_sensors(self, observation: Observation) -> bool:
         seen = self._seen
-        return seen is not None and all(
-            torch.equal(getattr(seen, name), getattr(observation, name))
-            for name in ("positions", "std", "present")
+        return (
+            seen is not None
+            and torch.equal(seen.positions, observation.positions)
+            and torch.equal(seen.std, observation.std)
+            and torch.equal(self._present, observation.present)
         )
 
     def _prepare(self, observation: Observation) -> None:
