@@ -109,7 +109,7 @@ class ObservationReader:
         """
         like, interpolation = self.vae.mean, self.vae.interpolation
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
-        if not self._from_the_same_sensors(observation):
+        if self._seen is None or not observation.from_the_sensors_of(self._seen):
             SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
             moved = observation.to(like.device)
             self._gain, self._unknown = interpolation.gain(
@@ -119,10 +119,3 @@ class ObservationReader:
         y = (observation.values.to(like) - mean) / std - interpolation.basis.rest
         coefficients = self._gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
         return self.vae.of_observation(coefficients, self._unknown)
-
-    def _from_the_same_sensors(self, observation: Observation) -> bool:
-        seen = self._seen
-        return seen is not None and all(
-            torch.equal(getattr(seen, name), getattr(observation, name))
-            for name in ("positions", "std", "present")
-        )

@@ -52,14 +52,13 @@ class ObservationHistory:
         mean, std = self.encode()
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
-    @torch.inference_mode()
     def take(self, observation: Observation) -> None:
         """Bring an observation, from the CPU, to where ``encode`` looks for it."""
         if self._arrived is not None:
             self._arrived.synchronize()  # the transfer before this one reads from the same place
-        if not self._from_the_same_sensors(observation):
+        if self._seen is None or not observation.from_the_sensors_of(self._seen):
             self._prepare(observation)
-            self._seen, self._present = observation, observation.present
+            self._seen = observation
         self._slots.copy_(observation.values)
         if self._gaps:
             self._slots.nan_to_num_(nan=0.0)
@@ -68,7 +67,6 @@ class ObservationHistory:
             self._taken.copy_(self._staged, non_blocking=True)
             self._arrived.record()
 
-    @torch.inference_mode()
     def encode(self) -> tuple[Tensor, Tensor]:
         """Add what ``take`` brought to the memory; all on the device.
 
@@ -77,15 +75,6 @@ class ObservationHistory:
             buffers that the next call overwrites.
         """
         return self.encode_single(self._matrix, self._context, self._values, self.memory[0])
-
-    def _from_the_same_sensors(self, observation: Observation) -> bool:
-        seen = self._seen
-        return (
-            seen is not None
-            and torch.equal(seen.positions, observation.positions)
-            and torch.equal(seen.std, observation.std)
-            and torch.equal(self._present, observation.present)
-        )
 
     def _prepare(self, observation: Observation) -> None:
         """The matrix and the table for these sensors, their noise and their gaps."""

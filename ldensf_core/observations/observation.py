@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -27,6 +28,13 @@ class Observation:
     def present(self) -> Tensor:
         """(n, V), false where a value is missing."""
         return ~self.values.isnan()
+
+    def from_the_sensors_of(self, other: Observation) -> bool:
+        """Whether places, noise and gaps are those of another observation."""
+        return all(
+            torch.equal(getattr(self, name), getattr(other, name))
+            for name in ("positions", "std", "present")
+        )
 
     def to(self, device) -> Observation:
         """The same observation on another device."""
