@@ -1,8 +1,7 @@
 """The latent cycle in a handful of GPU kernels, written in Triton.
 
 As separate operations of torch a cycle is some sixty kernels, each of which takes longer to start
-than to compute. Here a layer is one kernel with its activation, the latent dynamics are one, and
-so is the analysis. Results agree with torch's to rounding, and do not depend on the order in
+than to compute. Here a layer is one kernel with its activation, and the analysis is one. Results agree with torch's to rounding, and do not depend on the order in
 which blocks happen to run.
 
 Triton comes with torch for the GPUs that it supports, and needs a C compiler. ``layers`` has the
@@ -18,22 +17,20 @@ from torch import Tensor, nn
 
 from ldensf_core import layers
 
-MEMBERS = 4096
-"""Largest ensemble whose analysis one kernel makes; for larger ones torch is as quick."""
-WIDEST = 128
-"""Hidden layers of the latent dynamics that one kernel can hold."""
+FEW, MEMBERS = 1024, 4096
+"""Largest ensembles whose layers, and whose analysis, are kernels; torch is as quick with more."""
 ROWS, COLUMNS = 4, 256
-"""Of a matrix that one block takes at a time."""
+"""Of a matrix that one block takes at a time, for one input."""
+TILE, DEPTH = (16, 32), 32
+"""Members and outputs of one block, and inputs at a time, for an ensemble."""
 
 
 def try_out(device: torch.device) -> None:
     """Run the two kernels that ask most of compiler and GPU; raises whatever they raise."""
-    x = torch.zeros(WIDEST, device=device)
+    x = torch.zeros(COLUMNS, device=device)
     dense(x[None], x[:1], x, torch.empty_like(x[:1]))
-    sizes = nn.Linear(64, WIDEST), nn.Linear(WIDEST, WIDEST), nn.Linear(WIDEST, 60)
-    dynamics = nn.Sequential(sizes[0], nn.GELU(), sizes[1], nn.GELU(), sizes[2]).to(device)
-    for members in (16, MEMBERS + 1):
-        step(dynamics, torch.zeros(members, 64, device=device), 60, 0.1)
+    dynamics = nn.Sequential(nn.Linear(60, 128), nn.GELU(), nn.Linear(128, 50)).to(device)
+    step(dynamics, torch.zeros(20, 60, device=device), 50, 0.1)
     torch.cuda.synchronize(device)
 
 
@@ -65,41 +62,36 @@ def gru(cell: nn.GRU, x: Tensor, memory: Tensor, out: Tensor) -> None:
 
 def step(dynamics: nn.Sequential, state: Tensor, n_latent: int, length: float) -> None:
     """Latent states, the first columns of ``state`` (M, D), one snapshot on, in place."""
-    if not suits(dynamics):
+    members = len(state)
+    if members > FEW:
         layers.step(dynamics, state, n_latent, length)
         return
-    members, size = state.shape
-    first, _, second, _, last = dynamics
-    # Few members are spread over many blocks, many share the weights that a block loads.
-    block = 16 if members <= MEMBERS else 64
-    _step[(triton.cdiv(members, block),)](
-        state,
-        first.weight,
-        first.bias,
-        second.weight,
-        second.bias,
-        last.weight,
-        last.bias,
+    *hidden, last = (m for m in dynamics if isinstance(m, nn.Linear))
+    x = state
+    for layer in hidden:
+        x, before = state.new_empty(members, layer.out_features), x
+        _linear(layer, before, x)
+    _linear(last, x, state, length)
+
+
+def _linear(layer: nn.Linear, x: Tensor, out: Tensor, length: float | None = None) -> None:
+    """GELU of a layer for ``x`` (M, C) into ``out``; with a ``length``, so much of it added."""
+    members, outputs = len(x), layer.out_features
+    _layer[(triton.cdiv(members, TILE[0]), triton.cdiv(outputs, TILE[1]))](
+        layer.weight,
+        layer.bias,
+        x,
+        out,
         members,
-        size,
-        n_latent,
-        length,
-        WIDTH=len(first.bias),
-        SIZE=max(16, triton.next_power_of_2(size)),
-        BLOCK=block,
-        num_warps=4 if block == 16 else 8,
-    )
-
-
-def suits(dynamics: nn.Sequential) -> bool:
-    """Whether one kernel can take these: two hidden layers of one width, a power of two."""
-    linear = [m for m in dynamics if isinstance(m, nn.Linear)]
-    width = linear[0].out_features
-    return (
-        len(linear) == 3
-        and linear[1].out_features == width
-        and 16 <= width <= WIDEST
-        and width & (width - 1) == 0
+        layer.in_features,
+        outputs,
+        out.shape[1],
+        0.0 if length is None else length,
+        ADDED=length is not None,
+        MEMBERS=TILE[0],
+        OUTPUTS=TILE[1],
+        DEPTH=DEPTH,
+        num_warps=2,
     )
 
 
@@ -206,24 +198,28 @@ def _gru(
 
 
 @triton.jit
-def _step(
-    state, w0, b0, w1, b1, w2, b2, members, size, n_latent, length,
-    WIDTH: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr,
+def _layer(
+    weight, bias, x, out, members, inputs, outputs, stride, length,
+    ADDED: tl.constexpr, MEMBERS: tl.constexpr, OUTPUTS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    m = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    d = tl.arange(0, SIZE)
-    h = tl.arange(0, WIDTH)
-    at = state + m[:, None].to(tl.int64) * size + d[None, :]
-    x = tl.load(at, mask=(m < members)[:, None] & (d < size)[None, :], other=0.0)
-    w = tl.load(w0 + h[None, :] * size + d[:, None], mask=(d < size)[:, None], other=0.0)
-    a = _gelu_of(tl.dot(x, w, input_precision="ieee") + tl.load(b0 + h)[None, :])
-    w = tl.load(w1 + h[None, :] * WIDTH + h[:, None])
-    a = _gelu_of(tl.dot(a, w, input_precision="ieee") + tl.load(b1 + h)[None, :])
-    latent = d < n_latent
-    w = tl.load(w2 + d[None, :] * WIDTH + h[:, None], mask=latent[None, :], other=0.0)
-    change = tl.dot(a, w, input_precision="ieee")
-    change += tl.load(b2 + d, mask=latent, other=0.0)[None, :]
-    tl.store(at, x + length * change, mask=(m < members)[:, None] & latent[None, :])
+    m = tl.program_id(0) * MEMBERS + tl.arange(0, MEMBERS)
+    n = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
+    y = tl.zeros((MEMBERS, OUTPUTS), tl.float32)
+    for start in range(0, inputs, DEPTH):
+        k = start + tl.arange(0, DEPTH)
+        inside = (m < members)[:, None] & (k < inputs)[None, :]
+        a = tl.load(x + m[:, None] * inputs + k[None, :], mask=inside, other=0.0)
+        inside = (k < inputs)[:, None] & (n < outputs)[None, :]
+        w = tl.load(weight + n[None, :] * inputs + k[:, None], mask=inside, other=0.0)
+        y = tl.dot(a, w, y, input_precision="ieee")
+    y += tl.load(bias + n, mask=n < outputs, other=0.0)[None, :]
+    at = out + m[:, None] * stride + n[None, :]
+    inside = (m < members)[:, None] & (n < outputs)[None, :]
+    if ADDED:
+        y = tl.load(at, mask=inside, other=0.0) + length * y
+    else:
+        y = _gelu_of(y)
+    tl.store(at, y, mask=inside)
 
 
 @triton.jit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -24,17 +25,17 @@ class Observation:
     values: Tensor
     std: Tensor
 
-    @property
+    @cached_property
     def present(self) -> Tensor:
         """(n, V), false where a value is missing."""
         return ~self.values.isnan()
 
     def from_the_sensors_of(self, other: Observation) -> bool:
         """Whether places, noise and gaps are those of another observation."""
-        return all(
-            torch.equal(getattr(self, name), getattr(other, name))
-            for name in ("positions", "std", "present")
+        pairs = (
+            (getattr(self, name), getattr(other, name)) for name in ("positions", "std", "present")
         )
+        return all(mine is theirs or torch.equal(mine, theirs) for mine, theirs in pairs)
 
     def to(self, device) -> Observation:
         """The same observation on another device."""

@@ -144,7 +144,13 @@ def train_encoder(
         encoder.write[0].weight,
     ]
     trainer = Trainer(
-        encoder, loss, matrices, recipe.encoder_steps, seed, folder / "encoder.checkpoint"
+        encoder,
+        loss,
+        matrices,
+        recipe.encoder_steps,
+        seed,
+        folder / "encoder.checkpoint",
+        recipe.encoder_decay,
     )
     trainer.run("encoder", refresh)
     return encoder.requires_grad_(False).eval()

@@ -45,6 +45,7 @@ class Trainer:
         steps: length of the schedule.
         seed: of the batches.
         checkpoint: file to write to and, where it exists, to resume from.
+        decay: of the hidden matrices (``StackedMuon``).
 
     Raises:
         CheckpointError: if the checkpoint is damaged or was written by another training.
@@ -58,6 +59,7 @@ class Trainer:
         steps: int,
         seed: int,
         checkpoint: Path | None = None,
+        decay: float = 0.0,
     ) -> None:
         self.module, self.loss, self.steps, self.checkpoint = module, loss, steps, checkpoint
         self.seed = seed
@@ -76,7 +78,7 @@ class Trainer:
             )
         ]
         if hidden:
-            self.optimisers.append(StackedMuon(hidden, lr=self.rates["muon"]))
+            self.optimisers.append(StackedMuon(hidden, self.rates["muon"], decay))
         self.trained = trained
         self.step = 0
         self.last_loss = torch.zeros((), device=device)

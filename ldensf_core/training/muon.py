@@ -18,17 +18,19 @@ MOMENTUM = 0.95
 
 
 class StackedMuon(torch.optim.Optimizer):
-    """Muon with Nesterov momentum and no weight decay.
+    """Muon with Nesterov momentum.
 
     Args:
         matrices: two-dimensional parameters.
         lr: of one element, on their device; read at every step.
+        decay: of the weights, by ``lr * decay`` of them in a step. Without it they grow as long
+            as the rate is large, since no update is small.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], lr: Tensor) -> None:
+    def __init__(self, matrices: list[nn.Parameter], lr: Tensor, decay: float = 0.0) -> None:
         shapes = dict.fromkeys(p.shape for p in matrices)
         groups = [{"params": [p for p in matrices if p.shape == shape]} for shape in shapes]
-        super().__init__(groups, {"lr": lr})
+        super().__init__(groups, {"lr": lr, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -43,6 +45,8 @@ class StackedMuon(torch.optim.Optimizer):
             update = orthogonalised(gradient.lerp(momentum, MOMENTUM))
             size = 0.2 * max(gradient.shape[1:]) ** 0.5
             update = update.to(gradient.dtype) * (-size * group["lr"])
+            if group["decay"]:
+                torch._foreach_mul_(matrices, 1 - group["lr"] * group["decay"])
             torch._foreach_add_(matrices, list(update.unbind()))
 
 

@@ -19,7 +19,8 @@ class Recipe:
             for the decoder alone, as many snapshots as these have.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
         noisy: share of the latent states that the decoder alone is given with noise.
-        encoder_pool, encoder_batch: the same for the encoder, which needs whole fields.
+        encoder_pool, encoder_batch: the same for the encoder, which needs whole fields;
+            ``encoder_decay``: of its hidden matrices.
         networks: sensor networks in the bank that the encoder is trained on.
         sensors: least and largest number of sensors of a network.
         most_noise: largest noise, as a fraction of each variable's standard deviation.
@@ -44,6 +45,7 @@ class Recipe:
     vae_steps: int
     vae_batch: int = 512
     encoder_batch: int = 64
+    encoder_decay: float = 0.0
     noisy: float = 0.125
     networks: int = 1024
     sensors: tuple[int, int] = (16, 256)
@@ -70,8 +72,9 @@ RECIPES = {
         batch=128,
         decoder_batch=32,
         joint_steps=6_000,
-        decoder_steps=135_000,
+        decoder_steps=200_000,
         encoder_steps=40_000,
+        encoder_decay=0.05,
         encoder_pool=1024,
         vae_architecture=VAEArchitecture(observed_coefficients=200, coefficients=1024, last=304),
         vae_steps=40_000,
@@ -85,7 +88,8 @@ RECIPES = {
         decoder_batch=32,
         joint_steps=6_000,
         decoder_steps=125_000,
-        encoder_steps=36_664,
+        encoder_steps=40_000,
+        encoder_decay=0.05,
         encoder_pool=4096,
         vae_architecture=VAEArchitecture(observed_coefficients=201, coefficients=810, last=384),
         vae_steps=40_000,

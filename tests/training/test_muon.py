@@ -13,11 +13,14 @@ def matrices(seed):
     return [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in SHAPES]
 
 
-def test_steps_are_those_of_torch():
+@pytest.mark.parametrize("decay", [0.0, 2.0])
+def test_steps_are_those_of_torch(decay):
     ours, theirs = matrices(0), matrices(0)
     rate = torch.tensor(0.02)
-    mine = StackedMuon(ours, lr=rate)
-    reference = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    mine = StackedMuon(ours, rate, decay)
+    reference = torch.optim.Muon(
+        theirs, lr=0.02, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
+    )
     for step in range(6):
         for p, gradient in zip(ours + theirs, 2 * matrices(10 + step), strict=True):
             p.grad = gradient.detach().clone()
