@@ -24,6 +24,7 @@ FILTER_COLOURS = {
     "latent-enkf": "#7a5bd0",
     ENSF: "#d9600a",
     "letkf": "#c2255c",
+    "latent-ensf": "#b08900",
     FREE_RUN: "#8a8f98",
 }
 FILTER_LABELS = {

@@ -30,6 +30,7 @@ FILTERS = {
     "latent-enkf": "latent EnKF",
     ENSF: "EnSF",
     "letkf": "LETKF",
+    "latent-ensf": "Latent-EnSF",
     FREE_RUN: "none",
 }
 """What can be chosen, and how it is called. Of the latent filters that are chosen the first has a
@@ -125,9 +126,10 @@ class Settings(param.Parameterized):
         default=[LD_ENSF, ENSF, FREE_RUN],
         objects={label: name for name, label in FILTERS.items()},
         label="Filters",
-        doc="LD-EnSF works in the latent space, as do ETKF and EnKF on the same surrogate. EnSF "
-        "and LETKF are full-space filters, which run the PDE for every member. «none» is the prior "
-        "ensemble, never corrected. Maps show the first latent and the first full-space filter.",
+        doc="LD-EnSF works in the latent space, as do ETKF and EnKF on the same surrogate. EnSF, "
+        "LETKF and Latent-EnSF are full-space filters, which run the PDE for every member; the "
+        "last corrects them in the latent space of an autoencoder. «none» is the prior ensemble, "
+        "never corrected. Maps show the first latent and the first full-space filter.",
     )
     sensors = param.Selector(
         default=100,
@@ -172,7 +174,7 @@ class Settings(param.Parameterized):
         default=20,
         objects=list(FULL_SPACE_MEMBERS),
         label="Members, full space",
-        doc="Ensemble size of EnSF and LETKF; each member is a run of the PDE solver.",
+        doc="Ensemble size of EnSF, LETKF and Latent-EnSF; each member is a run of the PDE solver.",
     )
     rule = param.Selector(
         default="gaussian",

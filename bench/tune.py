@@ -27,7 +27,11 @@ from ldensf_core.verification.table import as_text, environment
 from ldensf_core.verification.table import rows as as_rows
 
 INFLATIONS = (1.0, 1.05, 1.1, 1.2)
-PARAMETERS = {"letkf": ("inflation", "radius", "parameter_taper"), "ensf": ("steps", "epsilon")}
+PARAMETERS = {
+    "letkf": ("inflation", "radius", "parameter_taper"),
+    "ensf": ("steps", "epsilon"),
+    "latent-ensf": ("steps", "epsilon"),
+}
 SCORES = ("crps", "rel_rmse", "rel_rmse_final", "spread_skill", "parameter_error", "analysis_ms")
 
 

@@ -8,6 +8,7 @@ from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.ensf import EnSF
 from ldensf_core.filters.free import FreeRun
 from ldensf_core.filters.full_space import FullSpaceFilter
+from ldensf_core.filters.latent_ensf import LatentEnSF
 from ldensf_core.filters.latent_etkf import LatentEnKF, LatentETKF
 from ldensf_core.filters.ldensf import RULES, LDEnSF
 from ldensf_core.filters.letkf import LETKF
@@ -21,7 +22,11 @@ LATENT_FILTERS: dict[str, Callable[[LatentModel, str], Filter]] = {
 }
 """Filters on a trained model, which live in its latent space; the analysis rule is LD-EnSF's."""
 
-FULL_SPACE_FILTERS: dict[str, type[FullSpaceFilter]] = {"ensf": EnSF, "letkf": LETKF}
+FULL_SPACE_FILTERS: dict[str, type[FullSpaceFilter]] = {
+    "ensf": EnSF,
+    "letkf": LETKF,
+    "latent-ensf": LatentEnSF,
+}
 """Filters that run the benchmark's solver for every member, made of benchmark and device."""
 
 FILTERS = (*LATENT_FILTERS, *FULL_SPACE_FILTERS)
@@ -40,4 +45,5 @@ __all__ = [
     "LDEnSF",
     "LatentETKF",
     "LatentEnKF",
+    "LatentEnSF",
 ]

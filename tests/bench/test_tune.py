@@ -55,7 +55,10 @@ def test_values_are_combined_around_the_present_ones():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--filter", "ld-ensf"), "filter 'ld-ensf' is unknown; there are letkf, ensf"),
+        (
+            ("--filter", "ld-ensf"),
+            "filter 'ld-ensf' is unknown; there are letkf, ensf, latent-ensf",
+        ),
         (("--values", "width=1"), "parameter 'width' is unknown; letkf has inflation, radius"),
         (("--values", "radius=1,wide"), "value 'wide': a number is needed"),
     ],
