@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ldensf_core.speed import COMPARED
 from report import speed_tables as tables
 from report import timings
 from report.command import run
@@ -37,7 +38,7 @@ def main(
     growth = growth or []
     timed = timings.load(bench, timings.CYCLE, "ldensf bench --json")
     grown = timings.load(growth, timings.GROWTH, "bench/growth.py --json")
-    rows = timings.cycles(timed)
+    rows = [row for row in timings.cycles(timed) if row["implementation"] in COMPARED]
     parts = {
         "cycles": tables.cycles(rows, f"images/{IMAGE}"),
         "ratios": tables.ratios(timings.ratios(rows)),

@@ -1,8 +1,9 @@
-"""The page of scores, docs/results.md, from files of ``ldensf verify --output``.
+"""The page of scores, docs/results.md, from files of sweeps and of times.
 
-    python bench/results.py --results results-*.nc --output docs
+    python bench/results.py --results results-*.nc --times bench-*.json --output docs
 
-Every table between the page's markers is made anew, and every figure in ``images/``, from the
+Scores are of ``ldensf verify --output``, times of ``ldensf bench --json`` with 20 members. Every
+table between the page's markers is made anew, and every figure in ``images/``, from the
 files named and nothing else: what they do not hold is not there afterwards. Text outside of the
 markers is kept.
 """
@@ -13,18 +14,20 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from matplotlib.figure import Figure
 
 from report import score_figures as figures
 from report import score_tables as tables
+from report import timings
 from report.command import run
 from report.page import environment, fill, without_folders
 from report.style import save
 from report.sweeps import FIXED, Sweep, load
 
+SECONDS = "cycle-seconds.png"
 Draw = Callable[[Sequence[Sweep]], Figure]
 SECTIONS: dict[str, tuple[str, Callable[[Sweep], str], dict[str, tuple[str, Draw]]]] = {
     "default": (
@@ -43,23 +46,24 @@ SECTIONS: dict[str, tuple[str, Callable[[Sweep], str], dict[str, tuple[str, Draw
         )
         for along, (title, _) in tables.AXES.items()
     },
-    "seconds": (
-        "Time of a cycle",
-        tables.seconds,
-        {"cycle-seconds": ("Seconds a cycle, forecast and analysis", figures.seconds)},
-    ),
 }
 """By marker: title, table of a benchmark, and by file its alternative text and how it is drawn."""
 
 
 def main(
     results: Annotated[list[Path], typer.Option(help="Files of sweeps (netCDF).")],
+    times: Annotated[list[Path] | None, typer.Option(help="Files of ldensf bench --json.")] = None,
     output: Annotated[Path, typer.Option(help="Folder of results.md and images.")] = Path("docs"),
 ) -> None:
     """Write tables and figures, and print the names of the files written."""
+    times = times or []
     sweeps = list(load(results).values())
-    parts = {"runs": _runs(sweeps, results)}
-    drawn: dict[Path, Figure | None] = {}
+    timed = timings.load(times, timings.CYCLE, "ldensf bench --json")
+    of_filters = timings.of_filters(timings.cycles(timed))
+    parts = {"runs": _runs(sweeps, timed, [*results, *times]), "seconds": _seconds(of_filters)}
+    drawn: dict[Path, Figure | None] = {
+        output / "images" / SECONDS: figures.seconds(of_filters) if of_filters else None
+    }
     for name, (title, table, images) in SECTIONS.items():
         made = {sweep.benchmark: table(sweep) for sweep in sweeps}
         shown = [sweep for sweep in sweeps if made[sweep.benchmark]]
@@ -78,13 +82,22 @@ def main(
             print(path)
 
 
-def _runs(sweeps: Sequence[Sweep], results: Sequence[Path]) -> str:
+def _seconds(timed: Sequence[tuple[tuple[str, str], list[timings.Row]]]) -> str:
+    if not timed:
+        return ""
+    lines = ["## Time of a cycle", f"![Seconds a cycle, forecast and analysis](images/{SECONDS})"]
+    return "\n\n".join([*lines, *(tables.seconds(*where, rows) for where, rows in timed)])
+
+
+def _runs(sweeps: Sequence[Sweep], timed: Sequence[dict[str, Any]], files: Sequence[Path]) -> str:
     """By which commands, where and with what all this was made."""
-    names = " ".join(path.name for path in results)
+    scored = [path.name for path in files if path.suffix != ".json"]
+    clocked = [path.name for path in files if path.suffix == ".json"]
+    command = f"--results {' '.join(scored)}" + (f" --times {' '.join(clocked)}" if clocked else "")
     lines = [
         "## How this page was made",
-        f"Tables and figures: `python bench/results.py --results {names} --output docs`. "
-        "Their files, each written by the commands named:",
+        f"Tables and figures: `python bench/results.py {command} --output docs`. "
+        "Files of scores, each written by the commands named:",
     ]
     for sweep in sweeps:
         for made in sweep.made:
@@ -95,8 +108,11 @@ def _runs(sweeps: Sequence[Sweep], results: Sequence[Path]) -> str:
                 + "\n".join(f"    {command}" for command in commands)
                 + f"\n\n{fixed}"
             )
+    if timed:
+        machines = dict.fromkeys(environment(document["environment"]) for document in timed)
+        lines.append("Times, by `ldensf bench --json --members 20`: " + "; ".join(machines))
     return "\n\n".join(lines)
 
 
 if __name__ == "__main__":
-    run(main, several=("--results",))
+    run(main, several=("--results", "--times"))

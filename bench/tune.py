@@ -91,7 +91,7 @@ def combinations(filter_: str, benchmark: str, values: list[str]) -> list[dict[s
     if filter_ not in PARAMETERS:
         raise ValueError(f"filter {filter_!r} is unknown; there are {', '.join(PARAMETERS)}")
     tried: dict[str, tuple[float, ...]] = {}
-    if benchmark in TUNING.get(filter_, {}):
+    if filter_ == "letkf":
         radius = TUNING[filter_][benchmark]["radius"]
         tried = {"inflation": INFLATIONS, "radius": (radius / 2, radius, 2 * radius)}
     for option in values:

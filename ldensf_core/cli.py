@@ -23,7 +23,7 @@ from ldensf_core.experiment import TwinExperiment
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.results import write_netcdf
-from ldensf_core.speed import IMPLEMENTATIONS
+from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
@@ -205,7 +205,7 @@ def bench(
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20,100,1000",
     implementations: Annotated[
         str, typer.Option(help=f"With commas, of: {', '.join(IMPLEMENTATIONS)}.")
-    ] = ",".join(IMPLEMENTATIONS),
+    ] = ",".join(COMPARED),
     sensors: Sensors = None,
     full_space_members: Annotated[
         int, typer.Option(help="The largest ensemble that the solver is run for.")

@@ -1,8 +1,8 @@
 """The latent cycle in a handful of GPU kernels, written in Triton.
 
 As separate operations of torch a cycle is some sixty kernels, each of which takes longer to start
-than to compute. Here a layer is one kernel with its activation, and the analysis is one. Results agree with torch's to rounding, and do not depend on the order in
-which blocks happen to run.
+than to compute. Here a layer is one kernel with its activation, and the analysis is one. Results
+agree with torch's to rounding, and do not depend on the order in which blocks happen to run.
 
 Triton comes with torch for the GPUs that it supports, and needs a C compiler. ``layers`` has the
 same functions in torch; ``device.cycle_functions`` tells which are to be used.

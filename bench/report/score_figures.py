@@ -1,7 +1,7 @@
 """Figures of scores, one column of panels a benchmark.
 
-Shown are medians and quartiles, over truths where it is an error, over cycles and truths where it
-is a time. What was not run is a gap; what lies beyond an axis is drawn at its end.
+Shown are medians and quartiles over truths; of times, medians over many cycles. What was not run is
+a gap; what lies beyond an axis is drawn at its end.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from app import units
 from app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_core.benchmarks import get_benchmark
+from report import timings
 from report.score_tables import layouts, title
 from report.style import FILTER_MARKS, legend, line, panels
 from report.sweeps import Sweep
@@ -112,23 +113,25 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
     return figure
 
 
-def seconds(sweeps: Sequence[Sweep]) -> Figure:
-    """Forecast and analysis of a cycle in the default setting, one line a filter."""
-    names = [name for name in FILTER_LABELS if any(sweep.run(name) for sweep in sweeps)]
-    figure, axes = panels(1, len(sweeps), sharex=True, sharey=True)
-    for axis, sweep in zip(axes[0], sweeps, strict=True):
-        for place, name in enumerate(reversed(names)):
-            run = sweep.run(name)
+def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> Figure:
+    """Forecast and analysis of a cycle, one line a filter; a panel a benchmark and device."""
+    found = {row["filter"] for _, rows in timed for row in rows}
+    names = [name for name in FILTER_LABELS if name in found]
+    figure, axes = panels(1, len(timed), sharex=True, sharey=True)
+    for axis, ((benchmark, device), rows) in zip(axes[0], timed, strict=True):
+        for row in rows:
+            name = row["filter"]
+            place = len(names) - 1 - names.index(name)
+            colour, (marker, _) = FILTER_COLOURS[name], FILTER_MARKS[name]
             for part, fill, aside in (("forecast", "full", 0.15), ("analysis", "none", -0.15)):
-                times = run.scores[f"{part}_ms"].values / 1e3 if run else np.array([])
-                times = times[np.isfinite(times)]
-                if not times.size or np.median(times) < SHORTEST:
-                    continue
-                low, middle, high = np.quantile(times, QUARTILES)
-                colour, (marker, _) = FILTER_COLOURS[name], FILTER_MARKS[name]
-                axis.plot([low, high], [place + aside] * 2, color=colour, linewidth=1)
-                axis.plot(middle, place + aside, marker, color=colour, fillstyle=fill)
-        axis.set(title=title(sweep), xlabel="seconds a cycle", xscale="log")
+                time = row[f"{part}_ms"] / 1e3
+                if time > SHORTEST:
+                    axis.plot(time, place + aside, marker, color=colour, fillstyle=fill)
+        axis.set(
+            title=f"{get_benchmark(benchmark).title}\n{device}",
+            xlabel="seconds a cycle",
+            xscale="log",
+        )
         axis.set_yticks(range(len(names)), [FILTER_LABELS[name] for name in reversed(names)])
     for fill, part in (("full", "forecast"), ("none", "analysis")):
         axes[0, 0].plot([], [], "o", color="black", fillstyle=fill, label=part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from app.colours import FILTER_LABELS
 from app.settings import FREE_RUN
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.observations import LAYOUTS
+from report import timings
 from report.page import column, number, table
 from report.sweeps import Run, Sweep
 
@@ -80,22 +81,18 @@ def departures(sweep: Sweep, along: str) -> str:
     return _titled(sweep, table(head, lines), setting(sweep, but=along), note)
 
 
-def seconds(sweep: Sweep) -> str:
-    """What a cycle takes in the default setting, the free run out of contest; empty if none."""
-    runs = _default(sweep)
-    if not runs:
-        return ""
-    parts = ("forecast_ms", "analysis_ms", "decode_ms")
-    times = {part: [run[part] for run in runs.values()] for part in parts}
-    both = [a + b for a, b in zip(times["forecast_ms"], times["analysis_ms"], strict=True)]
-    assimilate = [name != FREE_RUN for name in runs]
-    cells = [column(values, contends=assimilate) for values in (*times.values(), both)]
+def seconds(benchmark: str, device: str, rows: Sequence[timings.Row]) -> str:
+    """What a cycle takes on one device, the free run out of contest."""
+    times = [[row[f"{part}_ms"] for row in rows] for part in ("forecast", "analysis", "cycle")]
+    assimilate = [row["filter"] != FREE_RUN for row in rows]
+    cells = [column(values, contends=assimilate) for values in times]
     lines = [
-        [FILTER_LABELS[name], *line, run.row["device"]]
-        for (name, run), line in zip(runs.items(), zip(*cells, strict=True), strict=True)
+        [FILTER_LABELS[row["filter"]], *line]
+        for row, line in zip(rows, zip(*cells, strict=True), strict=True)
     ]
-    head = ["filter", "forecast, ms", "analysis, ms", "decoding, ms", "forecast + analysis, ms"]
-    return _titled(sweep, table([*head, "device"], lines), setting(sweep), _not_run(runs))
+    head = ["filter", "forecast, ms", "analysis, ms", "cycle, ms"]
+    name = get_benchmark(benchmark).title
+    return f"**{name}**, {device}, {rows[0]['members']} members\n\n{table(head, lines)}"
 
 
 def layouts(sweep: Sweep, along: str) -> list[str]:

@@ -8,8 +8,9 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+from app.colours import FILTER_LABELS
 from ldensf_core.benchmarks import list_benchmarks
-from ldensf_core.speed import IMPLEMENTATIONS
+from ldensf_core.speed import IMPLEMENTATIONS, NAMES
 
 Row = dict[str, Any]
 PUBLISHED = {"kolmogorov": 2e5, "tsunami": 4e3, "atmosphere": 5e5}
@@ -74,6 +75,22 @@ def ratios(rows: Sequence[Row]) -> list[Row]:
             {key: row[key] for key in ("benchmark", "device", "members", "implementation")}
             | {part: row[f"{part}_ms"] / own[f"{part}_ms"] for part in PARTS}
         )
+    return found
+
+
+def of_filters(rows: Sequence[Row], members: int = 20) -> list[tuple[tuple[str, str], list[Row]]]:
+    """Benchmark and device, and the rows of one ensemble size that are of a filter of the app.
+
+    Each has the filter's name added as ``filter``; they are in the order of the app.
+    """
+    named = [
+        row | {"filter": NAMES.get(row["implementation"], row["implementation"])}
+        for row in rows
+        if row["members"] == members
+    ]
+    found = []
+    for key, of in by_device([row for row in named if row["filter"] in FILTER_LABELS]):
+        found.append((key, sorted(of, key=lambda row: list(FILTER_LABELS).index(row["filter"]))))
     return found
 
 

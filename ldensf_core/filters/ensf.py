@@ -28,6 +28,7 @@ from ldensf_core.benchmarks import Benchmark
 from ldensf_core.capture import captured
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
+from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation, SensorNetwork
 
 NULL_EIGENVALUE = 1e-10
@@ -69,7 +70,7 @@ class EnSF(FullSpaceFilter):
     Args:
         benchmark: whose solver carries the members.
         device, dtype: of the ensemble.
-        steps, epsilon: of the reverse SDE.
+        steps, epsilon: of the reverse SDE; by default those of the benchmark in ``tuning``.
 
     Raises:
         ValueError: for ``steps`` and ``epsilon`` that ``smallest_stable_sigma`` refuses.
@@ -82,14 +83,16 @@ class EnSF(FullSpaceFilter):
         benchmark: Benchmark,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        steps: int = 100,
-        epsilon: float = 0.05,
+        steps: int | None = None,
+        epsilon: float | None = None,
     ) -> None:
         super().__init__(benchmark, device, dtype)
-        self.steps, self.epsilon = steps, epsilon
-        self.smallest_sigma = smallest_stable_sigma(steps, epsilon)
+        tuning = TUNING[self.name][benchmark.name]
+        self.steps = tuning["steps"] if steps is None else steps
+        self.epsilon = tuning["epsilon"] if epsilon is None else epsilon
+        self.smallest_sigma = smallest_stable_sigma(self.steps, self.epsilon)
         self._unobserved = published_map(
-            torch.full((1,), torch.inf, dtype=dtype, device=device), steps, epsilon
+            torch.full((1,), torch.inf, dtype=dtype, device=device), self.steps, self.epsilon
         )
         self._seen: tuple[tuple[bytes, ...], list[ObservedSpace]] = ((), [])
 

@@ -84,6 +84,9 @@ def update_weights(
             inflated either, lest its spread grow for ever.
         inflation: √ρ, factor of the forecast's deviations.
 
+    Returns:
+        The matrices; NaN for an ensemble that is not finite.
+
     Raises:
         ValueError: if a variance or the inflation is not positive.
     """
@@ -96,6 +99,8 @@ def update_weights(
     deviations = (observed.double() - mean) / root
     innovation = (y.double() - mean) / root
     degrees = max(members - 1, 1)  # one member has no deviations to weigh
+    if not deviations.isfinite().all():
+        return torch.full((len(taper), members, members), torch.nan).to(observed)
     parts = []
     for local in taper.double().split(max(1, CHUNK // members**2)):
         eigenvalues, q = torch.linalg.eigh(_information(deviations, local))

@@ -26,6 +26,7 @@ from ldensf_core.capture import captured
 from ldensf_core.checkpoints import load_vae
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
+from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation
 from ldensf_core.vae import CoupledVAE, ObservationReader
 
@@ -40,7 +41,7 @@ class LatentEnSF(FullSpaceFilter):
     Args:
         benchmark: whose solver carries the members.
         device, dtype: of the ensemble.
-        steps, epsilon: of the reverse SDE.
+        steps, epsilon: of the reverse SDE; by default those of the benchmark in ``tuning``.
         vae: on ``device``, for the benchmark; by default the shipped one is loaded.
 
     Raises:
@@ -55,13 +56,15 @@ class LatentEnSF(FullSpaceFilter):
         benchmark: Benchmark,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        steps: int = 100,
-        epsilon: float = 0.05,
+        steps: int | None = None,
+        epsilon: float | None = None,
         vae: CoupledVAE | None = None,
     ) -> None:
         super().__init__(benchmark, device, dtype)
-        self.steps, self.epsilon = steps, epsilon
-        self.smallest_sigma = smallest_stable_sigma(steps, epsilon)
+        tuning = TUNING[self.name][benchmark.name]
+        self.steps = tuning["steps"] if steps is None else steps
+        self.epsilon = tuning["epsilon"] if epsilon is None else epsilon
+        self.smallest_sigma = smallest_stable_sigma(self.steps, self.epsilon)
         self.vae = load_vae(benchmark, self.device) if vae is None else vae
         self._reader = ObservationReader(benchmark, self.vae)
 

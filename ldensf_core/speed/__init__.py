@@ -3,7 +3,9 @@
 from ldensf_core.speed.cost import Cost, Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
 from ldensf_core.speed.table import (
+    COMPARED,
     IMPLEMENTATIONS,
+    NAMES,
     bench,
     milliseconds,
     observed_run,
@@ -11,7 +13,9 @@ from ldensf_core.speed.table import (
 )
 
 __all__ = [
+    "COMPARED",
     "IMPLEMENTATIONS",
+    "NAMES",
     "Cost",
     "Peak",
     "PublishedLoop",

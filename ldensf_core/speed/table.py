@@ -21,15 +21,21 @@ from tqdm import tqdm
 from ldensf_core.capture import recorded
 from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.device import clock
-from ldensf_core.filters import EnSF, LDEnSF
+from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.speed.cost import Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
 from ldensf_core.verification.table import device_name
 
-IMPLEMENTATIONS = ("this", "published-loop", "full-space-ensf")
-WARM_UP, FEWEST, MOST = 5, 5, 300
+NAMES = {"this": "ld-ensf", "full-space-ensf": "ensf"}
+"""Filters that have another name here."""
+COMPARED = ("this", "published-loop", "full-space-ensf")
+IMPLEMENTATIONS = (
+    *COMPARED,
+    *(name for name in (*LATENT_FILTERS, *FULL_SPACE_FILTERS) if name not in NAMES.values()),
+)
+WARM_UP, FEWEST, MOST = 5, 5, 3000
 """Calls that do not count, and how many do at least and at most."""
 SECONDS = 2.0
 """For the repeats of one number, once there are the fewest."""
@@ -38,7 +44,7 @@ SECONDS = 2.0
 def bench(
     benchmark: str,
     members: Sequence[int] = (20, 100, 1000),
-    implementations: Sequence[str] = IMPLEMENTATIONS,
+    implementations: Sequence[str] = COMPARED,
     sensors: int | None = None,
     full_space_members: int = 20,
     device: str = "auto",
@@ -68,7 +74,7 @@ def bench(
         (name, size)
         for size in members
         for name in implementations
-        if name != "full-space-ensf" or size <= full_space_members
+        if NAMES.get(name, name) not in FULL_SPACE_FILTERS or size <= full_space_members
     ]
     return [_row(model, observed, peak, *task) for task in tqdm(tasks, disable=not progress)]
 
@@ -94,15 +100,19 @@ def _row(
     filter_ = _filter(name, model, observed[0])
     filter_.reset(members, seed=0)
     filter_.analyse(observed[0])
+    if NAMES.get(name, name) in FULL_SPACE_FILTERS:
+        cycle, analyse = _from_the_present(filter_)
+    else:
+        cycle, analyse = getattr(filter_, "cycle", None) or _cycle(filter_), filter_.analyse
     calls: dict[str, Callable[[Observation], object] | None] = {
-        "cycle": getattr(filter_, "cycle", None) or _one_after_the_other(filter_),
+        "cycle": cycle,
         "forecast": lambda _: filter_.forecast(),
-        "analysis": filter_.analyse,
+        "analysis": analyse,
         "encode": _encode(filter_),
     }
     times = {key: call and milliseconds(call, observed, device) for key, call in calls.items()}
     sensors = len(observed[0].values)
-    cost = None if name == "full-space-ensf" else cycle_cost(model, members, sensors)
+    cost = cycle_cost(model, members, sensors) if name in ("this", "published-loop") else None
     low, high = np.quantile(times["cycle"], [0.1, 0.9])
     return {
         "benchmark": model.benchmark.name,
@@ -123,19 +133,34 @@ def _row(
 
 
 def _filter(name: str, model: LatentModel, observation: Observation) -> Any:
-    if name == "this":
-        return LDEnSF(model)
     if name == "published-loop":
         return PublishedLoop(model, observation)
-    return EnSF(model.benchmark, model.device)
+    name = NAMES.get(name, name)
+    if name in FULL_SPACE_FILTERS:
+        return FULL_SPACE_FILTERS[name](model.benchmark, model.device)
+    return LATENT_FILTERS[name](model, "gaussian")
 
 
-def _one_after_the_other(filter_: EnSF) -> Callable[[Observation], None]:
+def _cycle(filter_: Any) -> Callable[[Observation], None]:
     def cycle(observation: Observation) -> None:
         filter_.forecast()
         filter_.analyse(observation)
 
     return cycle
+
+
+def _from_the_present(filter_: FullSpaceFilter) -> list[Callable[[Observation], None]]:
+    """Cycle and analysis, each time of the present ensemble, which endless analyses would ruin."""
+    kept = filter_.state.clone(), filter_.parameters
+
+    def of_the_kept(function: Callable[[Observation], None]) -> Callable[[Observation], None]:
+        def call(observation: Observation) -> None:
+            filter_.state, filter_.parameters = kept
+            function(observation)
+
+        return call
+
+    return [of_the_kept(function) for function in (_cycle(filter_), filter_.analyse)]
 
 
 def _encode(filter_: Any) -> Callable[[Observation], object] | None:

@@ -1,9 +1,10 @@
 """Calibration of the latent filter on validation truths.
 
-Two numbers are chosen by the continuous ranked probability score of the decoded fields, summed
-over settings that span what a user can ask for: the inflation of the encoder's standard deviation,
+Two numbers are chosen by the continuous ranked probability score (CRPS) of the decoded fields, in
+settings that span what a user can ask for: the inflation of the encoder's standard deviation,
 since its successive outputs share their observations, and the process noise of the latent
-ensemble, which stands for what the latent dynamics get wrong.
+ensemble, which stands for what the latent dynamics get wrong. Near its best the score hardly tells
+one pair from the next, though their spreads may differ by half: there the spread decides.
 """
 
 from __future__ import annotations
@@ -50,13 +51,16 @@ SETTINGS = (
 MEMBERS = 20
 STRIDE = 5
 """Every so many cycles the fields are decoded and scored."""
+TIED = 0.02
+"""Pairs are as good as each other whose scores differ by no more than this share."""
 
 
 def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
     """The best ``inflation`` and ``process_noise`` that the recipe tries, with their score.
 
-    The score of each setting is taken relative to the best that any pair reaches there, so
-    that no setting dominates.
+    The CRPS of each setting is taken relative to the best that any pair reaches there, so that no
+    setting dominates. Among the pairs within ``TIED`` of the best mean, the spread of the chosen
+    one is closest to the error, by the mean size of the logarithm of their ratio.
     """
     bench, truths = model.benchmark, recipe.calibration_truths
     parameters = bench.parameter_array(bench.split("validation").isel(trajectory=slice(truths)))
@@ -66,19 +70,30 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
         {"inflation": inflation, "process_noise": noise}
         for inflation, noise in itertools.product(recipe.inflation, recipe.process_noise)
     ]
-    scores = np.zeros((len(SETTINGS), len(tried)))
+    found = np.zeros((len(SETTINGS), len(tried), 3))  # CRPS, variance, square error
     tasks = list(itertools.product(enumerate(SETTINGS), enumerate(tried)))
     for (i, setting), (j, calibration) in tqdm(tasks, desc="calibration", unit="run"):
         filter_ = LDEnSF(replace(model, card={"calibration": calibration}))
         for t, truth in enumerate(fields):
-            scores[i, j] += _score(filter_, truth, setting, seed + t) / truths
-    best = int(np.argmin((scores / scores.min(axis=1, keepdims=True)).mean(axis=0)))
-    return tried[best] | {"crps": float(scores[:, best].mean()), "truths": truths}
+            found[i, j] += np.array(_scores(filter_, truth, setting, seed + t)) / truths
+    score, variance, square_error = found.transpose(2, 0, 1)
+    mean = (score / score.min(axis=1, keepdims=True)).mean(axis=0)
+    off = np.abs(np.log(variance / square_error)).mean(axis=0)
+    best = int(np.argmin(np.where(mean <= mean.min() * (1 + TIED), off, np.inf)))
+    return tried[best] | {"crps": float(score[:, best].mean()), "truths": truths}
 
 
-def _score(filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int) -> float:
-    """Mean CRPS of one run over one truth (T, V, ny, nx)."""
+def _scores(
+    filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int
+) -> tuple[float, float, float]:
+    """CRPS, variance and square error of one run over one truth (T, V, ny, nx), averaged.
+
+    The variance is that which a reliable ensemble of so many members has where the square error
+    of its mean is as given.
+    """
     bench = filter_.model.benchmark
+    std = bench.std(truth)[:, None, None]
+    area = bench.area(truth)
     sensors = setting.network(bench, seed)
     filter_.reset(MEMBERS, seed)
     scores = []
@@ -88,5 +103,16 @@ def _score(filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int) ->
         if index % setting.every == 0:
             filter_.analyse(sensors.observe(fields, index, setting.noise, 0.0, seed))
         if index % STRIDE == 0:
-            scores.append(crps(bench, filter_.estimate().ensemble, fields))
-    return float(np.mean(scores))
+            estimate = filter_.estimate()
+            variance, error = (
+                float((area * (x / std).square()).mean())
+                for x in (estimate.spread, estimate.mean - fields)
+            )
+            scores.append(
+                (
+                    crps(bench, estimate.ensemble, fields),
+                    variance * (MEMBERS + 1) / MEMBERS,
+                    error,
+                )
+            )
+    return tuple(np.mean(scores, axis=0))

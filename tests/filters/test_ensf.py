@@ -137,13 +137,13 @@ def test_analysis_reaches_the_state(basin):
     )
     truth = basin.fields(basin.initial_state(torch.tensor([[150.0, 200.0]])))[0]
     observation = network.observe(truth, index=0, noise=0.1, missing=0.0, seed=5)
-    ensf = EnSF(basin)
+    ensf = EnSF(basin, steps=100, epsilon=0.05)
     ensf.reset(members=300, seed=1)
     before = basin.normalise(ensf.estimate().ensemble)[:, 2]
     ensf.analyse(observation)
     after = basin.normalise(ensf.estimate().ensemble)[:, 2]
 
-    rule = published_map(torch.tensor([0.1, torch.inf]))
+    rule = published_map(torch.tensor([0.1, torch.inf]), ensf.steps, ensf.epsilon)
     y = (observation.values[:, 2] - basin.variables[2].mean) / basin.variables[2].std
     noise = after[:, 2:28, 7] - rule.b[0] * before[:, 2:28, 7] - rule.c[0] * y
     assert noise.mean().item() == pytest.approx(0.0, abs=4 * 0.157 / math.sqrt(noise.numel()))

@@ -180,6 +180,15 @@ def test_one_member_stays_as_it_is():
 # -- the stochastic filter --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf])
+def test_an_ensemble_that_has_blown_up_stays_so(lost):
+    """Instead of an eigenvalue solver that does not converge."""
+    observed = torch.randn(4, 3)
+    observed[2, 1] = lost
+    weights = update_weights(observed, torch.zeros(3), torch.ones(3), torch.ones(5, 3))
+    assert weights.shape == (5, 4, 4) and weights.isnan().all()
+
+
 def test_stochastic_filter_samples_the_posterior():
     """Of a correlated prior, in three dimensions."""
     members = 100_000

@@ -356,6 +356,19 @@ def test_calibration_takes_the_better_of_what_it_tries(model, monkeypatch):
     assert 0 < found["crps"] < 0.2 and found["truths"] == 1
 
 
+def test_spread_decides_between_scores_that_hardly_differ(model, monkeypatch):
+    of_inflation = {0.5: (1.0, 0.3, 1.0), 1.0: (1.01, 0.9, 1.0), 1.5: (1.015, 1.5, 1.0)}
+    of_inflation[3.0] = 1.3, 1.0, 1.0
+    monkeypatch.setattr(
+        calibration, "_scores", lambda filter_, *others: of_inflation[filter_.inflation]
+    )
+    recipe = replace(
+        RECIPE, inflation=tuple(of_inflation), process_noise=(0.01,), calibration_truths=2
+    )
+    found = calibrate(model, recipe, seed=0)
+    assert found["inflation"] == 1.0 and found["crps"] == pytest.approx(1.01)
+
+
 @pytest.mark.parametrize(
     "name, grids", [("tsunami", {(10, 10), (5, 5)}), ("atmosphere", {(32, 16), (16, 8)})]
 )
