@@ -144,9 +144,9 @@ class Dashboard(Viewer):
             return
         if view.versions == self._versions:
             return
-        self._versions = view.versions
         with pn.io.hold():
             self._show(view)
+        self._versions = view.versions  # what could not be shown is tried again
         if self._view is not None:
             pn.io.push_notebook(self._view)
         if view.lead.records and not self._warm:

@@ -26,7 +26,9 @@ from ldensf_core.verification.sweep import verify
 from ldensf_core.verification.table import as_text, environment
 from ldensf_core.verification.table import rows as as_rows
 
-INFLATIONS = (1.0, 1.05, 1.1, 1.2)
+INFLATIONS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5)
+SCORE = {"steps": (100, 400, 2000), "epsilon": (0.05, 0.3)}
+"""By default of the LETKF, with radii around the present one, and of the score filters."""
 PARAMETERS = {
     "letkf": ("inflation", "radius", "parameter_taper"),
     "ensf": ("steps", "epsilon"),
@@ -83,14 +85,16 @@ def main(
 
 
 def combinations(filter_: str, benchmark: str, values: list[str]) -> list[dict[str, float]]:
-    """All combinations of the values given; inflation and radius of the LETKF have defaults.
+    """All combinations of the values given, and of the defaults of what is not named.
+
+    The taper of the parameters has no others than its present value.
 
     Raises:
         ValueError: if filter or parameter are unknown, or a value is no number.
     """
     if filter_ not in PARAMETERS:
         raise ValueError(f"filter {filter_!r} is unknown; there are {', '.join(PARAMETERS)}")
-    tried: dict[str, tuple[float, ...]] = {}
+    tried: dict[str, tuple[float, ...]] = dict(SCORE)
     if filter_ == "letkf":
         radius = TUNING[filter_][benchmark]["radius"]
         tried = {"inflation": INFLATIONS, "radius": (radius / 2, radius, 2 * radius)}

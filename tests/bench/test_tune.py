@@ -38,7 +38,8 @@ def test_best_values_come_first():
 
 
 def test_other_filters_are_tuned_too():
-    head, line = run("--filter", "ensf", "--values", "steps=30").stdout.splitlines()
+    values = "--values", "steps=30", "--values", "epsilon=0.1"
+    head, line = run("--filter", "ensf", *values).stdout.splitlines()
     assert head.split()[:6] == ["benchmark", "filter", "members", "sensors", "truths", "steps"]
     assert line.split()[:6] == ["tsunami", "ensf", "4", "100", "1", "30"]
 
@@ -49,7 +50,10 @@ def test_values_are_combined_around_the_present_ones():
     assert [(row["inflation"], row["radius"] / radius) for row in rows] == [
         (1, 0.5), (1, 1), (1, 2), (1.5, 0.5), (1.5, 1), (1.5, 2),
     ]  # fmt: skip
-    assert tune.combinations("ensf", "tsunami", []) == [{}]
+    assert tune.combinations("ensf", "tsunami", ["steps=50"]) == [
+        {"steps": 50, "epsilon": 0.05},
+        {"steps": 50, "epsilon": 0.3},
+    ]
 
 
 @pytest.mark.parametrize(

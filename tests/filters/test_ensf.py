@@ -287,6 +287,6 @@ def test_no_members_are_refused(basin):
 
 def test_impossible_schedule_is_refused(basin):
     with pytest.raises(ValueError, match=r"5 steps: .*at least 10"):
-        EnSF(basin, steps=5)
+        EnSF(basin, steps=5, epsilon=0.05)
     with pytest.raises(ValueError, match="ε = 1"):
-        EnSF(basin, epsilon=1.0)
+        EnSF(basin, steps=100, epsilon=1.0)

@@ -1,12 +1,13 @@
 import pytest
 
 from ldensf_core.benchmarks import list_benchmarks
-from ldensf_core.filters import LETKF
+from ldensf_core.filters import FULL_SPACE_FILTERS
+from ldensf_core.filters.score import smallest_stable_sigma
 from ldensf_core.filters.tuning import TUNING
 
 
 @pytest.mark.parametrize("name", list_benchmarks())
-def test_every_benchmark_has_its_tuning(name):
+def test_letkf_has_its_tuning(name):
     """Inflation of some per cent, a radius well within the domain, and a share."""
     values = TUNING["letkf"][name]
     assert set(values) == {"inflation", "radius", "parameter_taper"}
@@ -16,5 +17,13 @@ def test_every_benchmark_has_its_tuning(name):
     assert 0 <= values["parameter_taper"] <= 1
 
 
+@pytest.mark.parametrize("name", list_benchmarks())
+@pytest.mark.parametrize("filter_", ["ensf", "latent-ensf"])
+def test_score_filters_have_a_schedule(filter_, name):
+    values = TUNING[filter_][name]
+    assert set(values) == {"steps", "epsilon"}
+    assert smallest_stable_sigma(**values) < 0.1  # the noise by default
+
+
 def test_only_filters_that_need_it_are_tuned():
-    assert set(TUNING) == {LETKF.name}
+    assert set(TUNING) == set(FULL_SPACE_FILTERS)
