@@ -78,6 +78,8 @@ def _error_tile(view: View, name: str) -> str:
     sub = f"spread {percent(record.spread)}"
     if name in FULL_SPACE_FILTERS:
         sub = lag(view) or sub
+    if not math.isfinite(record.error):
+        sub = "it has blown up: reset for another run"
     return _tile(name, label, percent(record.error), sub, FILTER_COLOURS[name])
 
 

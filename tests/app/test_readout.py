@@ -63,6 +63,13 @@ def test_without_results_there_are_dashes_and_no_numbers(benchmark_):
     assert readout.lag(view) == ""
 
 
+def test_a_filter_that_has_blown_up_is_told(benchmark_):
+    html = readout.tiles(
+        View(snapshot("ld-ensf", 5), snapshot("ensf", 2, error=math.nan)), benchmark_
+    )
+    assert html.count("it has blown up") == 1 and "nan" not in html
+
+
 def test_the_lead_is_the_full_space_filter_where_it_runs_alone():
     alone = View(Snapshot(phase="idle"), snapshot("ensf", 2))
     assert alone.lead.index == 1
