@@ -60,7 +60,7 @@ def main(
     sweeps = list(load(results).values())
     timed = timings.load(times, timings.CYCLE, "ldensf bench --json")
     of_filters = timings.of_filters(timings.cycles(timed))
-    parts = {"runs": _runs(sweeps, timed, [*results, *times]), "seconds": _seconds(of_filters)}
+    parts = {"runs": _runs(sweeps, results, timed, times), "seconds": _seconds(of_filters)}
     drawn: dict[Path, Figure | None] = {
         output / "images" / SECONDS: figures.seconds(of_filters) if of_filters else None
     }
@@ -89,11 +89,16 @@ def _seconds(timed: Sequence[tuple[tuple[str, str], list[timings.Row]]]) -> str:
     return "\n\n".join([*lines, *(tables.seconds(*where, rows) for where, rows in timed)])
 
 
-def _runs(sweeps: Sequence[Sweep], timed: Sequence[dict[str, Any]], files: Sequence[Path]) -> str:
+def _runs(
+    sweeps: Sequence[Sweep],
+    results: Sequence[Path],
+    timed: Sequence[dict[str, Any]],
+    times: Sequence[Path],
+) -> str:
     """By which commands, where and with what all this was made."""
-    scored = [path.name for path in files if path.suffix != ".json"]
-    clocked = [path.name for path in files if path.suffix == ".json"]
-    command = f"--results {' '.join(scored)}" + (f" --times {' '.join(clocked)}" if clocked else "")
+    command = f"--results {' '.join(path.name for path in results)}"
+    if times:
+        command += f" --times {' '.join(path.name for path in times)}"
     lines = [
         "## How this page was made",
         f"Tables and figures: `python bench/results.py {command} --output docs`. "

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 PUBLISHED = {"kolmogorov": 2e5, "tsunami": 4e3, "atmosphere": 5e5}
 """How many times faster a forecast is than the solver's (Xiao, Si and Chen, ICLR 2026)."""
 PARTS = ("cycle", "forecast", "analysis")
+MEMBERS = 20
+"""Ensemble size that filters are compared with."""
 CYCLE = {"implementation", "members", "cycle_ms", "cycle_ms_10", "cycle_ms_90", "limit_ms"}
 GROWTH = {"quantity", "along", "size", "ms", "memory_mb"}
 
@@ -78,15 +80,15 @@ def ratios(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def of_filters(rows: Sequence[Row], members: int = 20) -> list[tuple[tuple[str, str], list[Row]]]:
-    """Benchmark and device, and the rows of one ensemble size that are of a filter of the app.
+def of_filters(rows: Sequence[Row]) -> list[tuple[tuple[str, str], list[Row]]]:
+    """Benchmark and device, and the rows with ``MEMBERS`` that are of a filter of the app.
 
     Each has the filter's name added as ``filter``; they are in the order of the app.
     """
     named = [
         row | {"filter": NAMES.get(row["implementation"], row["implementation"])}
         for row in rows
-        if row["members"] == members
+        if row["members"] == MEMBERS
     ]
     found = []
     for key, of in by_device([row for row in named if row["filter"] in FILTER_LABELS]):

@@ -1,8 +1,8 @@
 """Parameters of the full-space filters that have to be tuned, by filter and benchmark.
 
-What was best on two validation truths, with the default sensors and 20 members, by the CRPS, of
-inflations from 1 to 1.2 and three radii, and of 100, 400 and 2000 steps with ε of 0.05 and 0.3:
-``python bench/tune.py --benchmark tsunami --filter letkf``.
+What was best on two validation truths, with the default sensors and 20 members, by the CRPS:
+``python bench/tune.py --truths 2`` with benchmark and filter; for the LETKF with inflations of 1,
+1.05, 1.1 and 1.2 and radii around 1, 150 km and 2000 km.
 Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π wide.
 """
 

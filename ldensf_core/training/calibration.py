@@ -22,7 +22,7 @@ from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training.recipes import Recipe
-from ldensf_core.verification.scores import crps
+from ldensf_core.verification.scores import crps, spread_skill
 
 
 class Setting(NamedTuple):
@@ -78,7 +78,7 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
             found[i, j] += np.array(_scores(filter_, truth, setting, seed + t)) / truths
     score, variance, square_error = found.transpose(2, 0, 1)
     mean = (score / score.min(axis=1, keepdims=True)).mean(axis=0)
-    off = np.abs(np.log(variance / square_error)).mean(axis=0)
+    off = np.abs(np.log(np.vectorize(spread_skill)(variance, square_error, MEMBERS))).mean(axis=0)
     best = int(np.argmin(np.where(mean <= mean.min() * (1 + TIED), off, np.inf)))
     return tried[best] | {"crps": float(score[:, best].mean()), "truths": truths}
 
@@ -86,11 +86,7 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
 def _scores(
     filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int
 ) -> tuple[float, float, float]:
-    """CRPS, variance and square error of one run over one truth (T, V, ny, nx), averaged.
-
-    The variance is that which a reliable ensemble of so many members has where the square error
-    of its mean is as given.
-    """
+    """CRPS, variance and square error of one run over one truth (T, V, ny, nx), averaged."""
     bench = filter_.model.benchmark
     std = bench.std(truth)[:, None, None]
     area = bench.area(truth)
@@ -108,11 +104,5 @@ def _scores(
                 float((area * (x / std).square()).mean())
                 for x in (estimate.spread, estimate.mean - fields)
             )
-            scores.append(
-                (
-                    crps(bench, estimate.ensemble, fields),
-                    variance * (MEMBERS + 1) / MEMBERS,
-                    error,
-                )
-            )
+            scores.append((crps(bench, estimate.ensemble, fields), variance, error))
     return tuple(np.mean(scores, axis=0))

@@ -177,9 +177,6 @@ def test_one_member_stays_as_it_is():
     assert torch.equal(enkf_analysis(one, 3 * ones, ones), one)
 
 
-# -- the stochastic filter --------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("lost", [torch.nan, torch.inf])
 def test_an_ensemble_that_has_blown_up_stays_so(lost):
     """Instead of an eigenvalue solver that does not converge."""
@@ -187,6 +184,9 @@ def test_an_ensemble_that_has_blown_up_stays_so(lost):
     observed[2, 1] = lost
     weights = update_weights(observed, torch.zeros(3), torch.ones(3), torch.ones(5, 3))
     assert weights.shape == (5, 4, 4) and weights.isnan().all()
+
+
+# -- the stochastic filter --------------------------------------------------------------------
 
 
 def test_stochastic_filter_samples_the_posterior():
