@@ -24,7 +24,7 @@ from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.filters import EnSF, LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.speed import milliseconds, observed_run, peak_memory_mb
+from ldensf_core.speed import milliseconds, observed_run, peak_memory_mb, restarting
 from ldensf_core.verification.table import as_text, device_name, environment
 
 GRIDS = {
@@ -90,7 +90,7 @@ def latent_cycle(model: LatentModel, members: int, sensors: int | None) -> float
     filter_ = LDEnSF(model)
     filter_.reset(members, seed=0)
     filter_.analyse(observed[0])
-    return median(milliseconds(filter_.cycle, observed, model.device))
+    return median(milliseconds(filter_.cycle, observed, model.device, restarting(filter_, members)))
 
 
 def full_cycle(model: LatentModel, benchmark: Benchmark, members: int) -> float:
@@ -106,7 +106,7 @@ def full_cycle(model: LatentModel, benchmark: Benchmark, members: int) -> float:
         filter_.forecast()
         filter_.analyse(observation)
 
-    return median(milliseconds(cycle, observed, model.device))
+    return median(milliseconds(cycle, observed, model.device, restarting(filter_, members)))
 
 
 def exponents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -20,15 +20,19 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import list_benchmarks
 from ldensf_core.filters import FULL_SPACE_FILTERS
-from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import LAYOUTS
 from ldensf_core.verification.sweep import verify
 from ldensf_core.verification.table import as_text, environment
 from ldensf_core.verification.table import rows as as_rows
 
 INFLATIONS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5)
+RADII = {
+    "kolmogorov": (2.0, 4.0, 10.0, math.inf),
+    "tsunami": (75.0, 100.0, 150.0),
+    "atmosphere": (4000.0, 8000.0, 12000.0, 16000.0),
+}
 SCORE = {"steps": (100, 400, 2000), "epsilon": (0.05, 0.3)}
-"""By default of the LETKF, with radii around the present one, and of the score filters."""
+"""By default of the LETKF and of the score filters."""
 PARAMETERS = {
     "letkf": ("inflation", "radius", "parameter_taper"),
     "ensf": ("steps", "epsilon"),
@@ -96,8 +100,7 @@ def combinations(filter_: str, benchmark: str, values: list[str]) -> list[dict[s
         raise ValueError(f"filter {filter_!r} is unknown; there are {', '.join(PARAMETERS)}")
     tried: dict[str, tuple[float, ...]] = dict(SCORE)
     if filter_ == "letkf":
-        radius = TUNING[filter_][benchmark]["radius"]
-        tried = {"inflation": INFLATIONS, "radius": (radius / 2, radius, 2 * radius)}
+        tried = {"inflation": INFLATIONS, "radius": RADII[benchmark]}
     for option in values:
         name, _, numbers = option.partition("=")
         if name not in PARAMETERS[filter_]:

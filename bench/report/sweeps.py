@@ -121,15 +121,15 @@ def _read(path: Path) -> xr.Dataset:
 
 
 def _together(old: xr.Dataset, new: xr.Dataset, path: Path) -> xr.Dataset:
-    for name in FIXED:
-        if old.attrs[name] != new.attrs[name]:
-            raise ValueError(
-                f"{path} holds runs with {name} = {new.attrs[name]}, another file of the same "
-                f"benchmark some with {old.attrs[name]}: show them one at a time"
-            )
+    try:
+        agreed = archive.together(old.attrs, new.attrs, FIXED)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} and another file of the same benchmark: {error}; show them one at a time"
+        ) from None
     mine, other = xr.align(old["device"], new["device"], join="inner")
     if ((mine != "") & (other != "")).any():
         raise ValueError(f"{path} holds runs that another file holds too: name one of them")
     old, new = (of.assign(device=of["device"].where(of["device"] != "")) for of in (old, new))
     both = old.combine_first(new)
-    return both.assign(device=both["device"].fillna("")).assign_attrs(old.attrs)
+    return both.assign(device=both["device"].fillna("")).assign_attrs(old.attrs | agreed)

@@ -92,7 +92,7 @@ class ObservationHistory:
                 self._staged = torch.empty(self._taken.shape, pin_memory=True)
         values, self._row = self._staged[: v * self.room], self._staged[v * self.room :]
         self._slots = values.zero_().view(v, self.room)[:, :n].mT
-        self._gaps = not observation.present.all()
+        self._gaps = not observation.complete
         moved = observation.to(like.device)
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
         gain, unknown = encoder.interpolation.gain(moved.positions, moved.present, moved.std / std)

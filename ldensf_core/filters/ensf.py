@@ -115,7 +115,7 @@ class EnSF(FullSpaceFilter):
         Raises:
             ValueError: if a sensor is outside the domain.
         """
-        if not observation.present.any():
+        if observation.empty:
             return
         spaces = self._spaces(observation)
         values = observation.values.to(self.device, self.dtype)  # a state may be complex

@@ -47,7 +47,9 @@ def enkf_analysis(
     departures = (y + variance.sqrt() * noise - ensemble).double()
     deviations = (ensemble - ensemble.mean(dim=0)).double()
     covariance = deviations.mT @ deviations / max(len(ensemble) - 1, 1)
-    weights = torch.linalg.solve(covariance + variance.double().diag(), departures.mT)
+    # With R the sum is singular for an ensemble that is not finite alone, which gives NaN.
+    total = covariance + variance.double().diag()
+    weights = torch.linalg.solve_ex(total, departures.mT, check_errors=False).result
     return ensemble + (covariance @ weights).mT.to(ensemble)
 
 
@@ -85,7 +87,7 @@ def update_weights(
         inflation: √ρ, factor of the forecast's deviations.
 
     Returns:
-        The matrices; NaN for an ensemble that is not finite.
+        The matrices; NaN for an ensemble that has blown up.
 
     Raises:
         ValueError: if a variance or the inflation is not positive.
@@ -103,7 +105,10 @@ def update_weights(
         return torch.full((len(taper), members, members), torch.nan).to(observed)
     parts = []
     for local in taper.double().split(max(1, CHUNK // members**2)):
-        eigenvalues, q = torch.linalg.eigh(_information(deviations, local))
+        try:
+            eigenvalues, q = torch.linalg.eigh(_information(deviations, local))
+        except torch.linalg.LinAlgError:  # finite, but of too many magnitudes
+            return torch.full((len(taper), members, members), torch.nan).to(observed)
         precision = degrees / inflation**2 + eigenvalues.clamp(min=0.0)
         gradient = (local * innovation) @ deviations.mT  # Yᵀ R⁻¹ (y − ȳ), (g, M)
         of_mean = q @ ((q.mT @ gradient[..., None]) / precision[..., None])

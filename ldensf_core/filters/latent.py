@@ -39,14 +39,14 @@ class LatentFilter(FreeRun, ABC):
     @torch.inference_mode()
     def analyse(self, observation: Observation) -> None:
         """Correct latent states and parameters with an observation of the present snapshot."""
-        if observation.present.any():
+        if not observation.empty:
             self.history.take(observation)
             self._run(self._correct)
 
     @torch.inference_mode()
     def cycle(self, observation: Observation) -> None:
         """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
-        if not observation.present.any():
+        if observation.empty:
             self.forecast()
             return
         self.history.take(observation)

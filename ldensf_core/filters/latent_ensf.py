@@ -89,7 +89,7 @@ class LatentEnSF(FullSpaceFilter):
         Raises:
             ValueError: if a sensor is outside the domain.
         """
-        if observation.present.any():
+        if not observation.empty:
             y, rule = self.observed(observation)
             self.state = self._correct(self.state, rule.b, rule.c * y, rule.s)
 

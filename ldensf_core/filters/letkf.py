@@ -84,7 +84,7 @@ class LETKF(FullSpaceFilter):
         Raises:
             ValueError: if a sensor is outside the domain.
         """
-        if not observation.present.any():
+        if observation.empty:
             return
         before = self.benchmark.normalise(self.benchmark.fields(self.state))
         after, self.parameters = self.analysed(before, self.parameters, observation)

@@ -30,12 +30,23 @@ class Observation:
         """(n, V), false where a value is missing."""
         return ~self.values.isnan()
 
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no value is missing."""
+        return torch.equal(self.values, self.values)  # NaN is not equal to itself
+
+    @property
+    def empty(self) -> bool:
+        """Whether all values are missing."""
+        return not self.complete and not self.present.any()
+
     def from_the_sensors_of(self, other: Observation) -> bool:
         """Whether places, noise and gaps are those of another observation."""
         return (
             torch.equal(self.positions, other.positions)
             and torch.equal(self.std, other.std)
-            and torch.equal(self.present, other.present)
+            and self.complete == other.complete
+            and (self.complete or torch.equal(self.present, other.present))
         )
 
     def to(self, device) -> Observation:

@@ -10,6 +10,7 @@ from ldensf_core.speed.table import (
     milliseconds,
     observed_run,
     peak_memory_mb,
+    restarting,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "milliseconds",
     "observed_run",
     "peak_memory_mb",
+    "restarting",
 ]

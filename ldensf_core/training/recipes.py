@@ -19,6 +19,7 @@ class Recipe:
             for the decoder alone, as many snapshots as these have.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
         noisy: share of the latent states that the decoder alone is given with noise.
+        decoder_decay: of its hidden matrices, while it is trained alone.
         encoder_pool, encoder_batch: the same for the encoder, which needs whole fields;
             ``encoder_decay``: of its hidden matrices.
         networks: sensor networks in the bank that the encoder is trained on.
@@ -46,6 +47,7 @@ class Recipe:
     vae_batch: int = 512
     encoder_batch: int = 64
     encoder_decay: float = 0.0
+    decoder_decay: float = 0.0
     noisy: float = 0.125
     networks: int = 1024
     sensors: tuple[int, int] = (16, 256)
@@ -73,6 +75,7 @@ RECIPES = {
         decoder_batch=32,
         joint_steps=6_000,
         decoder_steps=200_000,
+        decoder_decay=0.05,
         encoder_steps=40_000,
         encoder_decay=0.05,
         encoder_pool=1024,
@@ -88,6 +91,7 @@ RECIPES = {
         decoder_batch=32,
         joint_steps=6_000,
         decoder_steps=125_000,
+        decoder_decay=0.05,
         encoder_steps=40_000,
         encoder_decay=0.05,
         encoder_pool=4096,
@@ -111,6 +115,7 @@ RECIPES = {
         joint_steps=6_000,
         decoder_steps=90_000,
         encoder_steps=14_000,
+        encoder_decay=0.05,
         encoder_pool=384,
         encoder_batch=32,
         vae_architecture=VAEArchitecture(observed_coefficients=280, coefficients=1700, last=176),

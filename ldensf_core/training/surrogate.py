@@ -89,8 +89,8 @@ class SurrogateTraining:
             weight = 1 / (1 + (STEEPNESS * noise).square())
             return (weight * self.model.decoder.loss(latent, target)).mean()
 
-        matrices = muon_matrices(self.model)
-        return Trainer(self.model, loss, matrices, steps, self.seed + 1, checkpoint)
+        matrices, decay = muon_matrices(self.model), self.recipe.decoder_decay
+        return Trainer(self.model, loss, matrices, steps, self.seed + 1, checkpoint, decay)
 
     def refresh(self, step: int) -> None:
         """New trajectories for old ones, whenever it is time; to be called after every step."""

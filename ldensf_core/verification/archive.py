@@ -8,6 +8,7 @@ widens it.
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -95,17 +96,39 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     if set(old) != set(new) or not old["time"].equals(new["time"]):
         raise ValueError(f"{path} is no file of a sweep of {new.attrs['benchmark']}")
-    for name in fixed:
-        if old.attrs.get(name) != new.attrs[name]:
-            raise ValueError(
-                f"{path} holds runs with {name} = {old.attrs.get(name)}, asked for are some with "
-                f"{new.attrs[name]}: write them to another file"
-            )
+    try:
+        agreed = together(old.attrs, new.attrs, fixed)
+    except ValueError as error:
+        raise ValueError(f"{path} and what is asked for: {error}; write to another file") from None
     both = old.combine_first(new)
     both["device"] = both["device"].astype(object)  # of any length, as in ``blank``
     for name in both.variables:
         both[name].attrs = new[name].attrs
-    return both.assign_attrs(new.attrs | {"command": f"{old.attrs['command']}\n{command()}"})
+    commands = f"{old.attrs['command']}\n{command()}"
+    return both.assign_attrs(new.attrs | agreed | {"command": commands})
+
+
+def together(
+    old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Any]:
+    """The attributes ``names`` of runs of two sweeps, which have to agree in them.
+
+    Of ``tuning``, which is by filter, they do in what they have in common.
+
+    Raises:
+        ValueError: naming one in which they differ, with both values.
+    """
+    agreed = {name: new[name] for name in names}
+    for name in names:
+        of_old, of_new = old.get(name), new[name]
+        if name == "tuning" and of_old is not None:
+            both = json.loads(of_old), json.loads(of_new)
+            agreed[name] = json.dumps(both[0] | both[1], sort_keys=True)
+            common = both[0].keys() & both[1].keys()
+            of_old, of_new = ({key: one[key] for key in common} for one in both)
+        if of_old != of_new:
+            raise ValueError(f"runs with {name} = {of_old} and with {of_new} cannot be together")
+    return agreed
 
 
 def put(dataset: xr.Dataset, at: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -119,7 +119,7 @@ def verify(
     fixed = {
         "benchmark": benchmark,
         **common,
-        "tuning": _tuning(benchmark, tuning or {}),
+        "tuning": _tuning(benchmark, over["filter"], tuning or {}),
         "weights": _weights(benchmark),
     }
     made = {"command": archive.command(), "environment": json.dumps(environment())}
@@ -227,11 +227,15 @@ def _several(name: str, values: Any) -> list:
     return found
 
 
-def _tuning(benchmark: str, given: Mapping[str, Mapping[str, float]]) -> str:
+def _tuning(
+    benchmark: str, filters: Sequence[str], given: Mapping[str, Mapping[str, float]]
+) -> str:
     """What tells filters from others of the same name: how they are tuned, by default or not."""
-    default = {name: of[benchmark] for name, of in TUNING.items() if benchmark in of}
-    names = sorted({*default, *given})
-    tuned = {name: {**default.get(name, {}), **given.get(name, {})} for name in names}
+    tuned = {
+        name: {**TUNING.get(name, {}).get(benchmark, {}), **given.get(name, {})}
+        for name in filters
+        if name in TUNING or name in given
+    }
     return json.dumps(tuned, sort_keys=True)
 
 

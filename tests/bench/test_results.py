@@ -247,7 +247,7 @@ def test_files_of_one_benchmark_are_put_together(tsunami, tmp_path):
     "change, message",
     [
         ({}, "b.nc holds runs that another file holds too"),
-        ({"seed": 1}, "b.nc holds runs with seed = 1, another file .* with 0"),
+        ({"seed": 1}, "b.nc and another .*: runs with seed = 0 and with 1 cannot"),
     ],
 )
 def test_files_that_do_not_go_together_are_named(tsunami, tmp_path, change, message):

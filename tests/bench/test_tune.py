@@ -1,6 +1,7 @@
 """Tuning on a coarse grid, so that a run takes a second."""
 
 import json
+import math
 
 import pytest
 from typer import Typer
@@ -8,7 +9,6 @@ from typer.testing import CliRunner
 
 from bench import tune
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.filters.tuning import TUNING
 
 COMMAND = Typer()
 COMMAND.command()(tune.main)
@@ -44,12 +44,12 @@ def test_other_filters_are_tuned_too():
     assert line.split()[:6] == ["tsunami", "ensf", "4", "100", "1", "30"]
 
 
-def test_values_are_combined_around_the_present_ones():
-    radius = TUNING["letkf"]["tsunami"]["radius"]
+def test_values_are_combined_with_those_by_default():
     rows = tune.combinations("letkf", "tsunami", ["inflation=1,1.5"])
-    assert [(row["inflation"], row["radius"] / radius) for row in rows] == [
-        (1, 0.5), (1, 1), (1, 2), (1.5, 0.5), (1.5, 1), (1.5, 2),
+    assert [(row["inflation"], row["radius"]) for row in rows] == [
+        (1, 75), (1, 100), (1, 150), (1.5, 75), (1.5, 100), (1.5, 150),
     ]  # fmt: skip
+    assert {"inflation": 1.5, "radius": math.inf} in tune.combinations("letkf", "kolmogorov", [])
     assert tune.combinations("ensf", "tsunami", ["steps=50"]) == [
         {"steps": 50, "epsilon": 0.05},
         {"steps": 50, "epsilon": 0.3},

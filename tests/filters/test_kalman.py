@@ -177,13 +177,19 @@ def test_one_member_stays_as_it_is():
     assert torch.equal(enkf_analysis(one, 3 * ones, ones), one)
 
 
-@pytest.mark.parametrize("lost", [torch.nan, torch.inf])
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf, 1e200])
 def test_an_ensemble_that_has_blown_up_stays_so(lost):
     """Instead of an eigenvalue solver that does not converge."""
-    observed = torch.randn(4, 3)
+    observed = torch.randn(4, 3, dtype=torch.float64)
     observed[2, 1] = lost
     weights = update_weights(observed, torch.zeros(3), torch.ones(3), torch.ones(5, 3))
     assert weights.shape == (5, 4, 4) and weights.isnan().all()
+
+
+def test_stochastic_filter_lets_an_ensemble_blow_up():
+    ensemble = torch.randn(4, 3)
+    ensemble[2, 1] = torch.inf
+    assert enkf_analysis(ensemble, torch.zeros(3), torch.ones(3)).isnan().any()
 
 
 # -- the stochastic filter --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Sweeps over settings: what they are made of, their file, and the cluster that runs them."""
 
+import json
 import math
 import os
 import resource
@@ -14,7 +15,7 @@ import pytest
 import xarray as xr
 from dask.distributed import LocalCluster
 
-from ldensf_core.verification import cluster, sweep
+from ldensf_core.verification import archive, cluster, sweep
 from ldensf_core.verification.sweep import verify
 from ldensf_core.verification.table import rows
 
@@ -148,7 +149,6 @@ def test_longer_labels_are_kept_whole(tmp_path):
         {"seed": 5},
         {"missing": 0.5},
         {"split": "validation"},
-        {"tuning": {"letkf": {"radius": 300.0}}},
     ],
 )
 def test_a_file_of_something_else_is_left_alone(tmp_path, change):
@@ -156,9 +156,23 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, change):
     verify("tsunami", ["none"], output=target, device="cpu", **common)
     before = target.read_bytes()
     (name,) = change
-    with pytest.raises(ValueError, match=f"holds runs with {name} = .*: write them to another"):
+    with pytest.raises(ValueError, match=f"{target.name} .* {name} = .*; write to another"):
         verify("tsunami", ["none"], output=target, device="cpu", **common, **change)
     assert target.read_bytes() == before
+
+
+def test_runs_are_kept_together_unless_their_filters_are_tuned_otherwise():
+    old, new, other = (
+        {"tuning": json.dumps(tuning)}
+        for tuning in (
+            {"letkf": {"radius": 1.0}},
+            {"ensf": {"steps": 9}, "letkf": {"radius": 1.0}},
+            {"letkf": {"radius": 2.0}},
+        )
+    )
+    assert archive.together(old, new, ["tuning"]) == new
+    with pytest.raises(ValueError, match=r"tuning = .*1.0.* and with .*2.0.* cannot be"):
+        archive.together(new, other, ["tuning"])
 
 
 def test_what_is_no_sweep_is_named(tmp_path):
