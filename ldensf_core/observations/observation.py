@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,7 +34,7 @@ class Observation:
     @cached_property
     def complete(self) -> bool:
         """Whether no value is missing."""
-        return torch.equal(self.values, self.values)  # NaN is not equal to itself
+        return not math.isnan(self.values.sum())  # of which NaN makes NaN, in one call
 
     @property
     def empty(self) -> bool:
