@@ -246,7 +246,7 @@ def test_double_precision(basin):
 
 
 def test_what_cannot_be_used_is_refused(basin):
-    with pytest.raises(ValueError, match=r"5 steps: .*at least 10"):
+    with pytest.raises(ValueError, match=r"5 steps: with ε = .* at least"):
         started(basin, steps=5)
     with pytest.raises(ValueError, match="n = 0"):
         started(basin, members=0)
