@@ -24,7 +24,7 @@ TUNING: dict[str, dict[str, dict[str, float]]] = {
     },
     "letkf": {
         "kolmogorov": {"inflation": 1.15, "radius": math.inf, "parameter_taper": 0.3},
-        "tsunami": {"inflation": 1.1, "radius": 75.0, "parameter_taper": 0.1},
+        "tsunami": {"inflation": 1.15, "radius": 100.0, "parameter_taper": 0.1},
         "atmosphere": {"inflation": 1.03, "radius": 12000.0, "parameter_taper": 0.3},
     },
 }
