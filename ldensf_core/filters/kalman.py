@@ -101,14 +101,15 @@ def update_weights(
     deviations = (observed.double() - mean) / root
     innovation = (y.double() - mean) / root
     degrees = max(members - 1, 1)  # one member has no deviations to weigh
+    lost = observed.new_full((1, 1, 1), torch.nan).expand(len(taper), members, members)
     if not deviations.isfinite().all():
-        return torch.full((len(taper), members, members), torch.nan).to(observed)
+        return lost
     parts = []
     for local in taper.double().split(max(1, CHUNK // members**2)):
         try:
             eigenvalues, q = torch.linalg.eigh(_information(deviations, local))
         except torch.linalg.LinAlgError:  # finite, but of too many magnitudes
-            return torch.full((len(taper), members, members), torch.nan).to(observed)
+            return lost
         precision = degrees / inflation**2 + eigenvalues.clamp(min=0.0)
         gradient = (local * innovation) @ deviations.mT  # Yᵀ R⁻¹ (y − ȳ), (g, M)
         of_mean = q @ ((q.mT @ gradient[..., None]) / precision[..., None])

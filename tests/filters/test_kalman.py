@@ -186,13 +186,13 @@ def test_an_ensemble_that_has_blown_up_stays_so(lost):
     assert weights.shape == (5, 4, 4) and weights.isnan().all()
 
 
+# -- the stochastic filter --------------------------------------------------------------------
+
+
 def test_stochastic_filter_lets_an_ensemble_blow_up():
     ensemble = torch.randn(4, 3)
     ensemble[2, 1] = torch.inf
     assert enkf_analysis(ensemble, torch.zeros(3), torch.ones(3)).isnan().any()
-
-
-# -- the stochastic filter --------------------------------------------------------------------
 
 
 def test_stochastic_filter_samples_the_posterior():
