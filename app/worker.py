@@ -53,7 +53,7 @@ class Worker(threading.Thread):
     def reset(self, setup: Setup) -> None:
         """Drop the experiment, make the one of ``setup`` and show its first cycle, paused."""
         self._latest_reset = number = next(self._resets)
-        self._commands.put(lambda: self._build(setup) if number == self._latest_reset else None)
+        self._commands.put(lambda: self._build(setup, number))
 
     def play(self) -> None:
         """Run on, cycle by cycle, to the end."""
@@ -73,7 +73,8 @@ class Worker(threading.Thread):
 
     def close(self) -> None:
         """End the thread and let go of the experiment, after the present cycle."""
-        self._commands.put(lambda: setattr(self, "_closed", True))
+        self._closed = True
+        self._commands.put(lambda: None)  # wakes the thread
 
     def _end(self) -> None:
         self.close()
@@ -104,13 +105,18 @@ class Worker(threading.Thread):
         except queue.Empty:
             return self._advance
 
-    def _build(self, setup: Setup) -> None:
+    def _build(self, setup: Setup, number: int) -> None:
+        if number != self._latest_reset:
+            return
         self._playing, self._experiment, self._cycles = False, None, iter(())
         self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
         if setup.filters and not set(setup.filters) & set(self.filters):
             self._publish(phase="idle")
             return
         experiment = setup.experiment(self.filters)
+        for _ in experiment.spin_up():
+            if number != self._latest_reset or self._closed:
+                return
         self._experiment, self._cycles = experiment, iter(experiment)
         self.snapshot = replace(
             self.snapshot,

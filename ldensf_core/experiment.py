@@ -25,6 +25,7 @@ from ldensf_core.filters import (
     Estimate,
     Filter,
 )
+from ldensf_core.filters.full_space import prior_ensemble
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.results import result_dataset
@@ -218,6 +219,18 @@ class TwinExperiment:
         return self.sensors.observe(
             self._truth[index], index, self.noise, self.missing, self._stream("noise")
         )
+
+    def spin_up(self) -> Iterator[None]:
+        """Carry the members of full-space filters to the first snapshot, in many small steps.
+
+        Without it the first cycle does so in one. What is left half-way, another experiment with
+        the same members goes on with.
+        """
+        if any(name in FULL_SPACE_FILTERS for name in self.filters):
+            seed = self._stream("prior")
+            yield from prior_ensemble(
+                self.benchmark, self.full_space_members, seed, torch.float32, self.device
+            ).spin_up()
 
     def run(self, progress: bool = False) -> xr.Dataset:
         """All cycles, as one labelled dataset: see ``results.result_dataset``."""

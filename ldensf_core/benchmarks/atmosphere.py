@@ -16,6 +16,7 @@ given after a burn-in of 252 h.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -95,14 +96,15 @@ class Atmosphere(Benchmark):
         """The solver with the dtype and device of ``like``."""
         return self._flow(like.real.dtype, like.device)
 
-    def initial_state(self, parameters: Tensor) -> Tensor:
-        """Flow after the burn-in, (B, 1 + 3 L M) complex: steps taken, then ζ, δ, η."""
+    def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
+        """Burn-in, step by step: (B, 1 + 3 L M) complex, the steps taken, then ζ, δ, η."""
         flow = self.flow(parameters)
         state = torch.view_as_complex(flow.jets).expand(len(parameters), -1).clone()
         step = captured(flow.step, state, parameters)
         for _ in range(BURN_IN * self.steps // INTERVAL):
             state = step(state, parameters)
-        return state.clone()
+            yield state
+        yield state.clone()
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
         """Eight hours on."""

@@ -7,6 +7,7 @@ spectral, whatever the scheme needs); everyone else sees *fields*, co-located on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,12 +85,16 @@ class Benchmark(ABC):
     # -- the solver ---------------------------------------------------------------------
 
     @abstractmethod
-    def initial_state(self, parameters: Tensor) -> Tensor:
-        """State at the first snapshot. ``parameters`` (B, P), in their units, any device."""
+    def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
+        """States on the way to the first snapshot, where the last one is; at least that one.
+
+        ``parameters`` (B, P), in their units, any device. A state but the last may be
+        overwritten as soon as the next is asked for.
+        """
 
     @abstractmethod
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
-        """State one snapshot later. Shapes as for ``initial_state``; the input is kept."""
+        """State one snapshot later. Shapes as for ``spin_up``; the input is kept."""
 
     @abstractmethod
     def fields(self, state: Tensor) -> Tensor:
@@ -100,6 +105,10 @@ class Benchmark(ABC):
         """State after adding ``increment`` (B, V, ny, nx) to its fields: an analysis step."""
 
     # -- what follows from it -----------------------------------------------------------
+
+    def initial_state(self, parameters: Tensor) -> Tensor:
+        """State at the first snapshot, to which the flow has spun up."""
+        return deque(self.spin_up(parameters), maxlen=1).pop()
 
     @property
     def grid_shape(self) -> tuple[int, int]:

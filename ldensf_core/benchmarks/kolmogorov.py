@@ -20,6 +20,7 @@ products of aliasing. Time steps are fourth-order Runge-Kutta.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -65,14 +66,14 @@ class Kolmogorov(Benchmark):
         self.y = Axis("y", "y", "1", centres, 0.0, self.side, periodic=True)
         self.times = (SPIN_UP + np.arange(SNAPSHOTS)) * INTERVAL
 
-    def initial_state(self, parameters: Tensor) -> Tensor:
-        """The common random field, 4 time units on: Reynolds numbers (B, 1) → ω (B, n, n)."""
+    def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
+        """From the common random field 4 time units on: Reynolds numbers (B, 1) → ω (B, n, n)."""
         start = initial_vorticity(self.x.points, self.y.points)
         state = torch.as_tensor(start, dtype=parameters.dtype, device=parameters.device)
         state = state.expand(len(parameters), -1, -1)
         for _ in range(SPIN_UP):
             state = self.advance(state, parameters)
-        return state
+            yield state
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
         """Forty steps of the scheme. State (B, n, n): the vorticity on the grid."""

@@ -13,6 +13,8 @@ the old η and the new u, η from the new velocities. Fields are given in cell c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -60,13 +62,13 @@ class Tsunami(Benchmark):
         self.y = Axis("y", "distance north", "km", centres, 0.0, self.side / 1e3)
         self.times = np.arange(SNAPSHOTS) * STEPS_PER_SNAPSHOT * self.time_step / 3600.0
 
-    def initial_state(self, parameters: Tensor) -> Tensor:
+    def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """Water at rest under a Gaussian bump: (B, 2) in km → (B, 3, n, n)."""
         x = torch.as_tensor(self.x.points, dtype=parameters.dtype, device=parameters.device)
         scaled = (x - parameters[..., None]) / (BUMP_WIDTH / 1e3)  # (B, 2, n)
         bump = torch.exp(-0.5 * scaled**2)
         eta = self.height * bump[:, 1, :, None] * bump[:, 0, None, :]
-        return torch.stack([torch.zeros_like(eta), torch.zeros_like(eta), eta], dim=1)
+        yield torch.stack([torch.zeros_like(eta), torch.zeros_like(eta), eta], dim=1)
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
         """Forty steps of the scheme. State (B, 3, n, n): u on east faces, v on north faces, η.

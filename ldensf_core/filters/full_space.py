@@ -7,7 +7,9 @@ increment reaches the solver's state through ``Benchmark.corrected``.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -48,7 +50,8 @@ class FullSpaceFilter(ABC):
         Raises:
             ValueError: if ``members`` is below 1.
         """
-        self.parameters, self.state = _prior(self.benchmark, members, seed, self.dtype, self.device)
+        prior = prior_ensemble(self.benchmark, members, seed, self.dtype, self.device)
+        self.parameters, self.state = prior.parameters, prior.state()
         self._advance = captured(self.benchmark.advance, self.state, self.parameters)
 
     def forecast(self) -> None:
@@ -76,14 +79,52 @@ class FullSpaceFilter(ABC):
         return self.benchmark.corrected(state, increment * std)
 
 
+class PriorEnsemble:
+    """Members drawn from the prior, which the solver carries to snapshot 0 as far as it is asked.
+
+    Threads may share it: each step is taken once, by whoever comes first.
+
+    Attributes:
+        parameters: (M, P), physical units.
+    """
+
+    def __init__(self, benchmark: Benchmark, parameters: Tensor) -> None:
+        self.benchmark, self.parameters = benchmark, parameters
+        self._state: Tensor | None = None
+        self._stepping = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._way = self.benchmark.spin_up(self.parameters)
+
+    def spin_up(self) -> Iterator[None]:
+        """Step by step to snapshot 0, from where the last to leave off has come."""
+        while True:
+            with self._stepping:
+                try:
+                    state = next(self._way, None)
+                except BaseException:
+                    self._start()  # a way that has failed would seem to have come to its end
+                    raise
+                if state is None:
+                    return
+                self._state = state
+            yield
+
+    def state(self) -> Tensor:
+        """At snapshot 0, as the solver has it, batched over members."""
+        for _ in self.spin_up():
+            pass
+        return self._state
+
+
 @lru_cache(maxsize=4)
-def _prior(
+def prior_ensemble(
     benchmark: Benchmark, members: int, seed: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Parameters drawn from the prior and the states that go with them at snapshot 0.
+) -> PriorEnsemble:
+    """The ensemble of ``members`` drawn with ``seed``.
 
     Kept, since some benchmarks spin up for longer than anyone likes to wait for each new run.
     """
     draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
-    parameters = torch.as_tensor(draws, dtype=dtype, device=device)
-    return parameters, benchmark.initial_state(parameters)
+    return PriorEnsemble(benchmark, torch.as_tensor(draws, dtype=dtype, device=device))

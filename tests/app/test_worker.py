@@ -7,7 +7,8 @@ import pytest
 
 import app.settings
 from app.worker import Worker, device_name, explain
-from ldensf_core import CheckpointError
+from ldensf_core import CheckpointError, get_benchmark
+from ldensf_core.filters.full_space import prior_ensemble
 
 
 def test_reset_shows_the_first_cycle_paused(worker, setup, wait):
@@ -89,6 +90,39 @@ def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch)
         worker.reset(replace(setup, noise=float(noise)))
     wait(lambda: worker.snapshot.phase == "paused" and worker.snapshot.setup.noise == 0.5)
     assert built[-1] == 0.5 and len(built) <= 3
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """The Kolmogorov flow, which never gets going; gives what happens at its steps."""
+    under_way = threading.Event()
+
+    def spin_up(flow, parameters):
+        while True:
+            under_way.set()
+            yield parameters
+
+    monkeypatch.setattr(type(get_benchmark("kolmogorov")), "spin_up", spin_up)
+    prior_ensemble.cache_clear()
+    yield under_way
+    prior_ensemble.cache_clear()
+
+
+def test_a_reset_does_not_wait_for_an_earlier_spin_up(worker, setup, wait, endless):
+    worker.reset(replace(setup, benchmark="kolmogorov"))
+    assert endless.wait(30)
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.setup == setup and worker.snapshot.index == 0
+
+
+def test_close_does_not_wait_for_a_spin_up(setup, endless):
+    worker = Worker("test", ("ensf",))
+    worker.reset(replace(setup, benchmark="kolmogorov"))
+    assert endless.wait(30)
+    worker.close()
+    worker.join(timeout=30)
+    assert not worker.is_alive() and worker.snapshot.phase == "idle"
 
 
 def test_snapshots_cannot_be_changed(worker, setup, wait):

@@ -39,8 +39,8 @@ class Sum(Benchmark):
         generator = torch.Generator().manual_seed(3)
         self.patterns = torch.randn(n_parameters, 3, 4, 6, generator=generator)
 
-    def initial_state(self, parameters):
-        return torch.cat([parameters, torch.ones(len(parameters), 1)], dim=1)
+    def spin_up(self, parameters):
+        yield torch.cat([parameters, torch.ones(len(parameters), 1)], dim=1)
 
     def advance(self, state, parameters):
         return state + torch.tensor([0.0] * len(self.parameters) + [1.0])
