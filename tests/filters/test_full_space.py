@@ -1,0 +1,71 @@
+import threading
+
+import pytest
+import torch
+
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.filters.full_space import PriorEnsemble
+
+
+class Slow(Tsunami):
+    """A basin that takes five snapshots to get going; counts the steps of all its spin-ups."""
+
+    def __init__(self):
+        super().__init__(12)
+        self.steps = 0
+
+    def spin_up(self, parameters):
+        for state in super().spin_up(parameters):
+            for _ in range(5):
+                self.steps += 1
+                state = self.advance(state, parameters)
+                yield state
+
+
+@pytest.fixture
+def basin():
+    return Slow()
+
+
+@pytest.fixture
+def parameters():
+    return torch.tensor([[300.0, 400.0], [500.0, 600.0]])
+
+
+def test_members_are_carried_to_the_first_snapshot(basin, parameters):
+    expected = basin.initial_state(parameters)
+    assert torch.equal(PriorEnsemble(basin, parameters).state(), expected)
+
+
+def test_a_spin_up_left_half_way_is_gone_on_with(basin, parameters):
+    expected = Slow().initial_state(parameters)
+    ensemble = PriorEnsemble(basin, parameters)
+    steps = ensemble.spin_up()
+    next(steps), next(steps)
+    assert basin.steps == 2
+    assert torch.equal(ensemble.state(), expected)
+    assert torch.equal(ensemble.state(), expected)  # which is no longer computed
+    assert basin.steps == 5
+
+
+def test_threads_share_the_steps(basin, parameters):
+    ensemble = PriorEnsemble(basin, parameters)
+    states = []
+    threads = [threading.Thread(target=lambda: states.append(ensemble.state())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert basin.steps == 5
+    assert len(states) == 4 and all(state is states[0] for state in states)
+
+
+def test_a_spin_up_that_failed_starts_anew(basin, parameters, monkeypatch):
+    ensemble = PriorEnsemble(basin, parameters)
+    steps = ensemble.spin_up()
+    next(steps)
+    with monkeypatch.context() as patch:
+        patch.setattr(basin, "advance", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            next(steps)
+    assert torch.equal(ensemble.state(), Slow().initial_state(parameters))
