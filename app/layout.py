@@ -48,20 +48,17 @@ class MainArea:
             card("times", [titles["times"]], _body(scene.times.figure)),
             card("parameters", [unknowns], beside),
         ]
-        self._parts = [grid(*children) for children in (maps, curves)]
-        self._parts.append(grid(*self._parts))
-        for part, name in zip(self._parts, ("maps", "curves", "board"), strict=True):
-            part.stylesheets = [style.arrangement(name)]
-        self.view = grid(tiles, status, self._parts[-1], styles=style.MAIN)
+        parts = {"maps": grid(*maps), "curves": grid(*curves)}
+        self._board = parts["board"] = grid(*parts.values())
+        for name, part in parts.items():
+            part.stylesheets = [style.STYLESHEETS[name]]
+        self.view = grid(tiles, status, self._board, styles=style.MAIN)
 
     def arrange(self, benchmark: Any) -> None:
         """Give the maps the proportions of a benchmark, and its parameters their figure."""
-        aspect = units.aspect(benchmark)
-        # Classes and numbers change, never stylesheets: these are models, and for another one
-        # Bokeh looks through all models of the page.
-        for part in self._parts:
-            part.css_classes = ["wide"] if aspect >= style.WIDE else []
-            part.styles = {**style.SHRINKABLE, "--aspect": f"{aspect}"}
+        # Never stylesheets, which are models: for another one Bokeh looks through all models of
+        # the page. Nor classes, for which it lays out and paints the whole page once more.
+        self._board.styles = style.arrangement(units.aspect(benchmark))
         alone = len(benchmark.parameters) == 1
         self._cloud.visible, self._track.visible = not alone, alone
 

@@ -73,52 +73,45 @@ MAIN = {
 }
 
 
-def _declarations(below: bool) -> dict[str, dict[str, str]]:
-    """Of the board, and of the maps and the curves on it; the curves ``below``, or beside."""
+def _arrangement(below: bool) -> dict[str, str]:
+    """Properties of the board, which all on it inherit; the curves ``below``, or beside."""
     right, bottom = (0, CURVES_HEIGHT + GAP) if below else (CURVES + GAP, 0)
     least = f"{LEAST_SIDE}px / var(--aspect)"
     height = f"(100cqh - {bottom + GAP}px) / 2 - {_row}px"
     width = f"((100cqw - {right + GAP}px) / 2 - {_column}px) / var(--aspect)"
     free = "minmax(0, 1fr)"
     fitting = f"calc(var(--map-height) * var(--aspect) + {_column}px)"
+    beside = f"minmax(0, 1.1fr) {free} {free} / {free}"
     return {
-        "board": {
-            "container-type": "size",
-            # stronger than what SHRINKABLE says
-            "min-height": f"calc(2 * {least} + {2 * _row + GAP + bottom}px) !important",
-            "grid-template": f"auto {free} / {free}" if below else f"{free} / auto {free}",
-            "--map-height": f"max({least}, min({height}, {width}))",
-        },
-        "maps": {
-            "grid-template": f"auto auto / repeat(2, {free if below else fitting})",
-            "align-content": "start",
-        },
-        "curves": {
-            "grid-template": f"{free} / repeat(3, {free})"
-            if below
-            else f"minmax(0, 1.1fr) {free} {free} / {free}",
-        },
+        "--board-height": f"calc(2 * {least} + {2 * _row + GAP + bottom}px)",
+        "--map-height": f"max({least}, min({height}, {width}))",
+        "--board": f"auto {free} / {free}" if below else f"{free} / auto {free}",
+        "--maps": f"auto auto / repeat(2, {free if below else fitting})",
+        "--curves": f"{free} / repeat(3, {free})" if below else beside,
     }
 
 
-def arrangement(part: str) -> str:
-    """Stylesheet of the ``board``, or of the ``maps`` or the ``curves`` on it.
+def arrangement(aspect: float) -> dict[str, str]:
+    """Styles of the board, for maps that are ``aspect`` times as wide as high.
 
     Four maps in two rows; the curves stand in a column at their right, or in a row below where
-    the maps (CSS class ``wide``) or the window leave no room for that. The board's ``--aspect``
-    is the width of a map over its height.
+    the maps or the window leave no room for that.
     """
-    beside, below = (
-        " ".join(f"{k}: {v};" for k, v in _declarations(below)[part].items())
-        for below in (False, True)
-    )
-    narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
-    return (
-        f":host {{ display: grid; gap: {GAP}px; {beside} }}\n"
-        f":host(.wide) {{ {below} }}\n"
-        f"@container (max-width: {narrow}px) {{ :host {{ {below} }} }}\n"
-    )
+    return {**SHRINKABLE, "--aspect": f"{aspect}", **_arrangement(below=aspect >= WIDE)}
 
+
+_narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
+_below = " ".join(f"{k}: {v} !important;" for k, v in _arrangement(below=True).items())
+_grid = f"display: grid; gap: {GAP}px;"
+STYLESHEETS = {
+    # The least height is stronger than what SHRINKABLE says.
+    "board": f":host {{ {_grid} container-type: size; grid-template: var(--board); "
+    "min-height: var(--board-height) !important; }\n"
+    f"@container (max-width: {_narrow}px) {{ :host {{ {_below} }} }}\n",
+    "maps": f":host {{ {_grid} grid-template: var(--maps); align-content: start; }}\n",
+    "curves": f":host {{ {_grid} grid-template: var(--curves); }}\n",
+}
+"""Of the board, and of the maps and the curves on it, which ``arrangement`` arranges."""
 
 HEAD = {"height": f"{CARD_HEAD}px", "align-items": "center", "gap": "10px"}
 CARD = {

@@ -1,5 +1,4 @@
 import math
-import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -82,15 +81,18 @@ def test_the_page_takes_the_proportions_of_the_domain(name, aspect, wide):
     titles = {name: html() for name in (*MAPS, "errors", "times")}
     main = layout.MainArea(Scene(), html(), html(), titles, [], html(), html())
     main.arrange(get_benchmark(name))
-    assert all(("wide" in part.css_classes) == wide for part in main._parts)
-    assert float(main._parts[-1].styles["--aspect"]) == aspect
+    styles = main._board.styles
+    assert float(styles["--aspect"]) == aspect
+    in_a_row = styles["--curves"].endswith("repeat(3, minmax(0, 1fr))")
+    assert in_a_row == wide
 
 
-@pytest.mark.parametrize("part", ["board", "maps", "curves"])
-def test_wide_maps_and_narrow_windows_have_the_curves_below(part):
-    beside, wide, narrow = style.arrangement(part).splitlines()
-    template = re.search("grid-template: [^;]*;", wide)[0]
-    assert template not in beside and template in narrow
+@pytest.mark.parametrize("name", ["--board", "--maps", "--curves", "--map-height"])
+def test_narrow_windows_have_the_curves_below_as_wide_maps_do(name):
+    beside, below = (style.arrangement(aspect)[name] for aspect in (1.0, 2.0))
+    assert beside != below
+    narrow = style.STYLESHEETS["board"].splitlines()[1]
+    assert narrow.startswith("@container") and f"{name}: {below} !important;" in narrow
 
 
 def test_colours_are_centred_on_a_variable_that_keeps_away_from_zero():
