@@ -108,8 +108,9 @@ def _runs(
         for made in sweep.made:
             commands = dict.fromkeys(without_folders(made["command"]).splitlines())
             fixed = ", ".join(f"{name} {made[name]}" for name in FIXED)
+            machines = map(environment, map(json.loads, made["environment"].splitlines()))
             lines.append(
-                f"**{tables.title(sweep)}**: {environment(json.loads(made['environment']))}\n\n"
+                f"**{tables.title(sweep)}**: {'; '.join(machines)}\n\n"
                 + "\n".join(f"    {command}" for command in commands)
                 + f"\n\n{fixed}"
             )

@@ -45,6 +45,9 @@ SCORES = {
 }
 """By time: what it is, and its units."""
 
+MADE = ("command", "environment")
+"""Attributes that tell how the runs of a file were made: a line for each sweep that was unlike."""
+
 OF_SCORES = (
     "Fields are normalised with the training mean and standard deviation of each variable. Norms "
     "and means go over all variables, and over the grid with weights proportional to area."
@@ -104,8 +107,11 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     both["device"] = both["device"].astype(object)  # of any length, as in ``blank``
     for name in both.variables:
         both[name].attrs = new[name].attrs
-    commands = f"{old.attrs['command']}\n{command()}"
-    return both.assign_attrs(new.attrs | agreed | {"command": commands})
+    made = {
+        name: "\n".join(dict.fromkeys([*old.attrs[name].splitlines(), new.attrs[name]]))
+        for name in MADE
+    }
+    return both.assign_attrs(new.attrs | agreed | made)
 
 
 def together(
