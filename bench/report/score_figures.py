@@ -17,7 +17,7 @@ from app import units
 from app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_core.benchmarks import get_benchmark
 from report import timings
-from report.score_tables import layouts, title
+from report.score_tables import departing, layouts, title
 from report.style import FILTER_MARKS, legend, line, panels
 from report.sweeps import Sweep
 
@@ -57,24 +57,26 @@ def error_along(sweeps: Sequence[Sweep], along: str) -> Figure:
     """Relative RMSE over the last quarter; of sensors one row of panels a layout."""
     rows = list(dict.fromkeys(o for sweep in sweeps for o in layouts(sweep, along)))
     figure, axes = panels(len(rows), len(sweeps), sharex="col", sharey=True)
-    for row, layout in zip(axes, rows, strict=True):
-        for axis, sweep in zip(row, sweeps, strict=True):
-            values = sweep.values(along, layout=layout)
+    for column, sweep in zip(axes.T, sweeps, strict=True):
+        points = departing(sweep, along)
+        comparable = sweep.comparable(points)
+        for axis, layout in zip(column, rows, strict=True):
+            values = [point[along] for point in points if point["layout"] == layout]
             where = {"grid": ", on a grid", "random": ", at random"}[layout]
             axis.set_title(title(sweep) + where * (along == "sensors"))
             if not values:
                 _not_run(axis)
                 continue
-            aside = (values[-1] / values[0]) ** np.linspace(-0.03, 0.03, len(sweep.filters))
-            for name, factor in zip(sweep.filters, aside, strict=True):
-                runs = [sweep.run(name, layout=layout, **{along: value}) for value in values]
+            aside = (values[-1] / values[0]) ** np.linspace(-0.03, 0.03, len(comparable))
+            for (name, every), factor in zip(comparable.items(), aside, strict=True):
+                runs = [r for r, p in zip(every, points, strict=True) if p["layout"] == layout]
                 if any(runs):
                     of = [_quartiles(run.final) if run else [np.nan] * 3 for run in runs]
                     low, middle, high = np.transpose(of)
                     bars = (middle - low, high - middle)
                     axis.errorbar(np.multiply(values, factor), middle, bars, **line(name))
             axis.set_xscale("log")
-            ticks = sorted({v for o in rows for v in sweep.values(along, layout=o)})
+            ticks = sorted({point[along] for point in points})
             axis.xaxis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axis in axes[-1]:

@@ -58,27 +58,32 @@ def departures(sweep: Sweep, along: str) -> str:
 
     Empty without two values to compare; of sensors with a column for each layout.
     """
-    points = [
-        {"layout": layout, along: value}
-        for layout in layouts(sweep, along)
-        for value in sweep.values(along, layout=layout)
-    ]
-    if len(points) < 2:
+    points = departing(sweep, along)
+    runs = sweep.comparable(points)
+    if len(points) < 2 or not runs:
         return ""
-    runs = {name: [sweep.run(name, **point) for point in points] for name in sweep.filters}
-    runs = {name: line for name, line in runs.items() if any(line)}
     cells = [
         column([run and run["rel_rmse_final"] for run in of])
         for of in zip(*runs.values(), strict=True)
     ]
     lines = [
-        [FILTER_LABELS[name], _truths(line), *numbers]
-        for (name, line), numbers in zip(runs.items(), zip(*cells, strict=True), strict=True)
+        [FILTER_LABELS[name], *numbers]
+        for name, numbers in zip(runs, zip(*cells, strict=True), strict=True)
     ]
-    head = ["filter", "truths", *(_name(along, point) for point in points)]
+    head = ["filter", *(_name(along, point) for point in points)]
     every = [run for line in runs.values() for run in line]
-    note = f"{'– was not run. ' * (None in every)}{_unequal(every)}"
-    return _titled(sweep, table(head, lines), setting(sweep, but=along), note)
+    (truths,) = {len(run.truths) for run in every if run}
+    of = f"{setting(sweep, but=along)}, {truths} truth{'s' * (truths > 1)}"
+    return _titled(sweep, table(head, lines), of, "– was not run." * (None in every))
+
+
+def departing(sweep: Sweep, along: str) -> list[dict[str, Any]]:
+    """Values of one axis that were run, each with a layout of sensors."""
+    return [
+        {"layout": layout, along: value}
+        for layout in layouts(sweep, along)
+        for value in sweep.values(along, layout=layout)
+    ]
 
 
 def seconds(benchmark: str, device: str, rows: Sequence[timings.Row]) -> str:
@@ -130,11 +135,6 @@ def _titled(sweep: Sweep, lines: str, of: str, note: str) -> str:
 def _not_run(runs: Mapping[str, Run]) -> str:
     names = [FILTER_LABELS[name] for name in FILTER_LABELS if name not in runs]
     return f"Not run: {', '.join(names)}." if names else ""
-
-
-def _truths(runs: Iterable[Run | None]) -> str:
-    found = {run.row["truths"] for run in runs if run}
-    return " to ".join(str(n) for n in sorted({min(found), max(found)}))
 
 
 def _unequal(runs: Iterable[Run | None]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class Run:
     scores: xr.Dataset
     final: np.ndarray
 
+    @property
+    def truths(self) -> list[int]:
+        """Their numbers in the split."""
+        return self.scores["truth"].values.tolist()
+
     def __getitem__(self, score: str) -> float:
         """A number of the row, NaN if it is not finite."""
         return math.nan if self.row[score] is None else self.row[score]
@@ -63,13 +68,32 @@ class Sweep:
         """All in the file, in the order of the app."""
         return [name for name in FILTER_LABELS if name in self.scores["filter"].values]
 
-    def run(self, name: str, **departure: Any) -> Run | None:
-        """A filter in the default setting, but for a departure; None if it was not run."""
+    def comparable(self, points: Sequence[Mapping[str, Any]]) -> dict[str, list[Run | None]]:
+        """By filter, its runs with each of some departures, all of the same truths.
+
+        These are the ones that every filter was run on wherever it was run at all.
+        """
+        found = {name: [self.run(name, **point) for point in points] for name in self.filters}
+        of = [set(run.truths) for line in found.values() for run in line if run]
+        truths = set.intersection(*of) if of else set()
+        return {
+            name: [run and self.run(name, truths, **p) for run, p in zip(line, points, strict=True)]
+            for name, line in found.items()
+            if any(line) and truths
+        }
+
+    def run(self, name: str, truths: Set[int] | None = None, **departure: Any) -> Run | None:
+        """A filter in the default setting, but for a departure; None if it was not run.
+
+        Of all ``truths`` that it was run on, if no others are named.
+        """
         at = {"filter": name, **self.default, **departure}
         if not all(value in self.scores[axis].values for axis, value in at.items()):
             return None
         of = self.scores.sel({axis: [value] for axis, value in at.items()})
         of = of.isel(truth=(of["device"] != "").values.ravel())
+        if truths is not None:
+            of = of.sel(truth=sorted(truths))
         if not of.sizes["truth"]:
             return None
         (row,) = rows(of)
