@@ -100,7 +100,8 @@ def waiting(view: View) -> str:
         return "busy with an earlier run"
     time = units.spin_up(get_benchmark(setup.benchmark))
     if snapshot.phase == "loading" and time:
-        return f"spinning up {setup.full_space_members} members"
+        share = f": {100 * snapshot.spun_up:.0f} %" if snapshot.spun_up else ""
+        return f"spinning up {setup.full_space_members} members{share}"
     return ""
 
 

@@ -61,6 +61,7 @@ class Snapshot:
         device: where the filters compute.
         sensors: (n, 2) positions.
         true_parameters: (P,).
+        spun_up: share of the way to the first snapshot that the full-space members have gone.
         index: of the cycle shown, -1 before the first.
         silent: (n,), true where a sensor reported nothing at this cycle.
         truth: (V, ny, nx), physical units.
@@ -75,6 +76,7 @@ class Snapshot:
     device: str = ""
     sensors: np.ndarray | None = None
     true_parameters: np.ndarray | None = None
+    spun_up: float = 0.0
     index: int = -1
     silent: np.ndarray | None = None
     truth: np.ndarray | None = None

@@ -25,6 +25,9 @@ from ldensf_core import CheckpointError
 
 log = logging.getLogger(__name__)
 
+TOLD = 0.1
+"""Share of a spin-up after which the page is told of it once more."""
+
 
 class Worker(threading.Thread):
     """Runs the filters ``filters`` of whatever setup it is reset to.
@@ -114,9 +117,11 @@ class Worker(threading.Thread):
             self._publish(phase="idle")
             return
         experiment = setup.experiment(self.filters)
-        for _ in experiment.spin_up():
+        for share in experiment.spin_up():
             if number != self._latest_reset or self._closed:
                 return
+            if share >= self.snapshot.spun_up + TOLD:
+                self._publish(spun_up=share)
         self._experiment, self._cycles = experiment, iter(experiment)
         self.snapshot = replace(
             self.snapshot,

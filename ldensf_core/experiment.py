@@ -220,11 +220,11 @@ class TwinExperiment:
             self._truth[index], index, self.noise, self.missing, self._stream("noise")
         )
 
-    def spin_up(self) -> Iterator[None]:
+    def spin_up(self) -> Iterator[float]:
         """Carry the members of full-space filters to the first snapshot, in many small steps.
 
         Without it the first cycle does so in one. What is left half-way, another experiment with
-        the same members goes on with.
+        the same members goes on with. Gives the share that is done, after each step.
         """
         if any(name in FULL_SPACE_FILTERS for name in self.filters):
             seed = self._stream("prior")

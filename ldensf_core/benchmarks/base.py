@@ -70,6 +70,7 @@ class Benchmark(ABC):
         x, y: the axes of the grid; fields have shape (..., len(y.points), len(x.points)).
         times: times of the snapshots, shape (T,), in ``time_units``.
         sensor_grid: columns and rows of the sensors that it is observed with by default.
+        spin_up_states: how many states ``spin_up`` goes through.
     """
 
     name: str
@@ -81,15 +82,15 @@ class Benchmark(ABC):
     times: np.ndarray
     time_units: str
     sensor_grid: tuple[int, int] = (10, 10)
+    spin_up_states: int = 1
 
     # -- the solver ---------------------------------------------------------------------
 
     @abstractmethod
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
-        """States on the way to the first snapshot, where the last one is; at least that one.
+        """The ``spin_up_states`` states on the way to the first snapshot, where the last one is.
 
-        ``parameters`` (B, P), in their units, any device. A state but the last may be
-        overwritten as soon as the next is asked for.
+        ``parameters`` (B, P), in their units, any device.
         """
 
     @abstractmethod

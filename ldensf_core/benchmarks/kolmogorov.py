@@ -57,6 +57,7 @@ class Kolmogorov(Benchmark):
     parameters = (Parameter("reynolds", "Reynolds number", "1", 500.0, 1500.0),)
     time_units = "1"
     side = 2 * np.pi
+    spin_up_states = SPIN_UP
 
     def __init__(self, n: int = 150, drag: float = 0.1, forcing: float = 1.0) -> None:
         self.n, self.drag, self.forcing = n, drag, forcing

@@ -95,10 +95,10 @@ class PriorEnsemble:
         self._start()
 
     def _start(self) -> None:
-        self._way = self.benchmark.spin_up(self.parameters)
+        self._way, self._taken = self.benchmark.spin_up(self.parameters), 0
 
-    def spin_up(self) -> Iterator[None]:
-        """Step by step to snapshot 0, from where the last to leave off has come."""
+    def spin_up(self) -> Iterator[float]:
+        """Step by step to snapshot 0, from where the last to leave off has come: the share done."""
         while True:
             with self._stepping:
                 try:
@@ -108,8 +108,9 @@ class PriorEnsemble:
                     raise
                 if state is None:
                     return
-                self._state = state
-            yield
+                self._state, self._taken = state, self._taken + 1
+                share = self._taken / self.benchmark.spin_up_states
+            yield share
 
     def state(self) -> Tensor:
         """At snapshot 0, as the solver has it, batched over members."""

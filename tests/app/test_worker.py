@@ -116,6 +116,26 @@ def test_a_reset_does_not_wait_for_an_earlier_spin_up(worker, setup, wait, endle
     assert worker.snapshot.setup == setup and worker.snapshot.index == 0
 
 
+def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
+    worker, told = Worker("test", ("ensf",)), []
+
+    def publish(**changes):
+        told.append(changes.get("spun_up"))
+        Worker._publish(worker, **changes)
+
+    monkeypatch.setattr(worker, "_publish", publish)
+    monkeypatch.setattr(type(get_benchmark("kolmogorov")), "advance", lambda _, state, *a: state)
+    prior_ensemble.cache_clear()
+    worker.reset(replace(setup, benchmark="kolmogorov"))
+    wait(lambda: worker.snapshot.phase == "paused")
+    *shares, of_the_cycle = told
+    assert of_the_cycle is None and 8 <= len(shares) <= 10
+    assert shares == sorted(shares) and 0 < shares[0] and shares[-1] <= 1
+    prior_ensemble.cache_clear()
+    worker.close()
+    worker.join(timeout=30)
+
+
 def test_close_does_not_wait_for_a_spin_up(setup, endless):
     worker = Worker("test", ("ensf",))
     worker.reset(replace(setup, benchmark="kolmogorov"))

@@ -3,7 +3,7 @@ import pytest
 import torch
 import xarray as xr
 
-from ldensf_core.benchmarks import Kolmogorov, Tsunami, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami, get_benchmark, list_benchmarks
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +167,14 @@ def test_distances_go_across_a_seam_where_that_is_shorter():
     torch.testing.assert_close(flow.distances(a, b), nearest)
     edges = torch.tensor([[0.1, 3.0]]), torch.tensor([[side - 0.2, 3.0]])
     assert flow.distances(*edges).item() == pytest.approx(0.3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "benchmark", [Tsunami(8), Kolmogorov(15), Atmosphere(15)], ids=lambda b: b.name
+)
+def test_a_spin_up_has_as_many_states_as_told(benchmark):
+    parameters = benchmark.physical_parameters(torch.zeros(1, len(benchmark.parameters)))
+    states = list(benchmark.spin_up(parameters))
+    assert len(states) == benchmark.spin_up_states
+    assert torch.equal(states[-1], benchmark.initial_state(parameters))
+    assert len(states) == 1 or not torch.equal(states[-1], states[-2])

@@ -10,6 +10,8 @@ from ldensf_core.filters.full_space import PriorEnsemble
 class Slow(Tsunami):
     """A basin that takes five snapshots to get going; counts the steps of all its spin-ups."""
 
+    spin_up_states = 5
+
     def __init__(self):
         super().__init__(12)
         self.steps = 0
@@ -41,8 +43,9 @@ def test_a_spin_up_left_half_way_is_gone_on_with(basin, parameters):
     expected = Slow().initial_state(parameters)
     ensemble = PriorEnsemble(basin, parameters)
     steps = ensemble.spin_up()
-    next(steps), next(steps)
+    assert [next(steps), next(steps)] == [0.2, 0.4]
     assert basin.steps == 2
+    assert next(ensemble.spin_up()) == 0.6
     assert torch.equal(ensemble.state(), expected)
     assert torch.equal(ensemble.state(), expected)  # which is no longer computed
     assert basin.steps == 5
@@ -68,4 +71,5 @@ def test_a_spin_up_that_failed_starts_anew(basin, parameters, monkeypatch):
         patch.setattr(basin, "advance", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             next(steps)
+    assert next(ensemble.spin_up()) == 0.2
     assert torch.equal(ensemble.state(), Slow().initial_state(parameters))
