@@ -110,7 +110,8 @@ def _runs(
             fixed = ", ".join(f"{name} {made[name]}" for name in FIXED)
             machines = map(environment, map(json.loads, made["environment"].splitlines()))
             lines.append(
-                f"**{tables.title(sweep)}**: {'; '.join(machines)}\n\n"
+                f"**{tables.title(sweep)}**, by {' and '.join(made['devices'])}: "
+                f"{'; '.join(machines)}\n\n"
                 + "\n".join(f"    {command}" for command in commands)
                 + f"\n\n{fixed}"
             )

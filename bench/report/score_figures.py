@@ -7,6 +7,7 @@ a gap; what lies beyond an axis is drawn at its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 LARGEST = 10.0
 """Where the axis of a relative RMSE ends."""
 ERRORS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-SHORTEST = 1e-5
+SHORTEST = 2e-5
 """What takes less is nothing, s: the analysis of a free run."""
 RANKS = (1 / 16, 16.0)
 """The axis of a rank histogram, over the frequency in a reliable ensemble."""
@@ -116,12 +117,16 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
 
 
 def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> Figure:
-    """Forecast and analysis of a cycle, one line a filter; a panel a benchmark and device."""
+    """Forecast and analysis of a cycle, one line a filter; one row of panels a device."""
     found = {row["filter"] for _, rows in timed for row in rows}
     names = [name for name in FILTER_LABELS if name in found]
-    figure, axes = panels(1, len(timed), sharex=True, sharey=True)
-    for axis, ((benchmark, device), rows) in zip(axes[0], timed, strict=True):
-        for row in rows:
+    benchmarks, devices = (list(dict.fromkeys(which)) for which in zip(*dict(timed), strict=True))
+    figure, axes = panels(len(devices), len(benchmarks), sharex=True, sharey=True)
+    for (i, device), (j, benchmark) in product(enumerate(devices), enumerate(benchmarks)):
+        axis, rows = axes[i, j], dict(timed).get((benchmark, device))
+        if rows is None:
+            _not_run(axis)
+        for row in rows or ():
             name = row["filter"]
             place = len(names) - 1 - names.index(name)
             colour, (marker, _) = FILTER_COLOURS[name], FILTER_MARKS[name]
@@ -131,7 +136,7 @@ def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> F
                     axis.plot(time, place + aside, marker, color=colour, fillstyle=fill)
         axis.set(
             title=f"{get_benchmark(benchmark).title}\n{device}",
-            xlabel="seconds a cycle",
+            xlabel="seconds a cycle" if i == len(devices) - 1 else "",
             xscale="log",
         )
         axis.set_yticks(range(len(names)), [FILTER_LABELS[name] for name in reversed(names)])

@@ -50,7 +50,7 @@ class Sweep:
     """All that is known of a benchmark.
 
     Attributes:
-        made: attributes of each file.
+        made: attributes of each file, and the ``devices`` that its runs were made by.
     """
 
     benchmark: str
@@ -123,7 +123,8 @@ def load(paths: Sequence[Path]) -> dict[str, Sweep]:
         name = new.attrs["benchmark"]
         old = sweeps.get(name)
         scores = new if old is None else _together(old.scores, new, path)
-        sweeps[name] = Sweep(name, scores, [*(old.made if old else []), new.attrs])
+        made = new.attrs | {"devices": sorted({*new["device"].values.ravel()} - {""})}
+        sweeps[name] = Sweep(name, scores, [*(old.made if old else []), made])
     return {name: sweeps[name] for name in list_benchmarks() if name in sweeps}
 
 
