@@ -98,10 +98,10 @@ def waiting(view: View) -> str:
         return ""
     if snapshot.phase == "queued":
         return "busy with an earlier run"
-    time = units.spin_up(get_benchmark(setup.benchmark))
+    time, members = units.spin_up(get_benchmark(setup.benchmark)), setup.full_space_members
     if snapshot.phase == "loading" and time:
-        share = f": {100 * snapshot.spun_up:.0f} %" if snapshot.spun_up else ""
-        return f"spinning up {setup.full_space_members} members{share}"
+        share = snapshot.spun_up
+        return f"spinning up: {percent(share)}" if share else f"spinning up {members} members"
     return ""
 
 

@@ -157,7 +157,7 @@ def test_a_spin_up_of_the_full_space_filter_is_told_at_its_own_place():
     assert "spinning up 20 members" in readout.map_title("ensf", view, "h (m)")
     assert "spinning up 20 members" in readout.tiles(view, get_benchmark("atmosphere"))
     further = replace(view.snapshots[1], spun_up=0.4032)
-    assert readout.waiting(View(view.lead, further)) == "spinning up 20 members: 40 %"
+    assert readout.waiting(View(view.lead, further)) == "spinning up: 40 %"
     assert readout.waiting(starting("tsunami")) == ""
     assert readout.waiting(starting("atmosphere", full_space="paused")) == ""
 
