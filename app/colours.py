@@ -23,6 +23,7 @@ FILTER_COLOURS = {
     "latent-etkf": "#0f9488",
     "latent-enkf": "#7a5bd0",
     ENSF: "#d9600a",
+    "ensf-inpainting": "#4d8f1e",
     "letkf": "#c2255c",
     "latent-ensf": "#b08900",
     FREE_RUN: "#8a8f98",

@@ -120,8 +120,15 @@ class Controls:
         options: dict[str, Any] = {"description": parameter.doc, **_row()}
         if kind in (pmui.RadioButtonGroup, pmui.CheckButtonGroup):
             options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
-        if kind is pmui.CheckButtonGroup:  # many, side by side
-            options["sx"] = {"& .MuiToggleButton-root": {"px": "3px"}}
+        if kind is pmui.CheckButtonGroup:  # many, in two rows
+            columns = f"repeat({math.ceil(len(parameter.objects) / 2)}, minmax(0, 1fr))"
+            button = {"px": "3px", "lineHeight": 1.2, "borderRadius": 0, "m": 0}
+            button |= {"border": 1, "borderColor": "divider"}
+            options["sx"] = {
+                "display": "grid",
+                "gridTemplateColumns": columns,
+                "& .MuiToggleButton-root.MuiToggleButton-root": button,
+            }
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
         return kind.from_param(parameter, **options)

@@ -29,6 +29,7 @@ FILTERS = {
     "latent-etkf": "latent ETKF",
     "latent-enkf": "latent EnKF",
     ENSF: "EnSF",
+    "ensf-inpainting": "EnSF inpainting",
     "letkf": "LETKF",
     "latent-ensf": "Latent-EnSF",
     FREE_RUN: "none",
@@ -127,9 +128,10 @@ class Settings(param.Parameterized):
         objects={label: name for name, label in FILTERS.items()},
         label="Filters",
         doc="LD-EnSF works in the latent space, as do ETKF and EnKF on the same surrogate. EnSF, "
-        "LETKF and Latent-EnSF are full-space filters, which run the PDE for every member; the "
-        "last corrects them in the latent space of an autoencoder. «none» is the prior ensemble, "
-        "never corrected. Maps show the first latent and the first full-space filter.",
+        "LETKF and Latent-EnSF are full-space filters, which run the PDE for every member. EnSF "
+        "corrects where the sensors are, with inpainting also between them; Latent-EnSF corrects "
+        "in the latent space of an autoencoder. «none» is the prior ensemble, never corrected. "
+        "Maps show the first latent and the first full-space filter.",
     )
     sensors = param.Selector(
         default=100,

@@ -36,6 +36,7 @@ SCORE = {"steps": (100, 400, 2000), "epsilon": (0.05, 0.3)}
 PARAMETERS = {
     "letkf": ("inflation", "radius", "parameter_taper"),
     "ensf": ("steps", "epsilon"),
+    "ensf-inpainting": ("steps", "epsilon"),
     "latent-ensf": ("steps", "epsilon"),
 }
 SCORES = ("crps", "rel_rmse", "rel_rmse_final", "spread_skill", "parameter_error", "analysis_ms")

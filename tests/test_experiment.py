@@ -221,7 +221,7 @@ def test_assimilation_beats_none_on_a_fresh_truth():
 @pytest.mark.parametrize("name", [name for name in FILTERS if name != "none"])
 def test_every_filter_runs_and_beats_none(monkeypatch, name):
     """Those without learned parts on a coarse grid, beside themselves without observations."""
-    coarse = name in ("ensf", "letkf")
+    coarse = name in ("ensf", "ensf-inpainting", "letkf")
     if coarse:
         basin = Tsunami(30)
         monkeypatch.setattr("ldensf_core.experiment.get_benchmark", lambda _: basin)
@@ -263,11 +263,17 @@ def test_run_goes_to_a_file_and_back(tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"filters": []}, r"filters \[\]: choose one or more of ld-ensf, .*, none, ensf, letkf"),
+        (
+            {"filters": []},
+            r"filters \[\]: choose one or more of ld-ensf, .*, none, ensf, .*, letkf",
+        ),
         ({"filters": ["none", "none"]}, r"'none', 'none'\]: choose .*, each once"),
         ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, latent"),
         ({"filters": "kalman"}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
-        ({"tuning": {"ld-ensf": {}}}, r"tuning of \['ld-ensf'\]: allowed are ensf, letkf"),
+        (
+            {"tuning": {"ld-ensf": {}}},
+            r"tuning of \['ld-ensf'\]: allowed are ensf, .*, letkf",
+        ),
         ({"members": 0}, "members = 0: a whole number of at least 1"),
         ({"members": 2.5}, "members = 2.5: a whole number of at least 1"),
         ({"members": "20"}, "members = '20': a whole number of at least 1"),
@@ -329,6 +335,7 @@ def test_filters_are_those_that_are_exported():
         "latent-enkf",
         "none",
         "ensf",
+        "ensf-inpainting",
         "letkf",
         "latent-ensf",
     )

@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 
 from app.colours import FILTER_COLOURS, FILTER_LABELS
 
-_MARKS = [("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("v", "--"), ("P", "-."), ("X", ":")]
-FILTER_MARKS = dict(zip(FILTER_COLOURS, _MARKS, strict=False))
+_MARKS = [
+    ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("*", "--"), ("v", "--"), ("P", "-."),
+    ("X", ":"),
+]  # fmt: skip
+FILTER_MARKS = dict(zip(FILTER_COLOURS, _MARKS, strict=True))
 """Marker and line by filter, to tell them apart in greyscale."""
 
 PANEL = (4.3, 3.1)

@@ -131,6 +131,12 @@ class Atmosphere(Benchmark):
         unit = np.random.default_rng(seed).random((n, 2))
         return np.stack([360 * unit[:, 0], np.degrees(np.arcsin(2 * unit[:, 1] - 1))], axis=1)
 
+    def embedded(self, positions: np.ndarray) -> np.ndarray:
+        """On the sphere in three dimensions, in km."""
+        east, north = np.radians(positions).T
+        x, y, z = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)
+        return (RADIUS / 1e3) * np.stack([x, y, z], axis=1)
+
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
         """Along great circles, in km, by the haversine formula, which is accurate at any length."""
         (east_a, north_a), (east_b, north_b) = (torch.deg2rad(p).unbind(dim=1) for p in (a, b))

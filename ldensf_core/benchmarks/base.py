@@ -143,6 +143,20 @@ class Benchmark(ABC):
         periodic = torch.tensor([self.x.periodic, self.y.periodic], device=apart.device)
         return torch.where(periodic, torch.minimum(apart, width - apart), apart).norm(dim=-1)
 
+    def embedded(self, positions: np.ndarray) -> np.ndarray:
+        """Positions (n, 2) in a space (n, d) whose straight distances are true over short ways.
+
+        A periodic axis is a circle there, others stay as they are.
+        """
+        places = []
+        for axis, place in zip((self.x, self.y), positions.T, strict=True):
+            if axis.periodic:
+                radius = (axis.high - axis.low) / (2 * np.pi)
+                places += [radius * np.cos(place / radius), radius * np.sin(place / radius)]
+            else:
+                places.append(place)
+        return np.stack(places, axis=1)
+
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
         return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)

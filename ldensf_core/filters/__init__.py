@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.ensf import EnSF
+from ldensf_core.filters.ensf_inpainting import InpaintingEnSF
 from ldensf_core.filters.free import FreeRun
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.latent_ensf import LatentEnSF
@@ -24,6 +25,7 @@ LATENT_FILTERS: dict[str, Callable[[LatentModel, str], Filter]] = {
 
 FULL_SPACE_FILTERS: dict[str, type[FullSpaceFilter]] = {
     "ensf": EnSF,
+    "ensf-inpainting": InpaintingEnSF,
     "letkf": LETKF,
     "latent-ensf": LatentEnSF,
 }
@@ -42,6 +44,7 @@ __all__ = [
     "Filter",
     "FreeRun",
     "FullSpaceFilter",
+    "InpaintingEnSF",
     "LDEnSF",
     "LatentETKF",
     "LatentEnKF",

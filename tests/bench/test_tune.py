@@ -61,7 +61,7 @@ def test_values_are_combined_with_those_by_default():
     [
         (
             ("--filter", "ld-ensf"),
-            "filter 'ld-ensf' is unknown; there are letkf, ensf, latent-ensf",
+            "filter 'ld-ensf' is unknown; there are letkf, ensf, ensf-inpainting, latent-ensf",
         ),
         (("--values", "width=1"), "parameter 'width' is unknown; letkf has inflation, radius"),
         (("--values", "radius=1,wide"), "value 'wide': a number is needed"),

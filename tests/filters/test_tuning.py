@@ -20,7 +20,7 @@ def test_letkf_has_its_tuning(name):
 
 
 @pytest.mark.parametrize("name", list_benchmarks())
-@pytest.mark.parametrize("filter_", ["ensf", "latent-ensf"])
+@pytest.mark.parametrize("filter_", ["ensf", "ensf-inpainting", "latent-ensf"])
 def test_score_filters_have_a_schedule(filter_, name):
     values = TUNING[filter_][name]
     assert set(values) == {"steps", "epsilon"}

@@ -1,0 +1,111 @@
+"""Full-space EnSF whose corrections are painted into the gaps between the sensors.
+
+The score filter corrects each observed value by itself and knows no covariance that would carry
+the correction on. With sparse sensors its authors therefore fill the unobserved values in by image
+inpainting, from the corrected ones (Liang et al. 2025, arXiv 2501.12419). Here it is the increments
+of each member that are inpainted, not its values: with a hundred sensors the forecast knows much
+that no interpolation between them does (docs/decisions/0012).
+
+Every member's value at a sensor, as interpolated there, is corrected by the published map with the
+noise of that sensor. The interpolation of the increments is with the kernel −r of the distance r
+and a constant, which for sensors on a line is the piecewise linear one. Any number and layout of
+sensors will do; a periodic axis is a circle for it, the globe a sphere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.interpolate import RBFInterpolator
+from torch import Tensor
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.filters.ensf import EnSF
+from ldensf_core.filters.score import AffineMap, published_map
+from ldensf_core.observations import SensorNetwork
+
+SMOOTHING = 1e-6
+"""Of the interpolation, as a share of the domain's width: two sensors may stand at one place."""
+
+
+@dataclass(frozen=True)
+class Inpainting:
+    """The variables that the same sensors report, and how these correct the grid.
+
+    Attributes:
+        variables: of the channel axis, (v,).
+        sensors: their places in the observation, (n,).
+        points, weights: of their stencils, (n, 4).
+        analysis: the map of each variable's value at a sensor, (v, 1).
+        spreading: from increments at the sensors to all grid points, (n, ny nx).
+    """
+
+    variables: Tensor
+    sensors: Tensor
+    points: Tensor
+    weights: Tensor
+    analysis: AffineMap
+    spreading: Tensor
+
+
+class InpaintingEnSF(EnSF):
+    """EnSF at the sensors, its increments inpainted. Arguments and errors as of ``EnSF``."""
+
+    name = "ensf-inpainting"
+
+    def _analysed(self, ensemble: Tensor, values: Tensor, spaces: list[Inpainting]) -> Tensor:
+        y = (values - self.benchmark.mean(values)) / self.benchmark.std(values)
+        after = ensemble.flatten(2).clone()
+        for space in spaces:
+            cells = after[:, space.variables[:, None, None], space.points]  # (M, v, n, 4)
+            prior = (cells * space.weights).sum(dim=-1)
+            noise = torch.randn(
+                prior.shape, generator=self._generator, dtype=prior.dtype, device=prior.device
+            )
+            seen_y = y[space.sensors[:, None], space.variables].mT
+            rule = space.analysis
+            increments = (rule.b - 1) * prior + rule.c * seen_y + rule.s * noise
+            painted = self._painted(after[:, space.variables], prior, increments, space)
+            after[:, space.variables] = painted
+        return after.view_as(ensemble)
+
+    def _painted(
+        self, fields: Tensor, prior: Tensor, increments: Tensor, space: Inpainting
+    ) -> Tensor:
+        """Fields (M, v, ny nx) after the increments of their values at the sensors (M, v, n)."""
+        return fields + increments @ space.spreading
+
+    def _space(
+        self, network: SensorNetwork, present: Tensor, variables: Tensor, sigma: Tensor
+    ) -> Inpainting:
+        sensors = present.nonzero()[:, 0]
+        points, weights = (part[sensors] for part in network.stencils())
+        spreading = interpolation(self.benchmark, network.positions[sensors.numpy()])
+        rule = published_map(
+            sigma[variables, None].clamp(min=self.smallest_sigma), self.steps, self.epsilon
+        )
+        values = {"dtype": self.dtype, "device": self.device}
+        return Inpainting(
+            variables.to(self.device),
+            sensors.to(self.device),
+            points.to(self.device),
+            weights.to(**values),
+            AffineMap(rule.b.to(**values), rule.c.to(**values), rule.s.to(**values)),
+            spreading.to(**values),
+        )
+
+
+def interpolation(benchmark: Benchmark, positions: np.ndarray) -> Tensor:
+    """Matrix (n, ny nx) from values at positions (n, 2) to all grid points, rows by sensor."""
+    x, y = np.meshgrid(benchmark.x.points, benchmark.y.points)
+    grid = benchmark.embedded(np.stack([x.ravel(), y.ravel()], axis=1))
+    width = np.ptp(grid, axis=0).max()
+    interpolate = RBFInterpolator(
+        benchmark.embedded(positions) / width,
+        np.eye(len(positions)),
+        kernel="linear",
+        smoothing=SMOOTHING,
+    )
+    return torch.as_tensor(interpolate(grid / width).T.copy())
