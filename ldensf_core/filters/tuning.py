@@ -3,7 +3,7 @@
 What was best on validation truths, with the default sensors and 20 members, by the CRPS (``python
 bench/tune.py`` with benchmark and filter): three truths, and ten for the LETKF of the tsunami,
 which blows up on some; of the score filters' steps, those at which their loop is stable with the
-default noise. Those of ``ensf-inpainting`` are not tuned yet, but taken over from its relatives.
+default noise. Those of ``ensf-inpainting`` are tuned for the tsunami alone, others taken over.
 Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π wide.
 """
 
