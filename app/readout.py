@@ -98,11 +98,12 @@ def waiting(view: View) -> str:
         return ""
     if snapshot.phase == "queued":
         return "busy with an earlier run"
-    time, members = units.spin_up(get_benchmark(setup.benchmark)), setup.full_space_members
-    if snapshot.phase == "loading" and time:
-        share = snapshot.spun_up
-        return f"spinning up: {percent(share)}" if share else f"spinning up {members} members"
-    return ""
+    time = units.spin_up(get_benchmark(setup.benchmark))
+    if snapshot.phase != "loading" or not time:
+        return ""
+    if snapshot.spun_up:
+        return f"spinning up: {percent(snapshot.spun_up)}"
+    return f"spinning up {setup.full_space_members} members"
 
 
 def _ratio_tile(view: View) -> str:

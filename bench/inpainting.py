@@ -3,7 +3,7 @@
     python bench/inpainting.py --benchmark tsunami --truths 3
 
 ``none``: corrected where the sensors are (``ensf``). ``values``: the rest of each member is painted
-anew from its corrected values, as published. ``increments``: the corrections are painted
+anew from its corrected values, as Liang et al. do. ``increments``: the corrections are painted
 (``ensf-inpainting``). All with the tuning of the last. On one core, a run over one truth of the
 tsunami takes 10 s, of the Kolmogorov flow 90 s.
 """
