@@ -31,7 +31,7 @@ RADII = {
     "tsunami": (75.0, 100.0, 150.0),
     "atmosphere": (4000.0, 8000.0, 12000.0, 16000.0),
 }
-SCORE = {"steps": (100, 400, 2000), "epsilon": (0.05, 0.3)}
+SCORE = {"steps": (100, 200, 400, 2000), "epsilon": (0.05, 0.3)}
 """By default of the LETKF and of the score filters."""
 PARAMETERS = {
     "letkf": ("inflation", "radius", "parameter_taper"),

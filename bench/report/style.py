@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from app.colours import FILTER_COLOURS, FILTER_LABELS
 
 _MARKS = [
-    ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("*", "--"), ("v", "--"), ("P", "-."),
+    ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("p", "--"), ("v", "--"), ("P", "-."),
     ("X", ":"),
 ]  # fmt: skip
 FILTER_MARKS = dict(zip(FILTER_COLOURS, _MARKS, strict=True))

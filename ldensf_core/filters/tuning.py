@@ -3,8 +3,8 @@
 What was best on validation truths, with the default sensors and 20 members, by the CRPS (``python
 bench/tune.py`` with benchmark and filter): three truths, and ten for the LETKF of the tsunami,
 which blows up on some; of the score filters' steps, those at which their loop is stable with the
-default noise. Those of ``ensf-inpainting`` are tuned for the tsunami alone, others taken over.
-Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π wide.
+default noise. Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π
+wide.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ TUNING: dict[str, dict[str, dict[str, float]]] = {
         "atmosphere": {"steps": 100, "epsilon": 0.3},
     },
     "ensf-inpainting": {
-        "kolmogorov": {"steps": 100, "epsilon": 0.05},
-        "tsunami": {"steps": 100, "epsilon": 0.3},
-        "atmosphere": {"steps": 100, "epsilon": 0.3},
+        "kolmogorov": {"steps": 200, "epsilon": 0.3},
+        "tsunami": {"steps": 200, "epsilon": 0.3},
+        "atmosphere": {"steps": 400, "epsilon": 0.3},
     },
     "latent-ensf": {
         "kolmogorov": {"steps": 100, "epsilon": 0.05},
