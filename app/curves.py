@@ -21,7 +21,7 @@ from app.colours import FILTER_COLOURS, FILTER_LABELS
 from app.settings import FILTERS, FREE_RUN
 from app.snapshot import Record
 
-RIGHT, TOP = 14, 6  # px, room around a frame
+RIGHT, TOP = 14, 8  # px, room around a frame
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 LEAST_PERCENT = 5e-4  # what the axis does not go below
@@ -103,7 +103,7 @@ class StepTimes:
             y_axis_type="log", x_range=Range1d(0, 1), y_range=Range1d(0.3, 3e3)
         )
         self.figure.xaxis.axis_label = "step"
-        self.figure.yaxis.axis_label = "ms per cycle"
+        self.figure.yaxis.axis_label = "ms"
         self.figure.yaxis.ticker = FixedTicker(ticks=MILLISECONDS)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
         self.sources: dict[str, ColumnDataSource] = {}

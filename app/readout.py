@@ -248,7 +248,7 @@ def map_title(name: str, view: View, quantity: str) -> str:
     unit = f'<span class="unit">{quantity}</span>'
     if name == "truth":
         count = 0 if view.lead.sensors is None else len(view.lead.sensors)
-        return head("Truth", f"and {count} sensors" if count else "")
+        return head("Truth", f"{count} sensors" if count else "")
     if name == "spread":
         return head("Uncertainty", f"spread of {FILTERS[shown_filter(view)]}", unit)
     shown = view.shown[name == ENSF]

@@ -36,6 +36,7 @@ GAP = 10
 CARD_HEAD = 30  # px, a card's title
 CARD_PADDING = 8  # px, left and right
 CURVES = 336  # px, least width of the column of curves
+NUMBERS = 102, 116  # px, what those of two unknown parameters need, and of one
 
 CURVES_HEIGHT = 190  # px, least height of the curves where they stand in a row
 LEAST_SIDE = 150  # px, least width of a map
@@ -52,12 +53,12 @@ MAP_SIZE = {
 _excess = unknowns.LEFT + unknowns.RIGHT - curves.TOP - unknowns.BOTTOM
 CLOUD_SIZE = {
     "width": f"calc(100cqh + {_excess}px)",
-    "max-width": "68cqw",
+    "max-width": f"calc(100cqw - {NUMBERS[0]}px)",
     "flex": "none",
 }
 # Panel asks for the sum of the children's least sizes, which a grid does not need.
 SHRINKABLE = {"min-width": "0", "min-height": "0"}
-TRACK_SIZE = {"width": "62cqw", "flex": "none"}
+TRACK_SIZE = {"width": f"calc(100cqw - {NUMBERS[1]}px)", "flex": "none"}
 BESIDE = {"container-type": "size", **SHRINKABLE, "align-items": "center", "gap": "8px"}
 
 MAIN = {
@@ -87,7 +88,7 @@ def _arrangement(below: bool) -> dict[str, str]:
         "--map-height": f"max({least}, min({height}, {width}))",
         "--board": f"auto {free} / {free}" if below else f"{free} / auto {free}",
         "--maps": f"auto auto / repeat(2, {free if below else fitting})",
-        "--curves": f"{free} / repeat(3, {free})" if below else beside,
+        "--curves": f"{free} / {free} {free} minmax(0, 1.2fr)" if below else beside,
     }
 
 
@@ -113,7 +114,7 @@ STYLESHEETS = {
 }
 """Of the board, and of the maps and the curves on it, which ``arrangement`` arranges."""
 
-HEAD = {"height": f"{CARD_HEAD}px", "align-items": "center", "gap": "10px"}
+HEAD = {"min-height": f"{CARD_HEAD}px", "align-items": "center", "gap": "10px"}
 CARD = {
     "background": "var(--panel-surface-color)",
     "border": "1px solid rgba(128,128,128,0.3)",

@@ -17,7 +17,8 @@ from app.units import unit
 LEFT, RIGHT, BOTTOM = 40, 24, 32  # px, room around the frame of the cloud
 SHORT = 6  # letters
 BAND = (0.05, 0.95)
-ESTIMATING = tuple(name for name in reversed(FILTER_COLOURS) if name != ENSF)
+PRIOR_DRAWS = (ENSF, "ensf-inpainting", "latent-ensf")  # do not correct the parameters
+ESTIMATING = tuple(name for name in reversed(FILTER_COLOURS) if name not in PRIOR_DRAWS)
 """Filters that correct parameters, LD-EnSF on top, and the prior below all of them."""
 
 

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from app.scene import Scene, telling
 from app.snapshot import Record
-from ldensf_core import get_benchmark
+from app.unknowns import ESTIMATING, PRIOR_DRAWS
+from ldensf_core import FULL_SPACE_FILTERS, SensorNetwork, get_benchmark
+from ldensf_core.observations import Observation
 
 NAMES = ("tsunami", "kolmogorov", "atmosphere")
 
@@ -54,6 +57,18 @@ def test_two_parameters_are_drawn_as_they_are_now(scene):
     assert list(cloud.figure.xaxis[0].major_label_overrides.values()) == [
         "0.1", "amplitude", "30 m/h",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FULL_SPACE_FILTERS)
+def test_only_filters_that_correct_parameters_are_drawn(name):
+    tsunami = get_benchmark("tsunami")
+    filter_ = FULL_SPACE_FILTERS[name](tsunami)
+    filter_.reset(4, seed=0)
+    before = filter_.parameters.clone()
+    positions = torch.as_tensor(SensorNetwork.grid(tsunami, 4, 4).positions)
+    filter_.analyse(Observation(0, positions, torch.ones(16, 3), 0.1 * tsunami.std(torch.ones(1))))
+    corrected = not torch.equal(filter_.parameters, before)
+    assert (name in ESTIMATING) == corrected == (name not in PRIOR_DRAWS)
 
 
 def test_the_most_telling_variable_comes_first():

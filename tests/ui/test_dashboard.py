@@ -149,6 +149,26 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
     assert picture(page, "errors")[3, 3].mean() < 60
 
 
+def test_in_a_small_window_no_words_are_cut_off(page):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.wait_for_timeout(1500)
+    for card, words in {
+        ".tile": ".name, .value, .sub",
+        ".card-errors": ".legend",
+        ".card-times": ".legend",
+        ".card-parameters": ".numbers span, .numbers b",
+    }.items():
+        for frame in page.locator(card).all():
+            outer = frame.bounding_box()
+            for text in frame.locator(words).all():
+                inner = text.bounding_box()
+                for start, length in (("x", "width"), ("y", "height")):
+                    assert inner[start] >= outer[start], text.inner_text()
+                    end = outer[start] + outer[length]
+                    assert inner[start] + inner[length] <= end, text.inner_text()
+                assert text.evaluate("e => e.scrollWidth <= e.clientWidth"), text.inner_text()
+
+
 @pytest.mark.parametrize(("name", "aspect"), [("kolmogorov", 1.0), ("atmosphere", 2.0)])
 def test_another_benchmark_is_shown_in_its_proportions_and_plays(page, name, aspect):
     benchmark = get_benchmark(name)
