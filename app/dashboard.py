@@ -165,6 +165,7 @@ class Dashboard(Viewer):
             self.titles[name].object = readout.map_title(name, view, quantity)
         for name in readout.CURVES:
             self.titles[name].object = readout.curves_title(name, view)
+        self.main.make_room(len(setup.filters) if setup else 0)
         self.controls.show_playing(view.any("playing"))
 
     def _describe(self, name: str) -> None:

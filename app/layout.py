@@ -48,6 +48,7 @@ class MainArea:
             card("times", [titles["times"]], _body(scene.times.figure)),
             card("parameters", [unknowns], beside),
         ]
+        self._legends = [curve[0] for curve in curves[:2]]
         parts = {"maps": grid(*maps), "curves": grid(*curves)}
         self._board = parts["board"] = grid(*parts.values())
         for name, part in parts.items():
@@ -61,6 +62,15 @@ class MainArea:
         self._board.styles = style.arrangement(units.aspect(benchmark))
         alone = len(benchmark.parameters) == 1
         self._cloud.visible, self._track.visible = not alone, alone
+
+    def make_room(self, filters: int) -> None:
+        """Let the legends name so many filters.
+
+        By the height of what holds them, for which Bokeh lays out the page: figures do not notice
+        when a text above them grows.
+        """
+        for head in self._legends:
+            head.height = style.legend_height(filters)
 
 
 def html(text: str = "", **options: Any) -> pn.pane.HTML:
@@ -93,7 +103,9 @@ def card(name: str, head: list[Any], body: Any) -> pn.Column:
     Args:
         name: gives the card the CSS class ``card-`` and this.
     """
-    title = pn.Row(*head, sizing_mode="stretch_width", margin=0, styles=style.HEAD)
+    title = pn.Row(
+        *head, sizing_mode="stretch_width", height=style.CARD_HEAD, margin=0, styles=style.HEAD
+    )
     styles = {**style.SHRINKABLE, **style.CARD}
     classes = [f"card-{name}"]
     return pn.Column(

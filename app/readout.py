@@ -13,6 +13,7 @@ from app.settings import ENSF, FILTERS, FREE_RUN
 from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
 
 NOTHING = "–"
+MANY = 4  # filters, of which a legend is set in small print
 SHORT = 16  # letters, of a long name that is not too long
 STORIES = {
     "tsunami": "the whole field, and where the wave came from",
@@ -71,7 +72,8 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    label, record = f"{FILTER_LABELS[name]}: error", view.latest(name)
+    label = f"{FILTER_LABELS[name].removesuffix(' (full space)')}: error"  # a tile is narrow
+    record = view.latest(name)
     if record is None:
         sub = (waiting(view) if name in FULL_SPACE_FILTERS else "") or "&nbsp;"
         return _tile(name, label, NOTHING, sub, FILTER_COLOURS[name])
@@ -173,7 +175,8 @@ def legend(names: tuple[str, ...], spread: bool) -> str:
     ]
     if spread:
         items.append('<span><i class="dashed"></i>spread</span>')
-    return f'<div class="legend">{"".join(items)}</div>'
+    many = " many" if len(names) > MANY else ""
+    return f'<div class="legend{many}">{"".join(items)}</div>'
 
 
 def parameters(view: View, benchmark: Any) -> str:

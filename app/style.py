@@ -101,6 +101,11 @@ def arrangement(aspect: float) -> dict[str, str]:
     return {**SHRINKABLE, "--aspect": f"{aspect}", **_arrangement(below=aspect >= WIDE)}
 
 
+def legend_height(filters: int) -> int:
+    """Pixels in which so many names find room, in a small window, too."""
+    return CARD_HEAD + 3 * max(filters - 3, 0)
+
+
 _narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
 _below = " ".join(f"{k}: {v} !important;" for k, v in _arrangement(below=True).items())
 _grid = f"display: grid; gap: {GAP}px;"
@@ -114,7 +119,7 @@ STYLESHEETS = {
 }
 """Of the board, and of the maps and the curves on it, which ``arrangement`` arranges."""
 
-HEAD = {"min-height": f"{CARD_HEAD}px", "align-items": "center", "gap": "10px"}
+HEAD = {"align-items": "center", "gap": "10px"}
 CARD = {
     "background": "var(--panel-surface-color)",
     "border": "1px solid rgba(128,128,128,0.3)",

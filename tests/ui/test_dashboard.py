@@ -19,6 +19,11 @@ FRAMES = """() => [...Bokeh.index.all_views()]
     .filter((frame) => frame[0] > 0)"""
 
 
+HEIGHTS = """() => [...Bokeh.index.all_views()]
+    .filter((view) => view.model.type == "Figure" && view.frame.bbox.width > 0)
+    .map((view) => [view.layout.bbox.height, view.el.getBoundingClientRect().height])"""
+
+
 def step(page: Page) -> int:
     return int(page.locator(".tile .counter").inner_text())
 
@@ -149,7 +154,14 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
     assert picture(page, "errors")[3, 3].mean() < 60
 
 
-def test_in_a_small_window_no_words_are_cut_off(page):
+def test_with_all_filters_and_in_a_small_window_nothing_is_cut_off(page):
+    for name in ("latent ETKF", "latent EnKF", "EnSF inpainting", "LETKF", "Latent-EnSF"):
+        page.get_by_role("button", name=name, exact=True).click()
+    page.locator(".reset-button button").click()
+    expect(page.locator(".card-errors .legend")).to_contain_text("EnSF inpainting", timeout=30_000)
+    page.wait_for_timeout(1500)
+    for laid_out, given in page.evaluate(HEIGHTS):  # of figures below legends that have grown
+        assert laid_out == pytest.approx(given, abs=1)
     page.set_viewport_size({"width": 1024, "height": 768})
     page.wait_for_timeout(1500)
     for card, words in {
@@ -167,6 +179,9 @@ def test_in_a_small_window_no_words_are_cut_off(page):
                     end = outer[start] + outer[length]
                     assert inner[start] + inner[length] <= end, text.inner_text()
                 assert text.evaluate("e => e.scrollWidth <= e.clientWidth"), text.inner_text()
+                if words == ".legend":
+                    figure = frame.locator(".bk-Canvas").first.bounding_box()
+                    assert inner["y"] + inner["height"] <= figure["y"] + 1
 
 
 @pytest.mark.parametrize(("name", "aspect"), [("kolmogorov", 1.0), ("atmosphere", 2.0)])
