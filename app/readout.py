@@ -72,8 +72,8 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    label = f"{FILTER_LABELS[name].removesuffix(' (full space)')}: error"  # a tile is narrow
-    record = view.latest(name)
+    short = FILTER_LABELS[name] if name == FREE_RUN else FILTERS[name]
+    label, record = f"{short}: error", view.latest(name)
     if record is None:
         sub = (waiting(view) if name in FULL_SPACE_FILTERS else "") or "&nbsp;"
         return _tile(name, label, NOTHING, sub, FILTER_COLOURS[name])

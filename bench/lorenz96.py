@@ -14,8 +14,8 @@ with a random rotation of the ensemble (``rot``), which we have not.
 
 EnSF works in units of the climatological standard deviation. It has neither inflation nor
 localisation, and its gain does not look at the ensemble. Beside the 100 Euler steps that are
-published stand the 40 that are best here, and how far such a gain can lead at all: every member
-moved by a fifth of the innovation, with no noise.
+published stand the 40 that are best here, and what a gain of their size leads to without the noise
+that EnSF adds: every member moved by a fifth of the innovation.
 
 Without another interpreter in which DAPPER can be imported, its listed figure stands beside ours.
 """
