@@ -1,5 +1,5 @@
 """The dashboard: a twin experiment played live. Imports ``ldensf_core``, never the reverse."""
 
-from app.dashboard import Dashboard
+from ldensf_app.dashboard import Dashboard
 
 __all__ = ["Dashboard"]

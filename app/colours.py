@@ -15,7 +15,7 @@ import numpy as np
 from bokeh.models import LinearColorMapper
 from matplotlib.colors import to_hex
 
-from app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF
+from ldensf_app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF
 from ldensf_core import FULL_SPACE_FILTERS
 
 FILTER_COLOURS = {

@@ -8,8 +8,8 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from app.settings import Settings
-from app.style import CSS
+from ldensf_app.settings import Settings
+from ldensf_app.style import CSS
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
 DEFAULT_SPEED = 4.0

@@ -16,10 +16,10 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from app import units
-from app.colours import FILTER_COLOURS, FILTER_LABELS
-from app.settings import FILTERS, FREE_RUN
-from app.snapshot import Record
+from ldensf_app import units
+from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.settings import FILTERS, FREE_RUN
+from ldensf_app.snapshot import Record
 
 RIGHT, TOP = 14, 8  # px, room around a frame
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)

@@ -20,14 +20,14 @@ import panel_material_ui as pmui
 from panel.util import edit_readonly
 from panel.viewable import Viewer
 
-from app import layout, readout, style
-from app.controls import Controls
-from app.export import netcdf
-from app.race import Race, View
-from app.scene import TRUTH, Scene, symbol, telling
-from app.settings import Settings
-from app.warmup import warm_up
-from app.worker import explain
+from ldensf_app import layout, readout, style
+from ldensf_app.controls import Controls
+from ldensf_app.export import netcdf
+from ldensf_app.race import Race, View
+from ldensf_app.scene import TRUTH, Scene, symbol, telling
+from ldensf_app.settings import Settings
+from ldensf_app.warmup import warm_up
+from ldensf_app.worker import explain
 from ldensf_core import get_benchmark
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from app.race import View
+from ldensf_app.race import View
 
 SERIES = {
     "rel_rmse": ("error", "relative RMSE of the ensemble mean", "1"),

@@ -6,8 +6,8 @@ from typing import Any
 
 import panel as pn
 
-from app import style, units
-from app.scene import TRUTH, Scene
+from ldensf_app import style, units
+from ldensf_app.scene import TRUTH, Scene
 
 
 class MainArea:

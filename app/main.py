@@ -1,5 +1,5 @@
 """What ``panel serve app`` runs for every browser that comes."""
 
-from app import Dashboard
+from ldensf_app import Dashboard
 
 Dashboard().servable()

@@ -6,9 +6,9 @@ Neither waits for the other; how far the full-space filters fall behind is what 
 
 from __future__ import annotations
 
-from app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF, Setup
-from app.snapshot import Record, Snapshot
-from app.worker import Worker
+from ldensf_app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF, Setup
+from ldensf_app.snapshot import Record, Snapshot
+from ldensf_app.worker import Worker
 from ldensf_core import FULL_SPACE_FILTERS
 
 

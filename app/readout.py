@@ -6,10 +6,10 @@ import math
 from html import escape
 from typing import Any
 
-from app import units
-from app.colours import FILTER_COLOURS, FILTER_LABELS
-from app.race import View
-from app.settings import ENSF, FILTERS, FREE_RUN
+from ldensf_app import units
+from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.race import View
+from ldensf_app.settings import ENSF, FILTERS, FREE_RUN
 from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
 
 NOTHING = "–"

@@ -6,13 +6,13 @@ from typing import Any
 
 from bokeh.models import Range1d
 
-from app import readout, units
-from app.colours import Limits
-from app.curves import ErrorCurves, StepTimes
-from app.maps import FieldMap, Sensors
-from app.race import View
-from app.settings import ENSF, LD_ENSF
-from app.unknowns import ParameterCloud, ParameterTrack
+from ldensf_app import readout, units
+from ldensf_app.colours import Limits
+from ldensf_app.curves import ErrorCurves, StepTimes
+from ldensf_app.maps import FieldMap, Sensors
+from ldensf_app.race import View
+from ldensf_app.settings import ENSF, LD_ENSF
+from ldensf_app.unknowns import ParameterCloud, ParameterTrack
 
 TRUTH, SPREAD = "truth", "spread"
 MAPS = (TRUTH, LD_ENSF, ENSF, SPREAD)

@@ -12,8 +12,8 @@ from typing import Any
 
 import param
 
-from app import units
-from app.models import shared_model
+from ldensf_app import units
+from ldensf_app.models import shared_model
 from ldensf_core import (
     FULL_SPACE_FILTERS,
     RULES,

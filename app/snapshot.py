@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from app.settings import Setup
+from ldensf_app.settings import Setup
 from ldensf_core.verification.scores import relative_rmse, relative_spread
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})

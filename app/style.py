@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app import curves, maps, unknowns
+from ldensf_app import curves, maps, unknowns
 
 NAVY = "#0b3a5e"
 _THEME = {

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d, Span
 
-from app.colours import FILTER_COLOURS, TRUTH_COLOUR
-from app.curves import plain_figure, set_time_axis
-from app.settings import ENSF, FREE_RUN
-from app.snapshot import Record
-from app.units import unit
+from ldensf_app.colours import FILTER_COLOURS, TRUTH_COLOUR
+from ldensf_app.curves import plain_figure, set_time_axis
+from ldensf_app.settings import ENSF, FREE_RUN
+from ldensf_app.snapshot import Record
+from ldensf_app.units import unit
 
 LEFT, RIGHT, BOTTOM = 40, 24, 32  # px, room around the frame of the cloud
 SHORT = 6  # letters

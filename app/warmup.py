@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from app.settings import LD_ENSF, Settings
+from ldensf_app.settings import LD_ENSF, Settings
 from ldensf_core import CheckpointError, list_benchmarks
 
 _one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from app.settings import Setup
-from app.snapshot import Snapshot, cycle_contents, frozen
+from ldensf_app.settings import Setup
+from ldensf_app.snapshot import Snapshot, cycle_contents, frozen
 from ldensf_core import CheckpointError
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,7 @@ import torch
 import typer
 
 from ldensf_core import list_benchmarks, load_pretrained
-from ldensf_core.capture import recorded
-from ldensf_core.device import resolve_device
+from ldensf_core.device import recorded, resolve_device
 from ldensf_core.filters import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation

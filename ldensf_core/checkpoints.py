@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ from ldensf_core.model import LatentModel
 from ldensf_core.surrogate import LDNet, SurrogateError
 from ldensf_core.vae import CoupledVAE
 
-PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+PRETRAINED = Path(str(files("ldensf_core.pretrained")))
 PARTS = ("ldnet", "encoder", "error")
 VAE = "vae"
 """A part that a folder may lack: the other filters do without."""

@@ -113,10 +113,14 @@ def imported(source: str) -> set[str]:
     ("folder", "extras", "own"),
     [
         ("ldensf_core", [], {"ldensf_core"}),
-        ("app", ["app"], {"ldensf_core", "app"}),
-        ("bench", ["app"], {"ldensf_core", "app", "report"}),  # figures in the app's colours
-        ("notebooks", ["app"], {"ldensf_core", "app"}),
-        ("tests", ["app", "train", "test"], {"ldensf_core", "app", "bench", "report", "tests"}),
+        ("app", ["app"], {"ldensf_core", "ldensf_app"}),
+        ("bench", ["app"], {"ldensf_core", "ldensf_app", "report"}),  # figures in the app's colours
+        ("notebooks", ["app"], {"ldensf_core", "ldensf_app"}),
+        (
+            "tests",
+            ["app", "train", "test"],
+            {"ldensf_core", "ldensf_app", "bench", "report", "tests"},
+        ),
     ],
 )
 def test_everything_imported_is_declared(folder, extras, own):

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from app import units
-from app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app import units
+from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_core.benchmarks import get_benchmark
 from report import timings
 from report.score_tables import departing, layouts, title

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from app.colours import FILTER_LABELS
-from app.settings import FREE_RUN
+from ldensf_app.colours import FILTER_LABELS
+from ldensf_app.settings import FREE_RUN
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.observations import LAYOUTS
 from report import timings

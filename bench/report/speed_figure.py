@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from app.colours import FILTER_COLOURS
-from app.settings import ENSF, LD_ENSF
+from ldensf_app.colours import FILTER_COLOURS
+from ldensf_app.settings import ENSF, LD_ENSF
 from ldensf_core.benchmarks import get_benchmark
 from report.speed_tables import IMPLEMENTATIONS
 from report.style import legend, panels

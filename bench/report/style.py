@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 
 _MARKS = [
     ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("p", "--"), ("v", "--"), ("P", "-."),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from app.colours import FILTER_LABELS
+from ldensf_app.colours import FILTER_LABELS
 from ldensf_core.benchmarks import get_benchmark, list_benchmarks
 from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows

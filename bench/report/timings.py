@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from app.colours import FILTER_LABELS
+from ldensf_app.colours import FILTER_LABELS
 from ldensf_core.benchmarks import list_benchmarks
 from ldensf_core.speed import IMPLEMENTATIONS, NAMES
 

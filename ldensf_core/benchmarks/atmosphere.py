@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
 from ldensf_core.benchmarks.shallow_water import RADIUS, ShallowWater
 from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
-from ldensf_core.capture import captured
+from ldensf_core.device import captured
 
 DEPTH = 5960.0  # mean height of the surface, m
 HOUR, DAY = 3600.0, 86400.0

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.capture import recorded
-from ldensf_core.device import cycle_functions
+from ldensf_core.device import cycle_functions, recorded
 from ldensf_core.filters.base import Estimate
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.capture import captured
+from ldensf_core.device import captured
 from ldensf_core.filters.base import Estimate
 from ldensf_core.observations import Observation
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.capture import captured
 from ldensf_core.checkpoints import load_vae
+from ldensf_core.device import captured
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.filters.tuning import TUNING

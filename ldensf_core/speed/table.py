@@ -19,9 +19,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ldensf_core.capture import recorded
 from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import clock
+from ldensf_core.device import clock, recorded
 from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks.base import Benchmark
-from ldensf_core.capture import captured
+from ldensf_core.device import captured
 
 
 @contextmanager

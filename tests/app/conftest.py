@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from app.settings import Settings, Setup
-from app.worker import Worker
+from ldensf_app.settings import Settings, Setup
+from ldensf_app.worker import Worker
 
 
 @pytest.fixture(autouse=True)
 def no_warm_up(monkeypatch):
     """What is computed ahead for a visitor would only take time from the tests."""
-    monkeypatch.setattr("app.dashboard.warm_up", lambda seed: None)
+    monkeypatch.setattr("ldensf_app.dashboard.warm_up", lambda seed: None)
 
 
 @pytest.fixture

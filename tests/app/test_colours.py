@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.colours import SHRINK, Limits
+from ldensf_app.colours import SHRINK, Limits
 
 
 def field(peak):

@@ -6,10 +6,10 @@ import panel as pn
 import pytest
 import xarray as xr
 
-from app import Dashboard
-from app.export import run_dataset
-from app.race import View
-from app.snapshot import Snapshot
+from ldensf_app import Dashboard
+from ldensf_app.export import run_dataset
+from ldensf_app.race import View
+from ldensf_app.snapshot import Snapshot
 
 SMALL = {"full_space_members": 2, "sensors": 16, "members": 5}
 
@@ -218,7 +218,7 @@ def test_a_failed_export_is_a_message(dashboard, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("app.dashboard.netcdf", full)
+    monkeypatch.setattr("ldensf_app.dashboard.netcdf", full)
     assert dashboard._export() is None
     assert "No space left on device" in dashboard.status.object
 

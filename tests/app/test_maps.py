@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from bokeh.document import Document
 
-from app import layout, style
-from app.colours import Limits, centre
-from app.maps import reduced
-from app.scene import MAPS, TRUTH, Scene
+from ldensf_app import layout, style
+from ldensf_app.colours import Limits, centre
+from ldensf_app.maps import reduced
+from ldensf_app.scene import MAPS, TRUTH, Scene
 from ldensf_core import get_benchmark
 
 

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from app.models import shared_model
+from ldensf_app.models import shared_model
 from ldensf_core import CheckpointError, checkpoints
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import readout
-from app.race import View
-from app.settings import Settings
-from app.snapshot import Record, Snapshot
+from ldensf_app import readout
+from ldensf_app.race import View
+from ldensf_app.settings import Settings
+from ldensf_app.snapshot import Record, Snapshot
 from ldensf_core import get_benchmark
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import panel_material_ui as pmui
 import pytest
 
-from app import units
-from app.settings import FILTERS, Settings, Setup, sensor_choices
+from ldensf_app import units
+from ldensf_app.settings import FILTERS, Settings, Setup, sensor_choices
 from ldensf_core import FILTERS as LIBRARY_FILTERS
 from ldensf_core import SensorNetwork, get_benchmark, list_benchmarks
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from app import units
+from ldensf_app import units
 from ldensf_core import get_benchmark
 
 

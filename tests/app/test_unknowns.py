@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from app.scene import Scene, telling
-from app.snapshot import Record
-from app.unknowns import ESTIMATING, PRIOR_DRAWS
+from ldensf_app.scene import Scene, telling
+from ldensf_app.snapshot import Record
+from ldensf_app.unknowns import ESTIMATING, PRIOR_DRAWS
 from ldensf_core import FULL_SPACE_FILTERS, SensorNetwork, get_benchmark
 from ldensf_core.observations import Observation
 

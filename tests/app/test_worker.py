@@ -5,8 +5,8 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-import app.settings
-from app.worker import Worker, device_name, explain
+import ldensf_app.settings
+from ldensf_app.worker import Worker, device_name, explain
 from ldensf_core import CheckpointError, get_benchmark
 from ldensf_core.filters.full_space import prior_ensemble
 
@@ -79,13 +79,13 @@ def test_speed_paces_the_cycles(worker, setup, wait):
 
 def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch):
     built = []
-    experiment = app.settings.Setup.experiment
+    experiment = ldensf_app.settings.Setup.experiment
 
     def count(self, filters):
         built.append(self.noise)
         return experiment(self, filters)
 
-    monkeypatch.setattr(app.settings.Setup, "experiment", count)
+    monkeypatch.setattr(ldensf_app.settings.Setup, "experiment", count)
     for noise in np.linspace(0, 0.5, 20):
         worker.reset(replace(setup, noise=float(noise)))
     wait(lambda: worker.snapshot.phase == "paused" and worker.snapshot.setup.noise == 0.5)

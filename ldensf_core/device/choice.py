@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import lru_cache
 from types import ModuleType
 
 import torch
-
-THREAD_CLOCK_IS_FINE = time.get_clock_info("thread_time").resolution < 1e-4
-"""Some systems count a thread's time in ticks that are longer than a cycle."""
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -50,17 +46,3 @@ def cycle_functions(device: torch.device) -> ModuleType:
         logging.getLogger(__name__).warning("a cycle is slower for want of Triton: %s", error)
         return layers
     return kernels
-
-
-def clock(device: torch.device) -> float:
-    """Seconds, for the difference of two readings by one thread, all work asked for being done.
-
-    On the CPU with one thread it is that thread's own computing time, so that other programs,
-    or another filter on another thread, do not count; with several threads, and on a GPU, it
-    is wall time.
-    """
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif torch.get_num_threads() == 1 and THREAD_CLOCK_IS_FINE:
-        return time.thread_time()
-    return time.perf_counter()
