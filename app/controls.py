@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "benchmark": pmui.Select,
         "filters": pmui.CheckButtonGroup,
         "seed": pmui.IntInput,
+        "device": pmui.Select,
     },
     "Observations": {
         "layout": pmui.RadioButtonGroup,
@@ -131,6 +132,8 @@ class Controls:
             }
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
+        if name == "device":
+            options["visible"] = len(parameter.objects) > 1
         return kind.from_param(parameter, **options)
 
     def sidebar(self) -> pn.Column:

@@ -20,6 +20,7 @@ from ldensf_app import units
 from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_app.settings import FILTERS, FREE_RUN
 from ldensf_app.snapshot import Record
+from ldensf_core.experiment import SPLIT_EVERY
 
 RIGHT, TOP = 14, 8  # px, room around a frame
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
@@ -107,7 +108,7 @@ class StepTimes:
         self.figure.yaxis.ticker = FixedTicker(ticks=MILLISECONDS)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
         self.sources: dict[str, ColumnDataSource] = {}
-        columns = ("step", "total", "forecast", "analysis", "decode")
+        columns = ("step", "total", "apart", "decode")
         for name, colour in FILTER_COLOURS.items():
             if name == FREE_RUN:
                 continue
@@ -117,9 +118,8 @@ class StepTimes:
             )
             points = self.figure.scatter("step", "total", source=source, color=colour, size=5)
             tooltips = [
-                (FILTER_LABELS[name], "@total{0,0.0} ms"),
-                ("forecast", "@forecast{0,0.00} ms"),
-                ("analysis", "@analysis{0,0.00} ms"),
+                (FILTER_LABELS[name], "@total{0,0.00} ms"),
+                ("forecast, analysis apart", "@apart"),
                 ("fields for the map", "@decode{0,0.0} ms, not counted"),
             ]
             self.figure.add_tools(HoverTool(renderers=[points], tooltips=tooltips))
@@ -131,20 +131,26 @@ class StepTimes:
 
     def show(self, records: Mapping[str, list[Record]]) -> None:
         """Draw each filter's cycles so far."""
-        low, high = 0.3, 300.0
+        low, high = 0.1, 300.0
         for name, source in self.sources.items():
             mine = records.get(name, [])
             total = _positive([r.cycle_ms for r in mine])
             source.data = {
                 "step": np.arange(len(mine), dtype=np.float32),
                 "total": total,
-                "forecast": np.array([r.forecast_ms for r in mine], np.float32),
-                "analysis": np.array([r.analysis_ms for r in mine], np.float32),
+                "apart": [_apart(r) for r in mine],
                 "decode": np.array([r.decode_ms for r in mine], np.float32),
             }
             if np.isfinite(total).any():
                 low, high = min(low, 0.5 * np.nanmin(total)), max(high, 2.0 * np.nanmax(total))
         self.figure.y_range.update(start=float(low), end=float(high))
+
+
+def _apart(record: Record) -> str:
+    """Times of forecast and analysis where they were taken, which is every few steps."""
+    if not np.isfinite(record.forecast_ms):
+        return f"taken every {SPLIT_EVERY} steps"
+    return f"{record.forecast_ms:,.2f} ms, {record.analysis_ms:,.2f} ms"
 
 
 def _positive(values: list[float]) -> np.ndarray:

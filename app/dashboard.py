@@ -151,7 +151,7 @@ class Dashboard(Viewer):
             pn.io.push_notebook(self._view)
         if view.lead.records and not self._warm:
             self._warm = True
-            warm_up(self.settings.seed)
+            warm_up(self.settings.seed, self.settings.device)
 
     def _show(self, view: View) -> None:
         setup = view.lead.setup

@@ -9,11 +9,11 @@ from typing import Any
 
 from ldensf_core import checkpoints, load_pretrained
 
-KEPT = 4  # models
+KEPT = 6  # models, of three benchmarks on two devices
 _loading = threading.Lock()
 
 
-def shared_model(benchmark: str, device: str = "auto") -> Any:
+def shared_model(benchmark: str, device: str) -> Any:
     """The model that ``load_pretrained`` gives, read anew only when its files have changed.
 
     Raises:

@@ -16,7 +16,8 @@ class Race:
     """Commands for both workers, and their two snapshots read as one run."""
 
     def __init__(self) -> None:
-        self.latent = Worker("latent", tuple(n for n in FILTERS if n not in FULL_SPACE_FILTERS))
+        latent = tuple(name for name in FILTERS if name not in FULL_SPACE_FILTERS)
+        self.latent = Worker("latent", latent, first=True)
         self.full_space = Worker("full-space", tuple(FULL_SPACE_FILTERS))
         self.workers = (self.latent, self.full_space)
 

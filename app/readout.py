@@ -11,6 +11,7 @@ from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_app.race import View
 from ldensf_app.settings import ENSF, FILTERS, FREE_RUN
 from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
+from ldensf_core.experiment import SPLIT_EVERY
 
 NOTHING = "–"
 MANY = 4  # filters, of which a legend is set in small print
@@ -26,8 +27,9 @@ HINTS = {
     "deviation. Spread: standard deviation of the ensemble on the same scale; where a filter "
     "knows what it does not know, the two are alike.",
     "hero": "Median computing time of a forecast and an analysis together, over the cycles that "
-    "had both. Filters run beside each other, each on one core or on the GPU. Computing mean and "
-    "spread for the maps is not counted.",
+    "had both. Filters run beside each other: on the CPU each on one core, on a GPU each in a "
+    f"stream, where it is timed. Every {SPLIT_EVERY} steps the two are run and timed apart. "
+    "Computing mean and spread for the maps is not counted.",
 }
 CURVES = {"errors": "Error", "times": "Step time"}
 FLOWS = {"kolmogorov": "Kolmogorov flow"}  # what is spun up, where not called as the benchmark
@@ -232,7 +234,7 @@ def milliseconds(time: float) -> str:
         return NOTHING
     if time >= 1000:
         return f"{time / 1000:.1f} s"
-    return f"{time:.1f} ms" if time < 10 else f"{time:.0f} ms"
+    return f"{time:.0f} ms" if time >= 10 else f"{time:.1f} ms" if time >= 1 else f"{time:.2g} ms"
 
 
 def shown_filter(view: View) -> str:

@@ -22,6 +22,7 @@ from ldensf_core import (
     get_benchmark,
     list_benchmarks,
 )
+from ldensf_core.device import device_name, devices, resolve_device
 
 LD_ENSF, ENSF, FREE_RUN = "ld-ensf", "ensf", "none"
 FILTERS = {
@@ -59,6 +60,7 @@ class Setup:
     full_space_members: int
     rule: str
     seed: int
+    device: str
 
     def experiment(self, filters: tuple[str, ...]) -> TwinExperiment:
         """The twin experiment of this setup with those of its filters that are in ``filters``.
@@ -74,7 +76,7 @@ class Setup:
             self.benchmark,
             filters=filters,
             sensors=SensorNetwork.place(benchmark, self.sensors, self.layout, self.seed),
-            model=shared_model(self.benchmark) if latent else None,
+            model=shared_model(self.benchmark, self.device) if latent else None,
             noise=self.noise,
             every=self.every,
             members=self.members,
@@ -82,6 +84,7 @@ class Setup:
             missing=self.missing,
             rule=self.rule,
             seed=self.seed,
+            device=self.device,
         )
 
     def changes(self, other: Setup) -> list[str]:
@@ -104,6 +107,20 @@ def interval_choices(benchmark: Any) -> dict[str, int]:
     }
 
 
+def device_choices() -> dict[str, str]:
+    """Devices by what they are called; cards of one name are told apart by their numbers."""
+    found = devices()
+    several = len(found) > 2
+    return {
+        "CPU"
+        if d.type == "cpu"
+        else f"{device_name(d)} ({d.index})"
+        if several
+        else device_name(d): str(d)
+        for d in found
+    }
+
+
 class Settings(param.Parameterized):
     """What the sidebar edits. Labels carry the units, docstrings become the hover texts.
 
@@ -111,7 +128,8 @@ class Settings(param.Parameterized):
     with its own defaults of these two.
 
     Args:
-        values: of the settings, by name.
+        device: ``auto``, ``cpu``, ``cuda`` or one of several, ``cuda:1``.
+        values: of the other settings, by name.
 
     Raises:
         ValueError: for a setting out of its bounds.
@@ -193,11 +211,19 @@ class Settings(param.Parameterized):
         doc="Draws the hidden truth, the ensemble and the noise. The same seed, the same run.",
     )
 
-    def __init__(self, **values: Any) -> None:
+    device = param.Selector(
+        label="Device",
+        doc="Where the filters compute: each on one core of the CPU, or each in a stream of the "
+        "GPU, the latent ones first.",
+    )
+
+    def __init__(self, device: str = "auto", **values: Any) -> None:
         # The benchmark comes first: it says which of the other values can be chosen.
         super().__init__(**{k: v for k, v in values.items() if k == "benchmark"})
         self._offer_choices()
-        self.param.update(**values)
+        # Not before: a server asks for GPUs once it has forked into its processes.
+        self.param.device.objects = device_choices()
+        self.param.update(device=str(resolve_device(device)), **values)
 
     @param.depends("benchmark", watch=True)
     def _offer_choices(self) -> None:

@@ -13,17 +13,18 @@ import torch
 
 from ldensf_app.settings import LD_ENSF, Settings
 from ldensf_core import CheckpointError, list_benchmarks
+from ldensf_core.device import own_stream
 
 _one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))
 
 
-def warm_up(seed: int) -> None:
+def warm_up(seed: int, device: str) -> None:
     """Load all models, and compute the first snapshot of all truths of a seed; returns at once."""
     for name in list_benchmarks():
-        _one_thread.submit(_prepare, name, seed)
+        _one_thread.submit(_prepare, name, seed, device)
 
 
-def _prepare(name: str, seed: int) -> None:
-    setup = Settings(benchmark=name, seed=seed).setup()
-    with contextlib.suppress(CheckpointError):  # the page says so when it is chosen
-        setup.experiment((LD_ENSF,)).observation(0)
+def _prepare(name: str, seed: int, device: str) -> None:
+    setup = Settings(benchmark=name, seed=seed, device=device).setup()
+    with contextlib.suppress(CheckpointError), own_stream(torch.device(device)):
+        setup.experiment((LD_ENSF,)).observation(0)  # without weights the page says so when chosen

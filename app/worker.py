@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +23,11 @@ import torch
 from ldensf_app.settings import Setup
 from ldensf_app.snapshot import Snapshot, cycle_contents, frozen
 from ldensf_core import CheckpointError
+from ldensf_core.device import device_name, is_lost, own_stream, release_memory
 
 log = logging.getLogger(__name__)
 
+CPU = torch.device("cpu")
 TOLD = 0.1
 """Share of a spin-up after which the page is told of it once more."""
 
@@ -34,11 +37,15 @@ class Worker(threading.Thread):
 
     Commands return at once; their effect shows in ``snapshot``. A setup which has none of the
     worker's filters leaves it idle.
+
+    Args:
+        first: whether its work goes before that of others where a GPU has to choose.
     """
 
-    def __init__(self, name: str, filters: tuple[str, ...]) -> None:
+    def __init__(self, name: str, filters: tuple[str, ...], first: bool = False) -> None:
         super().__init__(name=f"ldensf-{name}", daemon=True)
-        self.filters = filters
+        self.filters, self.first = filters, first
+        self._device, self._stream = CPU, ExitStack()
         self.snapshot = Snapshot()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._resets = itertools.count(1)
@@ -95,9 +102,10 @@ class Worker(threading.Thread):
                 self._next_action()()
             except Exception as error:
                 log.exception("%s: %s", self.name, error)
-                self._playing, self._cycles = False, iter(())
-                self._publish(phase="failed", message=explain(error))
-        self._experiment, self._cycles = None, iter(())
+                self._let_go()
+                self._publish(phase="failed", message=explain(error, self._device))
+        self._let_go()
+        self._work_on(CPU)
         self.snapshot = Snapshot(version=self.snapshot.version + 1)
         atexit.unregister(self._end)
 
@@ -111,11 +119,12 @@ class Worker(threading.Thread):
     def _build(self, setup: Setup, number: int) -> None:
         if number != self._latest_reset:
             return
-        self._playing, self._experiment, self._cycles = False, None, iter(())
+        self._let_go()
         self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
         if setup.filters and not set(setup.filters) & set(self.filters):
             self._publish(phase="idle")
             return
+        self._work_on(torch.device(setup.device))
         experiment = setup.experiment(self.filters)
         for share in experiment.spin_up():
             if number != self._latest_reset or self._closed:
@@ -130,6 +139,17 @@ class Worker(threading.Thread):
             true_parameters=frozen(experiment.true_parameters),
         )
         self._advance()
+
+    def _let_go(self) -> None:
+        self._playing, self._experiment, self._cycles = False, None, iter(())
+
+    def _work_on(self, device: torch.device) -> None:
+        """Give the thread a stream of a GPU to itself, kept until it is sent to another device."""
+        if device != self._device:
+            self._stream.close()
+            release_memory(self._device)
+            self._device = device
+            self._stream.enter_context(own_stream(device, self.first))
 
     def _advance(self) -> None:
         self._due = time.monotonic() + self._period
@@ -160,17 +180,17 @@ class Worker(threading.Thread):
         self.snapshot = replace(self.snapshot, version=self.snapshot.version + 1, **changes)
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, device: torch.device = CPU) -> str:
     """What went wrong and what to do about it, in one or two sentences."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
         return "There is not enough memory for this ensemble: choose fewer members, press reset."
+    if is_lost(device):
+        log.critical("%s is lost to this process: restart it, or serve with --device cpu", device)
+        return (
+            f"The GPU has failed ({text.splitlines()[0]}) and answers nothing more to this "
+            "server. Choose the CPU under Device and press reset, or restart the server."
+        )
     if isinstance(error, ValueError | CheckpointError | OSError):
         return text
     return f"{type(error).__name__}: {text}. Press reset to start again."
-
-
-def device_name(device: torch.device | str) -> str:
-    """A device, for people."""
-    device = torch.device(device)
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "one CPU core"

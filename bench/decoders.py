@@ -26,7 +26,7 @@ import typer
 
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami, get_benchmark
 from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import clock, resolve_device
+from ldensf_core.device import clock, resolve_device, wait
 from ldensf_core.surrogate import LDNet
 from ldensf_core.training.recipes import RECIPES, Recipe, published, small
 from ldensf_core.training.surrogate import SurrogateTraining
@@ -161,8 +161,7 @@ def seconds_a_step(training: SurrogateTraining, stage: str, trial: int) -> float
     """Of a stage, its share of the refreshing included; the network is left as it was."""
     start = time.perf_counter()
     training.pool.replace()
-    if training.latent.is_cuda:
-        torch.cuda.synchronize()
+    wait(training.latent.device)
     refresh = time.perf_counter() - start
     before = {name: value.clone() for name, value in training.model.state_dict().items()}
     trainer = getattr(training, stage)(trial)

@@ -35,8 +35,9 @@ class Eager(LDEnSF):
         self.functions = layers
         self.history.encode_single = SingleEncoder(model.encoder, layers)
 
-    def _run(self, function: Callable[[], None]) -> None:
-        function()
+    def _run(self, *parts: Callable[[], None]) -> None:
+        for part in parts:
+            part()
 
 
 def main(

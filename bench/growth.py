@@ -23,7 +23,7 @@ from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami
 from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.filters import EnSF, LDEnSF
 from ldensf_core.model import LatentModel
-from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.observations import SensorNetwork
 from ldensf_core.speed import milliseconds, observed_run, peak_memory_mb, restarting
 from ldensf_core.verification.table import as_text, device_name, environment
 
@@ -102,11 +102,7 @@ def full_cycle(model: LatentModel, benchmark: Benchmark, members: int) -> float:
     filter_.reset(members, seed=0)
     filter_.analyse(observed[0])
 
-    def cycle(observation: Observation) -> None:
-        filter_.forecast()
-        filter_.analyse(observation)
-
-    return median(milliseconds(cycle, observed, model.device, restarting(filter_, members)))
+    return median(milliseconds(filter_.cycle, observed, model.device, restarting(filter_, members)))
 
 
 def exponents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

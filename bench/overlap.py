@@ -18,7 +18,7 @@ import torch
 import typer
 
 from ldensf_core import list_benchmarks, load_pretrained
-from ldensf_core.device import recorded, resolve_device
+from ldensf_core.device import own_stream, recorded, resolve_device, wait
 from ldensf_core.filters import LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
@@ -52,43 +52,47 @@ def row(model: LatentModel, members: int) -> dict[str, Any]:
     observed = observed_run(model)
     filter_.analyse(observed[0])
     latent = filter_.latent.clone()
-    decode = recorded(lambda: model.ldnet.decoder.moments(latent))
-    beside = torch.cuda.Stream()
+    device = model.device
+    decode = recorded(lambda: model.ldnet.decoder.moments(latent), device)
+    here = torch.cuda.current_stream(device)
 
     def after(observation: Observation) -> None:
         filter_.cycle(observation)
         latent.copy_(filter_.latent)
         decode()
-        torch.cuda.synchronize()
+        wait(device)
 
     def overlapped(observation: Observation) -> None:
         filter_.cycle(observation)
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
+        with own_stream(device):
+            beside = torch.cuda.current_stream(device)
+            beside.wait_stream(here)
             latent.copy_(filter_.latent)
             copied = beside.record_event()
             decode()
-        torch.cuda.current_stream().wait_event(copied)
+        here.wait_event(copied)
 
     return {
         "benchmark": model.benchmark.name,
         "members": members,
-        "cycle_ms": a_cycle(filter_.cycle, observed),
-        "decoded_after_ms": a_cycle(after, observed),
-        "decoded_beside_ms": a_cycle(overlapped, observed),
-        "device": device_name(model.device),
+        "cycle_ms": a_cycle(filter_.cycle, observed, device),
+        "decoded_after_ms": a_cycle(after, observed, device),
+        "decoded_beside_ms": a_cycle(overlapped, observed, device),
+        "device": device_name(device),
     }
 
 
-def a_cycle(function: Callable[[Observation], None], observed: list[Observation]) -> float:
+def a_cycle(
+    function: Callable[[Observation], None], observed: list[Observation], device: torch.device
+) -> float:
     """Milliseconds a call, of many in a row, once the first round is over."""
     for round_ in range(1 + ROUNDS):
         if round_ == 1:
-            torch.cuda.synchronize()
+            wait(device)
             start = time.perf_counter()
         for observation in observed[1:]:
             function(observation)
-    torch.cuda.synchronize()
+    wait(device)
     return 1e3 * (time.perf_counter() - start) / (ROUNDS * (len(observed) - 1))
 
 

@@ -26,7 +26,7 @@ from ldensf_core.architecture import (
 )
 from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.compression import compress, expand
-from ldensf_core.device import resolve_device
+from ldensf_core.device import resolve_device, wait
 from ldensf_core.model import LatentModel
 from ldensf_core.surrogate import LDNet, SurrogateError
 from ldensf_core.vae import CoupledVAE
@@ -63,7 +63,9 @@ def load_pretrained(
     card = read_card(folder)
     encoder = build_encoder(benchmark, _checked(card, name, folder / "card.json"))
     _fill(encoder, folder, "encoder", card)
-    return LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
+    model = LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
+    wait(device)  # other threads, in streams of a GPU of their own, use it, too
+    return model
 
 
 def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet, SurrogateError]:

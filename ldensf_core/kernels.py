@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor, nn
 
 from ldensf_core import layers
+from ldensf_core.device import wait
 
 FEW, MEMBERS = 1024, 4096
 """Largest ensembles whose layers, and whose analysis, are kernels; torch is as quick with more."""
@@ -31,7 +32,7 @@ def try_out(device: torch.device) -> None:
     dense(x[None], x[:1], x, torch.empty_like(x[:1]))
     dynamics = nn.Sequential(nn.Linear(60, 128), nn.GELU(), nn.Linear(128, 50)).to(device)
     step(dynamics, torch.zeros(20, 60, device=device), 50, 0.1)
-    torch.cuda.synchronize(device)
+    wait(device)
 
 
 def dense(weight: Tensor, bias: Tensor, x: Tensor, out: Tensor, gelu: bool = False) -> None:

@@ -14,7 +14,7 @@ from ldensf_core.verification.scores import relative_rmse, relative_spread
 if TYPE_CHECKING:
     from ldensf_core.experiment import Cycle, TwinExperiment
 
-TIMES = ("forecast_ms", "analysis_ms", "decode_ms")
+TIMES = ("cycle_ms", "forecast_ms", "analysis_ms", "decode_ms")
 
 
 def result_dataset(experiment: TwinExperiment, cycles: Iterable[Cycle]) -> xr.Dataset:

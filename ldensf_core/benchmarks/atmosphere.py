@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
 from ldensf_core.benchmarks.shallow_water import RADIUS, ShallowWater
 from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
-from ldensf_core.device import captured
+from ldensf_core.device import captured, wait
 
 DEPTH = 5960.0  # mean height of the surface, m
 HOUR, DAY = 3600.0, 86400.0
@@ -91,7 +91,9 @@ class Atmosphere(Benchmark):
         self._flow = cache(self._build)
 
     def _build(self, dtype: torch.dtype, device: torch.device) -> Flow:
-        return Flow(self).to(device, dtype)
+        flow = Flow(self).to(device, dtype)
+        wait(device)  # other threads, in streams of a GPU of their own, use it, too
+        return flow
 
     def flow(self, like: Tensor) -> Flow:
         """The solver with the dtype and device of ``like``."""

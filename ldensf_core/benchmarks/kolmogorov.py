@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
+from ldensf_core.device import wait
 
 WAVENUMBER = 4  # of the force, and where the energy of the initial field peaks
 SPEED = 0.75  # root mean square of the initial field
@@ -159,7 +160,9 @@ def spectral_operators(n: int, dtype: torch.dtype, device: torch.device) -> Oper
     advection = kept * np.stack([kx**2 - ky**2, -kx * ky])
     parts = squares * kept, -curl * inverse, curl, advection, force
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    return Operators(*(torch.as_tensor(p, dtype=complex_dtype, device=device) for p in parts))
+    operators = Operators(*(torch.as_tensor(p, dtype=complex_dtype, device=device) for p in parts))
+    wait(device)  # other threads, in streams of a GPU of their own, use them, too
+    return operators
 
 
 def initial_vorticity(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -1,7 +1,26 @@
-"""Where to compute: the choice, streams and recorded graphs, and how long it takes."""
+"""Where to compute: the choice, streams and recorded graphs, and how long it takes.
 
-from ldensf_core.device.choice import cycle_functions, resolve_device
-from ldensf_core.device.clock import clock
-from ldensf_core.device.recording import captured, recorded
+The one place that knows how several threads share a GPU. Nothing else in the project waits for a
+device or records a graph.
+"""
 
-__all__ = ["captured", "clock", "cycle_functions", "recorded", "resolve_device"]
+from ldensf_core.device.choice import device_name, devices, is_lost, resolve_device
+from ldensf_core.device.clock import Stopwatch, clock
+from ldensf_core.device.own_kernels import cycle_functions
+from ldensf_core.device.recording import captured, recorded, release_memory
+from ldensf_core.device.streams import own_stream, wait
+
+__all__ = [
+    "Stopwatch",
+    "captured",
+    "clock",
+    "cycle_functions",
+    "device_name",
+    "devices",
+    "is_lost",
+    "own_stream",
+    "recorded",
+    "release_memory",
+    "resolve_device",
+    "wait",
+]

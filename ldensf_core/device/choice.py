@@ -1,48 +1,77 @@
-"""Where to compute."""
+"""Which device: what there is, what it is called, and whether it still works."""
 
 from __future__ import annotations
 
-import logging
+import threading
 from functools import lru_cache
-from types import ModuleType
 
 import torch
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """``auto`` is a CUDA GPU where there is one, else the CPU.
+    """``auto`` is the first CUDA GPU where there is one, else the CPU; ``cuda`` is the first, too.
+
+    A GPU is made ready for several threads.
 
     Raises:
         ValueError: for a device that torch does not know or this machine does not have.
     """
     if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         resolved = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"device {device!r} is unknown; there are auto, cpu, cuda") from error
     if resolved.type not in ("cpu", "cuda"):
         raise ValueError(f"device {str(device)!r} is not supported; there are auto, cpu, cuda")
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda': torch finds no CUDA GPU here; use 'cpu' or 'auto'")
+    if resolved.type == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise ValueError(
+            f"device {str(device)!r}: torch finds no CUDA GPU here; use 'cpu' or 'auto'"
+        )
+    index = resolved.index or 0
+    if index >= torch.cuda.device_count():
+        there = ", ".join(map(str, devices()))
+        raise ValueError(f"device {str(device)!r} is not there; there are {there}")
+    resolved = torch.device("cuda", index)
+    with _FIRST_USE:
+        _make_ready(resolved)
     return resolved
 
 
-@lru_cache
-def cycle_functions(device: torch.device) -> ModuleType:
-    """What a latent cycle is made of: the functions of ``kernels`` or, elsewhere, of ``layers``.
+def devices() -> list[torch.device]:
+    """All that can be chosen here, the one that ``auto`` takes first."""
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    return [*(torch.device("cuda", i) for i in gpus), torch.device("cpu")]
 
-    Kernels need a GPU with Triton and a C compiler. If a GPU cannot run them, the reason is logged.
-    """
-    from ldensf_core import layers
 
+def device_name(device: torch.device | str) -> str:
+    """A device, for people: the name of the card, or how many cores of the CPU a thread uses."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return "one CPU core" if threads == 1 else f"{threads} CPU cores"
+
+
+def is_lost(device: torch.device) -> bool:
+    """Whether a GPU has failed for good: after some errors it answers nothing to this process."""
     if device.type != "cuda":
-        return layers
+        return False
     try:
-        from ldensf_core import kernels
+        torch.zeros(1, device=device).add_(1).item()
+    except torch.OutOfMemoryError:
+        return False
+    except RuntimeError:
+        return True
+    return False
 
-        kernels.try_out(device)
-    except Exception as error:  # of whatever kind: Triton missing, its compiler, the GPU
-        logging.getLogger(__name__).warning("a cycle is slower for want of Triton: %s", error)
-        return layers
-    return kernels
+
+_FIRST_USE = threading.Lock()
+
+
+@lru_cache
+def _make_ready(device: torch.device) -> None:
+    """Use once what torch loads on its first use, and cannot from two threads at the same time."""
+    torch.linalg.eigh(torch.eye(2, device=device))

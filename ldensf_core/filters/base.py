@@ -78,5 +78,11 @@ class Filter(Protocol):
         Missing values carry no information; with all of them missing nothing changes.
         """
 
+    def cycle(self, observation: Observation | None) -> None:
+        """``forecast`` and ``analyse``, or what is quicker; without an observation the forecast."""
+        self.forecast()
+        if observation is not None:
+            self.analyse(observation)
+
     def estimate(self) -> Estimate:
         """The present ensemble. Later calls of the filter leave an estimate as it is."""

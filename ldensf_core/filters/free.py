@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.device import cycle_functions, recorded
-from ldensf_core.filters.base import Estimate
+from ldensf_core.device import captured, cycle_functions, recorded
+from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
 
 
-class FreeRun:
+class FreeRun(Filter):
     """An ensemble of latent states and parameters.
 
     All members share the surrogate's own error, which their latent states do not know of. What
@@ -38,7 +39,7 @@ class FreeRun:
     def __init__(self, model: LatentModel) -> None:
         self.model = model
         self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
-        self._graphs: dict[tuple, Callable[[], None]] = {}
+        self._graphs: dict[tuple, Callable[..., Any]] = {}
         self.generator = torch.Generator(model.device)
         self.functions = cycle_functions(model.device)
 
@@ -74,7 +75,7 @@ class FreeRun:
         self.index += 1
 
     def analyse(self, observation: Observation) -> None:
-        """Nothing: observations are not used."""
+        """Do nothing: observations are not used."""
 
     def estimate(self) -> Estimate:
         """The present ensemble, decoded when asked for."""
@@ -93,27 +94,47 @@ class FreeRun:
 
         @torch.inference_mode()
         def moments() -> tuple[torch.Tensor, torch.Tensor]:
-            mean, spread = model.ldnet.decoder.moments(latent)
-            spread = spread.hypot(model.error.at(index, typical))
-            std = model.benchmark.std(spread)[:, None, None]
-            return model.benchmark.denormalise(mean), spread * std
+            inputs = latent, typical, model.error.deviation[index]
+            if not latent.is_cuda:
+                return self._moments(*inputs)
+            key = ("moments", len(latent))
+            if key not in self._graphs:
+                self._graphs[key] = captured(self._moments, *inputs)
+            mean, spread = self._graphs[key](*inputs)
+            return mean.clone(), spread.clone()
 
         return Estimate(decode, model.benchmark.physical_parameters(unit), moments)
+
+    def _moments(self, latent: Tensor, typical: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and spread (V, ny, nx), physical units, of latent states (M, L).
+
+        Args:
+            typical: unit parameters (P,) at which the surrogate's own error is taken.
+            error: that error's deviation at this snapshot, (V, rows, columns).
+        """
+        model = self.model
+        mean, spread = model.ldnet.decoder.moments(latent)
+        spread = spread.hypot(model.error.on_grid(error, typical))
+        std = model.benchmark.std(spread)[:, None, None]
+        return model.benchmark.denormalise(mean), spread * std
 
     def _step(self) -> None:
         ldnet = self.model.ldnet
         self.functions.step(ldnet.dynamics, self.state, ldnet.n_latent, STEP)
 
-    def _run(self, function: Callable[[], None]) -> None:
-        """Call a method that works in place; on a GPU, as the graph that it was recorded as."""
+    def _run(self, *parts: Callable[[], None]) -> None:
+        """Call methods that work in place; on a GPU, as one recorded graph."""
         if not self.state.is_cuda:
-            function()
+            for part in parts:
+                part()
             return
-        key = (function.__name__, *self._shapes())
+        key = (*(part.__name__ for part in parts), *self._shapes())
         if key not in self._graphs:
             buffers = self._buffers()
             kept = [b.clone() for b in buffers]
-            self._graphs[key] = recorded(function, self.generator)
+            self._graphs[key] = recorded(
+                lambda: [part() for part in parts], self.state.device, self.generator
+            )
             for buffer, before in zip(buffers, kept, strict=True):
                 buffer.copy_(before)
         self._graphs[key]()

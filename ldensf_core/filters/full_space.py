@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import captured
-from ldensf_core.filters.base import Estimate
+from ldensf_core.device import captured, wait
+from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.observations import Observation
 
 
-class FullSpaceFilter(ABC):
+class FullSpaceFilter(Filter, ABC):
     """An ensemble of solver states; subclasses say how an observation corrects it.
 
     Args:
@@ -51,7 +53,7 @@ class FullSpaceFilter(ABC):
             ValueError: if ``members`` is below 1.
         """
         prior = prior_ensemble(self.benchmark, members, seed, self.dtype, self.device)
-        self.parameters, self.state = prior.parameters, prior.state()
+        self.state, self.parameters = prior.members()
         self._advance = captured(self.benchmark.advance, self.state, self.parameters)
 
     def forecast(self) -> None:
@@ -98,25 +100,34 @@ class PriorEnsemble:
         self._way, self._taken = self.benchmark.spin_up(self.parameters), 0
 
     def spin_up(self) -> Iterator[float]:
-        """Step by step to snapshot 0, from where the last to leave off has come: the share done."""
+        """Step by step to snapshot 0, from where the last to leave off has come: the share done.
+
+        On a GPU all at once, which takes a second at most: its steps may replay a recorded graph,
+        of which two threads would each know but a part.
+        """
+        states = self.benchmark.spin_up_states
+        at_once = states if self.parameters.is_cuda else 1
         while True:
             with self._stepping:
                 try:
-                    state = next(self._way, None)
+                    latest = deque(islice(self._way, at_once), maxlen=1)
+                    wait(self.parameters.device)
                 except BaseException:
                     self._start()  # a way that has failed would seem to have come to its end
                     raise
-                if state is None:
+                if not latest:
                     return
-                self._state, self._taken = state, self._taken + 1
-                share = self._taken / self.benchmark.spin_up_states
+                self._state, self._taken = latest[0], min(self._taken + at_once, states)
+                share = self._taken / states
             yield share
 
-    def state(self) -> Tensor:
-        """At snapshot 0, as the solver has it, batched over members."""
+    def members(self) -> tuple[Tensor, Tensor]:
+        """States at snapshot 0, as the solver has them, and parameters: the caller's own copies."""
         for _ in self.spin_up():
             pass
-        return self._state
+        copies = self._state.clone(), self.parameters.clone()
+        wait(self.parameters.device)  # the originals are of another thread's stream
+        return copies
 
 
 @lru_cache(maxsize=4)

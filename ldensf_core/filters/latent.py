@@ -11,6 +11,7 @@ which stands for what the latent dynamics get wrong.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -22,7 +23,14 @@ from ldensf_core.observations import Observation
 
 
 class LatentFilter(FreeRun, ABC):
-    """A latent ensemble that observations correct; subclasses say how."""
+    """A latent ensemble that observations correct; subclasses say how.
+
+    Attributes:
+        waits: whether a correction waits for the device to see that it succeeded, which no
+            recorded graph may: it is then done after the graph of what comes before it.
+    """
+
+    waits = False
 
     def __init__(self, model: LatentModel) -> None:
         super().__init__(model)
@@ -41,25 +49,32 @@ class LatentFilter(FreeRun, ABC):
         """Correct latent states and parameters with an observation of the present snapshot."""
         if not observation.empty:
             self.history.take(observation)
-            self._run(self._correct)
+            self._run(self._encode, self._correct)
 
     @torch.inference_mode()
-    def cycle(self, observation: Observation) -> None:
+    def cycle(self, observation: Observation | None) -> None:
         """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
-        if observation.empty:
+        if observation is None or observation.empty:
             self.forecast()
             return
         self.history.take(observation)
-        self._run(self._step_and_correct)
+        self._run(self._step, self._encode, self._correct)
         self.index += 1
 
-    def _step_and_correct(self) -> None:
-        self._step()
-        self._correct()
+    def _encode(self) -> None:
+        """Mean and standard deviation of (s, u), (L+P,), in units of the encoder's."""
+        self._y, self._sigma = self.history.encode()
 
     @abstractmethod
     def _correct(self) -> None:
-        """The analysis with what ``history`` has taken, in place."""
+        """The analysis with what is encoded, in place."""
+
+    def _run(self, *parts: Callable[[], None]) -> None:
+        if self.waits and parts[-1] == self._correct:
+            super()._run(*parts[:-1])
+            self._correct()
+        else:
+            super()._run(*parts)
 
     def _buffers(self) -> list[Tensor]:
         return [self.state, self.history.memory]

@@ -8,7 +8,6 @@ whole covariance, so that what is well observed corrects what is not (see ``kalm
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,24 +19,19 @@ from ldensf_core.filters.latent import LatentFilter
 class LatentKalmanFilter(LatentFilter):
     """Analyses in units of each component's standard deviation over training runs."""
 
+    waits = True  # as linear algebra does
+
     @abstractmethod
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
         """Analysis members (M, D) of forecast members (M, D), of y (D,) and its variance (D,)."""
 
     def _correct(self) -> None:
         mean, std = self.model.encoder.mean, self.model.encoder.std
-        y, sigma = self.history.encode()
         noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
         prior = (self.state - mean) / std + self.process_noise * noise
-        after = self.analysed(prior, y, (self.inflation * sigma).square())
+        after = self.analysed(prior, self._y, (self.inflation * self._sigma).square())
         self.state.copy_(mean + std * after)
         self.parameters.clamp_(-1, 1)  # the prior has bounds
-
-    def _run(self, function: Callable[[], None]) -> None:
-        if function == self._step:
-            super()._run(function)
-        else:  # linear algebra that waits for the device to see that it succeeded: no graph may
-            function()
 
 
 class LatentETKF(LatentKalmanFilter):

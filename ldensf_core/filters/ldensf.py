@@ -15,8 +15,6 @@ Two rules for that map can be chosen:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from ldensf_core.filters.latent import LatentFilter
@@ -44,12 +42,12 @@ class LDEnSF(LatentFilter):
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         super().__init__(model)
-        self.rule = rule
+        self.rule, self.waits = rule, rule == "published"  # its check of σ waits
 
     def _correct(self) -> None:
         """The rule's affine map, in place and in the state's own units."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
-        y, sigma = self.history.encode()
+        y, sigma = self._y, self._sigma
         if self.rule == "gaussian":
             noise = torch.randn(
                 self.state.shape, generator=self.generator, device=self.state.device
@@ -62,9 +60,3 @@ class LDEnSF(LatentFilter):
         after = map_.apply((self.state - mean) / std, y, self.generator)
         self.state.copy_(mean + std * after)
         self.parameters.clamp_(-1, 1)  # the prior has bounds
-
-    def _run(self, function: Callable[[], None]) -> None:
-        if self.rule == "published":  # its check of σ waits for the device, which no graph may
-            function()
-        else:
-            super()._run(function)

@@ -102,7 +102,7 @@ def _row(
     filter_.analyse(observed[0])
     restart = restarting(filter_, members)
     calls: dict[str, Callable[[Observation], object] | None] = {
-        "cycle": getattr(filter_, "cycle", None) or _cycle(filter_),
+        "cycle": filter_.cycle,
         "forecast": lambda _: filter_.forecast(),
         "analysis": filter_.analyse,
         "encode": _encode(filter_),
@@ -140,14 +140,6 @@ def _filter(name: str, model: LatentModel, observation: Observation) -> Any:
     return LATENT_FILTERS[name](model, "gaussian")
 
 
-def _cycle(filter_: Any) -> Callable[[Observation], None]:
-    def cycle(observation: Observation) -> None:
-        filter_.forecast()
-        filter_.analyse(observation)
-
-    return cycle
-
-
 def restarting(filter_: Any, members: int) -> Callable[[], None]:
     """Back to the prior ensemble; that of the full space is kept, which took long to spin up."""
     if not isinstance(filter_, FullSpaceFilter):
@@ -164,7 +156,7 @@ def _encode(filter_: Any) -> Callable[[Observation], object] | None:
     if isinstance(filter_, LDEnSF):
         encode = torch.inference_mode()(filter_.history.encode)
         if filter_.model.device.type == "cuda":
-            encode = recorded(encode)
+            encode = recorded(encode, filter_.model.device)
         return lambda _: encode()
     return getattr(filter_, "encode", None)
 

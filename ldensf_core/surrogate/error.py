@@ -53,7 +53,11 @@ class SurrogateError(nn.Module):
 
     def at(self, index: int, parameters: Tensor) -> Tensor:
         """At every grid point, (V, ny, nx), at snapshot ``index`` for unit parameters (P,)."""
-        square = self.deviation[index].square()[None]
+        return self.on_grid(self.deviation[index], parameters)
+
+    def on_grid(self, deviation: Tensor, parameters: Tensor) -> Tensor:
+        """The same from a snapshot's ``deviation`` (V, rows, columns)."""
+        square = deviation.square()[None]
         for edge, periodic in zip(((0, 0, 1, 1), (1, 1, 0, 0)), self.periodic, strict=True):
             mode = "circular" if periodic else "replicate"
             square = nn.functional.pad(square, edge, mode=mode)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ldensf_core.checkpoints import CheckpointError
+from ldensf_core.device import recorded
 from ldensf_core.training.muon import StackedMuon
 
 WARM_UP = 500  # steps
@@ -104,24 +105,14 @@ class Trainer:
 
         The rates are still zero, so that nothing is learned from it.
         """
-        if not self.last_loss.is_cuda:
-            self._update()
+        if self.last_loss.is_cuda:
+            self._replay = recorded(self._update, self.last_loss.device)
         else:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    self._update()
-            torch.cuda.current_stream().wait_stream(side)
+            self._update()
         for optimiser in self.optimisers:
             for state in optimiser.state.values():
                 for value in state.values():
                     value.zero_()
-        if self.last_loss.is_cuda:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                self._update()
-            self._replay = graph.replay
 
     def run(self, label: str, after_step: Callable[[int], None] = lambda step: None) -> None:
         """Take the steps that are left, with a progress bar and a checkpoint now and then.

@@ -12,7 +12,7 @@ from ldensf_app.worker import Worker
 @pytest.fixture(autouse=True)
 def no_warm_up(monkeypatch):
     """What is computed ahead for a visitor would only take time from the tests."""
-    monkeypatch.setattr("ldensf_app.dashboard.warm_up", lambda seed: None)
+    monkeypatch.setattr("ldensf_app.dashboard.warm_up", lambda seed, device: None)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from ldensf_app.snapshot import Record, Snapshot
 from ldensf_core import get_benchmark
 
 
-def record(error=0.02, forecast=1.0, analysis=2.0):
-    return Record(error, 0.01, forecast, analysis, 5.0, np.array([[100.0, 200.0], [102.0, 204.0]]))
+def record(error=0.02, cycle=3.0, complete=True):
+    parameters = np.array([[100.0, 200.0], [102.0, 204.0]])
+    return Record(error, 0.01, cycle, math.nan, math.nan, 5.0, complete, parameters)
 
 
 def snapshot(name, cycles, **times):
@@ -32,7 +33,7 @@ def snapshot(name, cycles, **times):
 
 @pytest.fixture
 def view():
-    return View(snapshot("ld-ensf", 5), snapshot("ensf", 2, forecast=3000.0, analysis=30.0))
+    return View(snapshot("ld-ensf", 5), snapshot("ensf", 2, cycle=3030.0))
 
 
 @pytest.fixture
@@ -49,10 +50,10 @@ def test_tiles_tell_step_error_and_ratio(view, benchmark_):
 
 
 def test_only_cycles_with_forecast_and_analysis_are_compared():
-    records = [record(analysis=a) for a in (math.nan, 2.0, math.nan)]
+    records = [record(cycle=c, complete=c == 3.0) for c in (1.0, 3.0, 1.0)]
     view = View(Snapshot(records=tuple({"ld-ensf": r} for r in records)), Snapshot())
     assert view.of("ld-ensf").median_ms("ld-ensf") == 3.0
-    assert math.isnan(Snapshot(records=({"none": record(analysis=math.nan)},)).median_ms("none"))
+    assert math.isnan(Snapshot(records=({"none": record(complete=False)},)).median_ms("none"))
 
 
 def test_without_results_there_are_dashes_and_no_numbers(benchmark_):
@@ -196,7 +197,8 @@ def test_percent(fraction, text):
 
 
 @pytest.mark.parametrize(
-    ("time", "text"), [(0.123, "0.1 ms"), (45.6, "46 ms"), (1234.0, "1.2 s"), (math.nan, "–")]
+    ("time", "text"),
+    [(0.123, "0.12 ms"), (4.56, "4.6 ms"), (45.6, "46 ms"), (1234.0, "1.2 s"), (math.nan, "–")],
 )
 def test_milliseconds(time, text):
     assert readout.milliseconds(time) == text

@@ -9,7 +9,7 @@ from ldensf_core import SensorNetwork, get_benchmark, list_benchmarks
 
 
 def test_defaults_are_the_scene_that_teaches_untouched():
-    setup = Settings().setup()
+    setup = Settings(device="cpu").setup()
     assert setup == Setup(
         benchmark="tsunami",
         filters=("ld-ensf", "ensf", "none"),
@@ -22,6 +22,7 @@ def test_defaults_are_the_scene_that_teaches_untouched():
         full_space_members=20,
         rule="gaussian",
         seed=7,
+        device="cpu",
     )
 
 

@@ -12,7 +12,9 @@ NAMES = ("tsunami", "kolmogorov", "atmosphere")
 
 
 def records(*ensembles):
-    return [Record(0.1, 0.1, 1.0, 1.0, 1.0, np.asarray(e, np.float32)) for e in ensembles]
+    return [
+        Record(0.1, 0.1, 2.0, 1.0, 1.0, 1.0, True, np.asarray(e, np.float32)) for e in ensembles
+    ]
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import ldensf_app.settings
-from ldensf_app.worker import Worker, device_name, explain
+from ldensf_app.worker import Worker, explain
 from ldensf_core import CheckpointError, get_benchmark
+from ldensf_core.device import device_name
 from ldensf_core.filters.full_space import prior_ensemble
 
 
@@ -20,8 +21,8 @@ def test_reset_shows_the_first_cycle_paused(worker, setup, wait):
     assert snapshot.setup == setup
     assert snapshot.truth.shape == (3, 150, 150)
     assert snapshot.sensors.shape == (16, 2) and snapshot.true_parameters.shape == (2,)
-    assert math.isnan(snapshot.records[0]["ensf"].forecast_ms)
-    assert snapshot.records[0]["ensf"].analysis_ms > 0
+    assert snapshot.records[0]["ensf"].cycle_ms > 0
+    assert not snapshot.records[0]["ensf"].complete
 
 
 def test_step_advances_by_one_and_stays_paused(worker, setup, wait):
@@ -31,7 +32,12 @@ def test_step_advances_by_one_and_stays_paused(worker, setup, wait):
     wait(lambda: worker.snapshot.index == 2)
     assert worker.snapshot.phase == "paused"
     record = worker.snapshot.records[2]["ensf"]
-    assert record.complete and record.cycle_ms == record.forecast_ms + record.analysis_ms
+    assert record.complete and record.cycle_ms > 0 and math.isnan(record.forecast_ms)
+    for _ in range(2):
+        worker.step()
+    wait(lambda: worker.snapshot.index == 4)
+    record = worker.snapshot.records[4]["ensf"]
+    assert record.cycle_ms == record.forecast_ms + record.analysis_ms
 
 
 def test_versions_only_grow_and_every_cycle_is_recorded(worker, setup, wait):
