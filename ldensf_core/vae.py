@@ -99,7 +99,7 @@ class ObservationReader:
 
     def __init__(self, benchmark: Benchmark, vae: CoupledVAE) -> None:
         self.benchmark, self.vae = benchmark, vae
-        self._seen: Observation | None = None
+        self._known: tuple[Observation, Tensor, Tensor] | None = None  # sensors, gain, unknown
 
     def read(self, observation: Observation) -> Normal:
         """Distribution of z, (L,), by one observation, on any device; missing values say nothing.
@@ -109,13 +109,14 @@ class ObservationReader:
         """
         like, interpolation = self.vae.mean, self.vae.interpolation
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
-        if self._seen is None or not observation.from_the_sensors_of(self._seen):
+        if self._known is None or not observation.from_the_sensors_of(self._known[0]):
             SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
             moved = observation.to(like.device)
-            self._gain, self._unknown = interpolation.gain(
-                moved.positions, moved.present, moved.std.to(like) / std
+            self._known = (
+                observation,
+                *interpolation.gain(moved.positions, moved.present, moved.std.to(like) / std),
             )
-            self._seen = observation
+        _, gain, unknown = self._known
         y = (observation.values.to(like) - mean) / std - interpolation.basis.rest
-        coefficients = self._gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
-        return self.vae.of_observation(coefficients, self._unknown)
+        coefficients = gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
+        return self.vae.of_observation(coefficients, unknown)

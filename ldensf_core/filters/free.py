@@ -113,9 +113,11 @@ class FreeRun:
         if key not in self._graphs:
             buffers = self._buffers()
             kept = [b.clone() for b in buffers]
-            self._graphs[key] = recorded(function, self.generator)
-            for buffer, before in zip(buffers, kept, strict=True):
-                buffer.copy_(before)
+            try:
+                self._graphs[key] = recorded(function, self.generator)
+            finally:  # a recording that fails has taken its steps too
+                for buffer, before in zip(buffers, kept, strict=True):
+                    buffer.copy_(before)
         self._graphs[key]()
 
     def _buffers(self) -> list[Tensor]:

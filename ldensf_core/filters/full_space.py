@@ -103,13 +103,15 @@ class PriorEnsemble:
             with self._stepping:
                 try:
                     state = next(self._way, None)
+                    if state is None:
+                        return
+                    self._state, self._taken = state, self._taken + 1
+                    share = self._taken / self.benchmark.spin_up_states
                 except BaseException:
-                    self._start()  # a way that has failed would seem to have come to its end
+                    # A way that has failed would seem to have come to its end, and a step that
+                    # was taken but not kept is lost to it.
+                    self._start()
                     raise
-                if state is None:
-                    return
-                self._state, self._taken = state, self._taken + 1
-                share = self._taken / self.benchmark.spin_up_states
             yield share
 
     def state(self) -> Tensor:

@@ -29,9 +29,9 @@ class LatentKalmanFilter(LatentFilter):
         y, sigma = self.history.encode()
         noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
         prior = (self.state - mean) / std + self.process_noise * noise
-        after = self.analysed(prior, y, (self.inflation * sigma).square())
-        self.state.copy_(mean + std * after)
-        self.parameters.clamp_(-1, 1)  # the prior has bounds
+        after = mean + std * self.analysed(prior, y, (self.inflation * sigma).square())
+        after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
+        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 
     def _run(self, function: Callable[[], None]) -> None:
         if function == self._step:

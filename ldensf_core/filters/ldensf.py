@@ -59,9 +59,9 @@ class LDEnSF(LatentFilter):
             return
         least = smallest_stable_sigma(EULER_STEPS)
         map_ = published_map(sigma.clamp_min(least), EULER_STEPS)
-        after = map_.apply((self.state - mean) / std, y, self.generator)
-        self.state.copy_(mean + std * after)
-        self.parameters.clamp_(-1, 1)  # the prior has bounds
+        after = mean + std * map_.apply((self.state - mean) / std, y, self.generator)
+        after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
+        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 
     def _run(self, function: Callable[[], None]) -> None:
         if self.rule == "published":  # its check of σ waits for the device, which no graph may
