@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ldensf_core.filters.score import gaussian_map
 
-ROOT_HALF, HALF = torch.tensor(math.sqrt(0.5)), torch.tensor(0.5)
+ROOT_HALF, HALF = torch.tensor([math.sqrt(0.5), 0.5], dtype=torch.float32)
 """Numbers as tensors: those of Python take another microsecond."""
 LITTLE = 20_000  # elements
 

@@ -31,9 +31,9 @@ class CoefficientEncoder(nn.Module):
 
     def __init__(self, inputs: int, n_latent: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.first = nn.Linear(inputs, width)
+        self.first = nn.Linear(inputs, width, dtype=torch.float32)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.write = nn.Linear(width, 2 * n_latent)
+        self.write = nn.Linear(width, 2 * n_latent, dtype=torch.float32)
 
     def forward(self, inputs: Tensor) -> Normal:
         """(..., inputs) → independent normal distributions, (..., L)."""
@@ -67,8 +67,8 @@ class CoupledVAE(nn.Module):
             inputs + interpolation.count, n_latent, width, blocks
         )
         self.decoder = decoder
-        self.register_buffer("mean", torch.zeros(n_latent))
-        self.register_buffer("std", torch.ones(n_latent))
+        self.register_buffer("mean", torch.zeros(n_latent, dtype=torch.float32))
+        self.register_buffer("std", torch.ones(n_latent, dtype=torch.float32))
 
     def of_fields(self, fields: Tensor) -> Normal:
         """Normalised fields (..., V, ny, nx) → distribution of z, (..., L)."""

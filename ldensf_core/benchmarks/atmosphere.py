@@ -165,7 +165,9 @@ class Flow(nn.Module):
         )
         jets = self.water.balanced(_jets(sphere) + _disturbance(truncation))
         # As real numbers: a module's change of dtype would drop the imaginary parts.
-        self.register_buffer("jets", torch.view_as_real(_pack(torch.zeros(1, 1), jets[None])))
+        self.register_buffer(
+            "jets", torch.view_as_real(_pack(jets.real.new_zeros(1, 1), jets[None]))
+        )
 
     def step(self, state: Tensor, parameters: Tensor) -> Tensor:
         """One time step of packed states (B, 1 + 3 L M)."""

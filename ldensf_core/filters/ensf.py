@@ -156,7 +156,9 @@ class EnSF(FullSpaceFilter):
         """What the present sensors see, kept until positions, noise or gaps change."""
         present = observation.present.cpu()
         positions = observation.positions.cpu().double().numpy()
-        sigma = observation.std.cpu().double() / self.benchmark.std(torch.empty(0).double())
+        sigma = observation.std.cpu().double() / self.benchmark.std(
+            torch.empty(0, dtype=torch.float64)
+        )
         key = (positions.tobytes(), present.numpy().tobytes(), sigma.numpy().tobytes())
         if self._seen[0] != key:
             network = SensorNetwork.at(self.benchmark, positions)

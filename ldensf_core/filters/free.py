@@ -37,7 +37,7 @@ class FreeRun:
 
     def __init__(self, model: LatentModel) -> None:
         self.model = model
-        self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
+        self.state = model.encoder.mean.new_empty(0, len(model.encoder.mean))
         self._graphs: dict[tuple, Callable[[], None]] = {}
         self.generator = torch.Generator(model.device)
         self.functions = cycle_functions(model.device)
@@ -87,7 +87,9 @@ class FreeRun:
         def decode() -> torch.Tensor:
             fields = model.ldnet.decode(latent)
             generator = torch.Generator(model.device).manual_seed(int(seeds.generate_state(1)[0]))
-            draws = torch.randn(fields.shape, generator=generator, device=model.device)
+            draws = torch.randn(
+                fields.shape, generator=generator, dtype=fields.dtype, device=model.device
+            )
             fields += model.error.at(index, typical) * (draws - draws.mean(0))
             return model.benchmark.denormalise(fields)
 

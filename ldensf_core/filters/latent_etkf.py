@@ -27,7 +27,12 @@ class LatentKalmanFilter(LatentFilter):
     def _correct(self) -> None:
         mean, std = self.model.encoder.mean, self.model.encoder.std
         y, sigma = self.history.encode()
-        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
+        noise = torch.randn(
+            self.state.shape,
+            generator=self.generator,
+            dtype=self.state.dtype,
+            device=self.state.device,
+        )
         prior = (self.state - mean) / std + self.process_noise * noise
         after = mean + std * self.analysed(prior, y, (self.inflation * sigma).square())
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds

@@ -52,7 +52,10 @@ class LDEnSF(LatentFilter):
         y, sigma = self.history.encode()
         if self.rule == "gaussian":
             noise = torch.randn(
-                self.state.shape, generator=self.generator, device=self.state.device
+                self.state.shape,
+                generator=self.generator,
+                dtype=self.state.dtype,
+                device=self.state.device,
             )
             factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
             self.functions.correct(self.state, y, sigma, mean, std, noise, *factors)
