@@ -37,7 +37,7 @@ SEEDS = {"truth": 1, "noise": 2, "prior": 3}
 """One experiment's seed is spread over independent streams, so that the truth is no member."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilterCycle:
     """One filter after one cycle.
 
@@ -59,7 +59,7 @@ class FilterCycle:
         return float(np.nansum([self.forecast_ms, self.analysis_ms]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cycle:
     """One snapshot of a twin experiment.
 

@@ -1,5 +1,6 @@
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -162,6 +163,19 @@ def test_a_truth_that_was_interrupted_goes_on_where_it_was(monkeypatch, part, er
     with pytest.raises(error):
         trajectory[8]
     assert torch.equal(torch.stack([trajectory[i] for i in range(51)]), expected)
+
+
+def test_sensors_that_were_pickled_are_taken(tsunami):
+    sensors = pickle.loads(pickle.dumps(SensorNetwork.random(tsunami, 5, seed=1)))
+    assert experiment("none", sensors=sensors).sensors is sensors
+
+
+def test_cycles_can_be_told_apart():
+    """Though what they hold, being arrays, is neither equal nor unequal as a whole."""
+    for one, other in itertools.pairwise(first(experiment("ld-ensf"))):
+        a, b = one.filters["ld-ensf"], other.filters["ld-ensf"]
+        for x, y in ((one, other), (a, b), (a.estimate, b.estimate)):
+            assert x == x and x != y and len({x, y}) == 2
 
 
 # -- seeds --------------------------------------------------------------------------------

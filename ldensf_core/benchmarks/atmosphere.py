@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 import torch
@@ -88,14 +87,17 @@ class Atmosphere(Benchmark):
         latitudes = (np.arange(256) + 0.5) / 256 * 180 - 90
         self.x = Axis("x", "longitude", "°E", longitudes, 0.0, 360.0, periodic=True)
         self.y = Axis("y", "latitude", "°N", latitudes, -90.0, 90.0)
-        self._flow = cache(self._build)
+        self._flows: dict[tuple[torch.dtype, torch.device], Flow] = {}
 
-    def _build(self, dtype: torch.dtype, device: torch.device) -> Flow:
-        return Flow(self).to(device, dtype)
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_flows": {}}  # a copy makes its own, which takes a second
 
     def flow(self, like: Tensor) -> Flow:
         """The solver with the dtype and device of ``like``."""
-        return self._flow(like.real.dtype, like.device)
+        dtype, device = like.real.dtype, like.device
+        if (dtype, device) not in self._flows:
+            self._flows[dtype, device] = Flow(self).to(device, dtype)
+        return self._flows[dtype, device]
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """Burn-in, step by step: (B, 1 + 3 L M) complex, the steps taken, then ζ, δ, η."""

@@ -43,7 +43,7 @@ class Parameter:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """One axis of the grid: the coordinates of its points and the bounds of the domain.
 

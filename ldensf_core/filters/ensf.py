@@ -35,7 +35,7 @@ NULL_EIGENVALUE = 1e-10
 """Below this share of the largest, an eigenvalue of H Hᵀ is zero: sensors that repeat others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ObservedSpace:
     """The directions of the grid that some sensors see, and the analysis in each of them.
 

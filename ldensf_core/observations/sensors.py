@@ -21,9 +21,9 @@ LAYOUTS = ("grid", "random")
 """What ``SensorNetwork.place`` can do with a number of sensors."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SensorNetwork:
-    """Sensors at fixed positions, each measuring every variable.
+    """Sensors at fixed positions, each measuring every variable: a value, which compares as such.
 
     Attributes:
         benchmark: whose domain they stand in.
@@ -34,6 +34,20 @@ class SensorNetwork:
     benchmark: Benchmark
     positions: np.ndarray
     layout: str
+
+    def __post_init__(self) -> None:
+        # A copy, which the caller's array does not change; without −0, which is 0.
+        object.__setattr__(self, "positions", np.array(self.positions, dtype=float) + 0.0)
+
+    @property
+    def _value(self) -> tuple:
+        return self.benchmark, self.layout, self.positions.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SensorNetwork) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     @classmethod
     def grid(cls, benchmark: Benchmark, nx: int, ny: int) -> SensorNetwork:
