@@ -1,6 +1,7 @@
 """Sizes of the learned networks, and the untrained networks of those sizes.
 
-The sizes are kept in the card of trained weights, from which the networks are rebuilt.
+The sizes are kept in the card of trained weights, from which the networks are rebuilt. They are
+made in single precision, whatever torch makes by default.
 """
 
 from __future__ import annotations
@@ -126,10 +127,10 @@ def build_encoder(
     targets = a.n_latent + len(benchmark.parameters)
     basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
     s = statistics or {
-        "deviations": torch.ones(basis.count),
-        "residual": torch.ones(len(benchmark.variables)),
-        "mean": torch.zeros(targets),
-        "std": torch.ones(targets),
+        "deviations": torch.ones(basis.count, dtype=torch.float32),
+        "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
+        "mean": torch.zeros(targets, dtype=torch.float32),
+        "std": torch.ones(targets, dtype=torch.float32),
     }
     interpolation = OptimalInterpolation(basis.to(s["mean"].device), s["deviations"], s["residual"])
     return HistoryEncoder(
@@ -155,8 +156,8 @@ def build_vae(
     a = architecture
     basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
     s = statistics or {
-        "deviations": torch.ones(basis.count),
-        "residual": torch.ones(len(benchmark.variables)),
+        "deviations": torch.ones(basis.count, dtype=torch.float32),
+        "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
     }
     decoder = SpectralDecoder(
         BASES[benchmark.name](benchmark, a.coefficients),

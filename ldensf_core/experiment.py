@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import Stopwatch, resolve_device
+from ldensf_core.device import Stopwatch, kept, resolve_device
 from ldensf_core.filters import (
     FILTERS,
     FULL_SPACE_FILTERS,
@@ -40,7 +40,7 @@ SEEDS = {"truth": 1, "noise": 2, "prior": 3}
 """One experiment's seed is spread over independent streams, so that the truth is no member."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilterCycle:
     """One filter after one cycle.
 
@@ -60,7 +60,7 @@ class FilterCycle:
     decode_ms: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cycle:
     """One snapshot of a twin experiment.
 
@@ -91,8 +91,9 @@ class Trajectory:
 
     def __init__(self, benchmark: Benchmark, parameters: Tensor) -> None:
         self.benchmark, self.parameters = benchmark, parameters
-        self._state: Tensor | None = None
-        self._fields: list[Tensor] = []
+        # Fields so far and the state behind the last of them: one tuple, so that whatever
+        # interrupts a step never leaves one of the two a snapshot ahead of the other.
+        self._reached: tuple[tuple[Tensor, ...], Tensor | None] = (), None
         self._computing = threading.Lock()
 
     def __len__(self) -> int:
@@ -101,18 +102,20 @@ class Trajectory:
     def __getitem__(self, index: int) -> Tensor:
         if not 0 <= index < len(self):
             raise IndexError(f"snapshot {index}: there are {len(self)}")
-        if index >= len(self._fields):
+        if index >= len(self._reached[0]):
             with self._computing:
-                while index >= len(self._fields):
+                while index >= len(self._reached[0]):
                     self._compute_next()
-        return self._fields[index]
+        return self._reached[0][index]
 
     def _compute_next(self) -> None:
-        if self._state is None:
-            self._state = self.benchmark.initial_state(self.parameters)
+        fields, state = self._reached
+        if state is None:
+            state = self.benchmark.initial_state(self.parameters)
         else:
-            self._state = self.benchmark.advance(self._state, self.parameters)
-        self._fields.append(self.benchmark.fields(self._state)[0].cpu())
+            advance = kept(self.benchmark.advance, state, self.parameters)
+            state = advance(state, self.parameters)
+        self._reached = (*fields, self.benchmark.fields(state)[0].cpu()), state
 
 
 class TwinExperiment:

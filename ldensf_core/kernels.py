@@ -28,10 +28,10 @@ TILE, DEPTH = (16, 32), 32
 
 def try_out(device: torch.device) -> None:
     """Run the two kernels that ask most of compiler and GPU; raises whatever they raise."""
-    x = torch.zeros(COLUMNS, device=device)
+    x = torch.zeros(COLUMNS, dtype=torch.float32, device=device)
     dense(x[None], x[:1], x, torch.empty_like(x[:1]))
-    dynamics = nn.Sequential(nn.Linear(60, 128), nn.GELU(), nn.Linear(128, 50)).to(device)
-    step(dynamics, torch.zeros(20, 60, device=device), 50, 0.1)
+    dynamics = nn.Sequential(nn.Linear(60, 128), nn.GELU(), nn.Linear(128, 50)).to(x)
+    step(dynamics, x.new_zeros(20, 60), 50, 0.1)
     wait(device)
 
 

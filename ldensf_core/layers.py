@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ldensf_core.filters.score import gaussian_map
 
-ROOT_HALF, HALF = torch.tensor(math.sqrt(0.5)), torch.tensor(0.5)
+ROOT_HALF, HALF = torch.tensor([math.sqrt(0.5), 0.5], dtype=torch.float32)
 """Numbers as tensors: those of Python take another microsecond."""
 LITTLE = 20_000  # elements
 
@@ -77,8 +77,9 @@ def correct(
     map_ = gaussian_map(inflation * sigma, prior.add_(process_noise**2))
     shift = torch.addcmul(mean, std, y).mul_(map_.c)  # of which b mean are still in the state
     spread = torch.hypot(process_noise * map_.b, map_.s).mul_(std)
-    state.mul_(map_.b).add_(shift).addcmul_(noise, spread)
-    state[:, n_latent:].clamp_(-1, 1)  # the prior of the parameters has bounds
+    after = torch.addcmul(shift, state, map_.b).addcmul_(noise, spread)
+    after[:, n_latent:].clamp_(-1, 1)  # the prior of the parameters has bounds
+    state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 
 
 def _gelu(x: Tensor) -> Tensor:

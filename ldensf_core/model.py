@@ -15,7 +15,7 @@ from ldensf_core.encoders import HistoryEncoder
 from ldensf_core.surrogate import LDNet, SurrogateError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LatentModel:
     """A trained LDNet with its history encoder.
 

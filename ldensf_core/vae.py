@@ -31,9 +31,9 @@ class CoefficientEncoder(nn.Module):
 
     def __init__(self, inputs: int, n_latent: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.first = nn.Linear(inputs, width)
+        self.first = nn.Linear(inputs, width, dtype=torch.float32)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.write = nn.Linear(width, 2 * n_latent)
+        self.write = nn.Linear(width, 2 * n_latent, dtype=torch.float32)
 
     def forward(self, inputs: Tensor) -> Normal:
         """(..., inputs) → independent normal distributions, (..., L)."""
@@ -67,8 +67,8 @@ class CoupledVAE(nn.Module):
             inputs + interpolation.count, n_latent, width, blocks
         )
         self.decoder = decoder
-        self.register_buffer("mean", torch.zeros(n_latent))
-        self.register_buffer("std", torch.ones(n_latent))
+        self.register_buffer("mean", torch.zeros(n_latent, dtype=torch.float32))
+        self.register_buffer("std", torch.ones(n_latent, dtype=torch.float32))
 
     def of_fields(self, fields: Tensor) -> Normal:
         """Normalised fields (..., V, ny, nx) → distribution of z, (..., L)."""
@@ -99,7 +99,7 @@ class ObservationReader:
 
     def __init__(self, benchmark: Benchmark, vae: CoupledVAE) -> None:
         self.benchmark, self.vae = benchmark, vae
-        self._seen: Observation | None = None
+        self._known: tuple[Observation, Tensor, Tensor] | None = None  # sensors, gain, unknown
 
     def read(self, observation: Observation) -> Normal:
         """Distribution of z, (L,), by one observation, on any device; missing values say nothing.
@@ -109,13 +109,14 @@ class ObservationReader:
         """
         like, interpolation = self.vae.mean, self.vae.interpolation
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
-        if self._seen is None or not observation.from_the_sensors_of(self._seen):
+        if self._known is None or not observation.from_the_sensors_of(self._known[0]):
             SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
             moved = observation.to(like.device)
-            self._gain, self._unknown = interpolation.gain(
-                moved.positions, moved.present, moved.std.to(like) / std
+            self._known = (
+                observation,
+                *interpolation.gain(moved.positions, moved.present, moved.std.to(like) / std),
             )
-            self._seen = observation
+        _, gain, unknown = self._known
         y = (observation.values.to(like) - mean) / std - interpolation.basis.rest
-        coefficients = self._gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
-        return self.vae.of_observation(coefficients, self._unknown)
+        coefficients = gain.flatten(1) @ y.nan_to_num(nan=0.0).mT.flatten()
+        return self.vae.of_observation(coefficients, unknown)

@@ -1,5 +1,6 @@
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import xarray as xr
 
 from ldensf_core import FILTERS, SensorNetwork, TwinExperiment
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.experiment import SPLIT_EVERY
+from ldensf_core.experiment import SPLIT_EVERY, Trajectory
 from ldensf_core.filters.tuning import TUNING
 
 
@@ -156,6 +157,39 @@ def test_sensors_are_by_default_the_benchmarks_own_grid(name, columns, rows):
     twin = TwinExperiment(name, "ensf", device="cpu")
     assert twin.sensors.layout == "grid" and len(twin.sensors) == columns * rows
     assert [len(set(twin.sensors.positions[:, i])) for i in (0, 1)] == [columns, rows]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("part", ["spin_up", "advance", "fields"])
+def test_a_truth_that_was_interrupted_goes_on_where_it_was(monkeypatch, part, error):
+    """Also for every experiment to come that shares it."""
+    basin, parameters = Tsunami(20), torch.tensor([[120.0, 340.0]])
+    expected = basin.trajectories(parameters)[0]
+    whole, calls = getattr(basin, part), itertools.count(1)
+
+    def failing(*args):
+        if next(calls) == (1 if part == "spin_up" else 5):
+            raise error
+        return whole(*args)
+
+    monkeypatch.setattr(basin, part, failing)
+    trajectory = Trajectory(basin, parameters)
+    with pytest.raises(error):
+        trajectory[8]
+    assert torch.equal(torch.stack([trajectory[i] for i in range(51)]), expected)
+
+
+def test_sensors_that_were_pickled_are_taken(tsunami):
+    sensors = pickle.loads(pickle.dumps(SensorNetwork.random(tsunami, 5, seed=1)))
+    assert experiment("none", sensors=sensors).sensors is sensors
+
+
+def test_cycles_can_be_told_apart():
+    """Though what they hold, being arrays, is neither equal nor unequal as a whole."""
+    for one, other in itertools.pairwise(first(experiment("ld-ensf"))):
+        a, b = one.filters["ld-ensf"], other.filters["ld-ensf"]
+        for x, y in ((one, other), (a, b), (a.estimate, b.estimate)):
+            assert x == x and x != y and len({x, y}) == 2
 
 
 # -- seeds --------------------------------------------------------------------------------

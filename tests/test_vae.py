@@ -1,5 +1,6 @@
 """The coupled autoencoder: what its networks read and give, whatever the grid and the sensors."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -191,6 +192,30 @@ def test_unchanged_sensors_are_not_interpolated_again(monkeypatch):
     first = reader.read(observe(basin, network)).mean
     monkeypatch.setattr(vae.interpolation, "gain", None)
     assert not torch.equal(reader.read(observe(basin, network, index=1)).mean, first)
+
+
+@pytest.mark.parametrize("store", [1, 2, 3])
+def test_sensors_whose_look_up_was_interrupted_are_looked_up_again(store):
+    """Whatever the reader has stored by then."""
+
+    class Interrupted(ObservationReader):
+        left = 0
+
+        def __setattr__(self, name, value):
+            self.__dict__["left"] = self.left - 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            super().__setattr__(name, value)
+
+    basin = Tsunami(32)
+    reader = Interrupted(basin, untrained(basin))
+    old, new = (observe(basin, SensorNetwork.random(basin, 36, seed)) for seed in (0, 1))
+    expected = reader.read(old).mean
+    reader.__dict__["left"] = store
+    with contextlib.suppress(KeyboardInterrupt):
+        reader.read(new)
+    reader.__dict__["left"] = 0
+    assert torch.equal(reader.read(old).mean, expected)
 
 
 def test_sensor_outside_the_domain_is_refused():

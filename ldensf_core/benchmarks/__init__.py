@@ -1,6 +1,8 @@
 """The physics: what is true. One file a benchmark, one line in the registry."""
 
+import copyreg
 from functools import cache
+from pickle import DEFAULT_PROTOCOL
 from threading import Lock
 
 from ldensf_core.benchmarks.atmosphere import Atmosphere
@@ -49,3 +51,18 @@ _BUILDING = Lock()
 @cache
 def _benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]()
+
+
+def _reduced(benchmark: Benchmark) -> tuple:
+    """What pickles and copies are made from: a registered benchmark is the same one everywhere.
+
+    So whatever stands in its domain still does so after a journey to another process. Others go
+    by value, and are other benchmarks there.
+    """
+    if benchmark.name in BENCHMARKS and benchmark is get_benchmark(benchmark.name):
+        return get_benchmark, (benchmark.name,)
+    return benchmark.__reduce_ex__(DEFAULT_PROTOCOL)
+
+
+for _kind in BENCHMARKS.values():
+    copyreg.pickle(_kind, _reduced)

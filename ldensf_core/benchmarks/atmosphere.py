@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
 from ldensf_core.benchmarks.shallow_water import RADIUS, ShallowWater
 from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
-from ldensf_core.device import captured, wait
+from ldensf_core.device import kept, wait
 
 DEPTH = 5960.0  # mean height of the surface, m
 HOUR, DAY = 3600.0, 86400.0
@@ -88,25 +87,28 @@ class Atmosphere(Benchmark):
         latitudes = (np.arange(256) + 0.5) / 256 * 180 - 90
         self.x = Axis("x", "longitude", "°E", longitudes, 0.0, 360.0, periodic=True)
         self.y = Axis("y", "latitude", "°N", latitudes, -90.0, 90.0)
-        self._flow = cache(self._build)
+        self._flows: dict[tuple[torch.dtype, torch.device], Flow] = {}
 
-    def _build(self, dtype: torch.dtype, device: torch.device) -> Flow:
-        flow = Flow(self).to(device, dtype)
-        wait(device)  # other threads, in streams of a GPU of their own, use it, too
-        return flow
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_flows": {}}  # a copy makes its own, which takes a second
 
     def flow(self, like: Tensor) -> Flow:
         """The solver with the dtype and device of ``like``."""
-        return self._flow(like.real.dtype, like.device)
+        dtype, device = like.real.dtype, like.device
+        if (dtype, device) not in self._flows:
+            flow = Flow(self).to(device, dtype)
+            wait(device)  # other threads, in streams of a GPU of their own, use it, too
+            self._flows[dtype, device] = flow
+        return self._flows[dtype, device]
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """Burn-in, step by step: (B, 1 + 3 L M) complex, the steps taken, then ζ, δ, η."""
         flow = self.flow(parameters)
         state = torch.view_as_complex(flow.jets).expand(len(parameters), -1).clone()
-        step = captured(flow.step, state, parameters)
+        step = kept(flow.step, state, parameters)
         for _ in range(self.spin_up_states):
             state = step(state, parameters)
-            yield state.clone()  # on a GPU the next step overwrites it
+            yield state
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
         """Eight hours on."""
@@ -167,7 +169,9 @@ class Flow(nn.Module):
         )
         jets = self.water.balanced(_jets(sphere) + _disturbance(truncation))
         # As real numbers: a module's change of dtype would drop the imaginary parts.
-        self.register_buffer("jets", torch.view_as_real(_pack(torch.zeros(1, 1), jets[None])))
+        self.register_buffer(
+            "jets", torch.view_as_real(_pack(jets.real.new_zeros(1, 1), jets[None]))
+        )
 
     def step(self, state: Tensor, parameters: Tensor) -> Tensor:
         """One time step of packed states (B, 1 + 3 L M)."""

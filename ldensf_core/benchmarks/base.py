@@ -43,7 +43,7 @@ class Parameter:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """One axis of the grid: the coordinates of its points and the bounds of the domain.
 
@@ -180,8 +180,9 @@ class Benchmark(ABC):
 
     def physical_parameters(self, unit: Tensor) -> Tensor:
         """The inverse of ``unit_parameters``."""
-        low, high = self._prior_range(unit)
-        return low + (unit + 1) / 2 * (high - low)
+        low, _ = self._prior_range(unit)
+        half = tuple((p.high - p.low) / 2 for p in self.parameters)
+        return torch.addcmul(low, unit + 1, _constant(half, unit.dtype, unit.device))
 
     def _prior_range(self, like: Tensor) -> tuple[Tensor, Tensor]:
         low, high = (tuple(getattr(p, end) for p in self.parameters) for end in ("low", "high"))

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
-from ldensf_core.device import wait
+from ldensf_core.device import kept, wait
 
 WAVENUMBER = 4  # of the force, and where the energy of the initial field peaks
 SPEED = 0.75  # root mean square of the initial field
@@ -73,8 +73,9 @@ class Kolmogorov(Benchmark):
         start = initial_vorticity(self.x.points, self.y.points)
         state = torch.as_tensor(start, dtype=parameters.dtype, device=parameters.device)
         state = state.expand(len(parameters), -1, -1)
+        advance = kept(self.advance, state, parameters)
         for _ in range(SPIN_UP):
-            state = self.advance(state, parameters)
+            state = advance(state, parameters)
             yield state
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:

@@ -129,7 +129,8 @@ class Sphere(nn.Module):
             profiles: (..., latitudes, n) complex, of the orders m = 0 to n − 1.
         """
         n = profiles.shape[-1]
-        halves = torch.where(self.order[:n] > 0, 0.5, 1.0)  # order −m holds the conjugate
+        order = self.order[:n]
+        halves = torch.where(order > 0, 0.5, torch.ones_like(order))  # −m holds the conjugate
         parts = torch.view_as_real(profiles) * halves[:, None]
         sums = torch.einsum("...kmr,mlk->...lmr", parts, self.weighted[:n, :-1])
         sums[..., 0, 0, :] = 0.0

@@ -7,7 +7,7 @@ device or records a graph.
 from ldensf_core.device.choice import device_name, devices, is_lost, resolve_device
 from ldensf_core.device.clock import Stopwatch, clock
 from ldensf_core.device.own_kernels import cycle_functions
-from ldensf_core.device.recording import captured, recorded, release_memory
+from ldensf_core.device.recording import captured, kept, recorded, release_memory
 from ldensf_core.device.streams import own_stream, wait
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "device_name",
     "devices",
     "is_lost",
+    "kept",
     "own_stream",
     "recorded",
     "release_memory",

@@ -15,7 +15,7 @@ What CUDA and torch do not allow, and is seen to here:
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -24,9 +24,6 @@ import torch
 from torch import Tensor
 
 from ldensf_core.device.streams import recording_stream
-
-WARM_UP = 3
-"""Calls before a recording: libraries allocate and choose kernels on their first."""
 
 
 class Recording:
@@ -65,7 +62,7 @@ def recorded(
 ) -> Recording:
     """A replay of ``function``, which reads and writes buffers of its own on a GPU.
 
-    It is called a few times on the way, and so changes its buffers.
+    It is called once on the way, and so changes its buffers.
 
     Args:
         generator: of its random numbers, where it is not the device's default. It is left as it
@@ -85,8 +82,7 @@ def _recorded(
     apart.wait_stream(here)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.stream(apart):
-        for _ in range(WARM_UP):
-            function()
+        function()  # libraries allocate and choose kernels on their first calls
         if generator is not None:
             graph.register_generator_state(generator)
         torch._C._cuda_clearCublasWorkspaces()  # lest the graph uses what others use, too
@@ -135,6 +131,39 @@ def captured(
         return results[0]
 
     return call
+
+
+KEPT = 6
+"""Recordings that each thread keeps."""
+
+
+class _Kept(threading.local):
+    def __init__(self) -> None:
+        self.calls: OrderedDict[tuple, Callable[..., Tensor]] = OrderedDict()
+
+
+_kept = _Kept()
+
+
+def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tensor]:
+    """``captured``, recorded but once in a thread for the same function and shapes.
+
+    What takes long to record and is wanted again by the next run, or by several filters. Results
+    are the caller's to keep.
+
+    Args:
+        function: of tensors alone; gives one. Functions count as the same if they are equal.
+    """
+    if not inputs[0].is_cuda:
+        return function
+    key = function, *((x.device, x.dtype, x.shape) for x in inputs)
+    if key not in _kept.calls:
+        _kept.calls[key] = captured(function, *inputs)
+    _kept.calls.move_to_end(key)
+    if len(_kept.calls) > KEPT:
+        _kept.calls.popitem(last=False)
+    call = _kept.calls[key]
+    return lambda *new: call(*new).clone()
 
 
 def release_memory(device: torch.device) -> None:

@@ -46,11 +46,16 @@ class HistoryEncoder(nn.Module):
         self.register_buffer("std", std)
         inputs = interpolation.basis.count + interpolation.count + 2 * TIME_WAVES
         self.read = nn.Sequential(
-            nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, memory), nn.GELU()
+            nn.Linear(inputs, width, dtype=torch.float32),
+            nn.GELU(),
+            nn.Linear(width, memory, dtype=torch.float32),
+            nn.GELU(),
         )
-        self.recur = nn.GRU(memory, memory, batch_first=True)
+        self.recur = nn.GRU(memory, memory, batch_first=True, dtype=torch.float32)
         self.write = nn.Sequential(
-            nn.Linear(2 * memory, memory), nn.GELU(), nn.Linear(memory, 2 * len(mean))
+            nn.Linear(2 * memory, memory, dtype=torch.float32),
+            nn.GELU(),
+            nn.Linear(memory, 2 * len(mean), dtype=torch.float32),
         )
         # Begin by predicting about the prior's own standard deviation.
         nn.init.constant_(self.write[-1].bias[len(mean) :], 2.2)
@@ -77,6 +82,7 @@ class HistoryEncoder(nn.Module):
 
     def first_layer(self, coefficients: Tensor, unknown: Tensor, index: Tensor) -> Tensor:
         """What the first layer makes of ``forward``'s arguments, (..., width)."""
-        waves = math.pi * torch.arange(1, TIME_WAVES + 1, device=index.device)
-        phase = index[..., None] / self.n_times * waves
+        like = {"dtype": coefficients.dtype, "device": index.device}
+        waves = math.pi * torch.arange(1, TIME_WAVES + 1, **like)
+        phase = index[..., None].to(waves) / self.n_times * waves
         return self.read[0](torch.cat([coefficients, unknown, phase.sin(), phase.cos()], dim=-1))

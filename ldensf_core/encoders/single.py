@@ -49,7 +49,7 @@ class SingleEncoder:
         f.dense(matrix, context, values, self.first, gelu=True)
         f.dense(*self.second, self.first, says, gelu=True)
         f.gru(self.recur, says, memory, remembered)
-        memory.copy_(remembered)
         f.dense(*self.third, self.both, self.hidden, gelu=True)
         f.told(*self.last, self.hidden, *LOG_STD, self.told)
+        memory.copy_(remembered)  # last: what is interrupted before has not been remembered
         return self.told[0], self.told[1]

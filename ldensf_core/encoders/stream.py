@@ -8,6 +8,7 @@ the table are all that has to reach the device.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,12 +58,14 @@ class ObservationHistory:
         if self._arrived is not None:
             self._arrived.synchronize()  # the transfer before this one reads from the same place
         if self._seen is None or not observation.from_the_sensors_of(self._seen):
+            self._seen = None  # while matrix and table are written, they are nobody's
             self._prepare(observation)
             self._seen = observation
-        self._slots.copy_(observation.values)
+        # In NumPy: a call of torch lets another thread have the interpreter, and waits for it.
+        self._slots[:] = observation.values.cpu().numpy()
         if self._gaps:
-            self._slots.nan_to_num_(nan=0.0)
-        self._row.copy_(self._by_time[observation.index])
+            np.nan_to_num(self._slots, copy=False, nan=0.0)
+        self._row[:] = self._by_time[observation.index]
         if self._arrived is not None:
             self._taken.copy_(self._staged, non_blocking=True)
             self._arrived.record()
@@ -81,17 +84,21 @@ class ObservationHistory:
         encoder, like = self.encoder, self.memory
         n, v = observation.values.shape
         if n > self.room:
-            self.room = max(FEWEST, 1 << (n - 1).bit_length())
+            room = max(FEWEST, 1 << (n - 1).bit_length())
             width = encoder.read[0].out_features
-            self._matrix = like.new_zeros(width, v * self.room)
-            self._taken = like.new_zeros(v * self.room + width)
-            self._values, self._context = self._taken.split([v * self.room, width])
+            matrix = like.new_zeros(width, v * room)
+            taken = like.new_zeros(v * room + width)
+            values, context = taken.split([v * room, width])
             # Values and context are put together on the CPU, and reach a GPU in one transfer.
-            self._staged = self._taken
+            staged = taken
             if like.is_cuda:
-                self._staged = torch.empty(self._taken.shape, pin_memory=True)
-        values, self._row = self._staged[: v * self.room], self._staged[v * self.room :]
-        self._slots = values.zero_().view(v, self.room)[:, :n].mT
+                staged = torch.empty(taken.shape, dtype=taken.dtype, pin_memory=True)
+            # All at once: where memory does not suffice, the smaller buffers stay in use.
+            self.room, self._matrix, self._taken = room, matrix, taken
+            self._values, self._context, self._staged = values, context, staged
+        values, self._row = np.split(self._staged.numpy(), [v * self.room])
+        values[:] = 0.0
+        self._slots = values.reshape(v, self.room)[:, :n].T
         self._gaps = not observation.complete
         moved = observation.to(like.device)
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
@@ -109,4 +116,4 @@ class ObservationHistory:
             )
             - first.sum(-1) @ rest
         )
-        self._by_time = by_time.cpu()
+        self._by_time = by_time.cpu().numpy()

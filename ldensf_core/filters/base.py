@@ -13,7 +13,7 @@ from torch import Tensor
 from ldensf_core.observations import Observation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """An ensemble's view of the state, decoded on demand.
 

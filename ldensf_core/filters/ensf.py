@@ -35,7 +35,7 @@ NULL_EIGENVALUE = 1e-10
 """Below this share of the largest, an eigenvalue of H Hᵀ is zero: sensors that repeat others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ObservedSpace:
     """The directions of the grid that some sensors see, and the analysis in each of them.
 
@@ -156,7 +156,9 @@ class EnSF(FullSpaceFilter):
         """What the present sensors see, kept until positions, noise or gaps change."""
         present = observation.present.cpu()
         positions = observation.positions.cpu().double().numpy()
-        sigma = observation.std.cpu().double() / self.benchmark.std(torch.empty(0).double())
+        sigma = observation.std.cpu().double() / self.benchmark.std(
+            torch.empty(0, dtype=torch.float64)
+        )
         key = (positions.tobytes(), present.numpy().tobytes(), sigma.numpy().tobytes())
         if self._seen[0] != key:
             network = SensorNetwork.at(self.benchmark, positions)

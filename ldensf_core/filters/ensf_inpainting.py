@@ -30,7 +30,7 @@ SMOOTHING = 1e-6
 """Of the interpolation, as a share of the domain's width: two sensors may stand at one place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inpainting:
     """The variables that the same sensors report, and how these correct the grid.
 

@@ -38,7 +38,7 @@ class FreeRun(Filter):
 
     def __init__(self, model: LatentModel) -> None:
         self.model = model
-        self.state = torch.empty(0, len(model.encoder.mean), device=model.device)
+        self.state = model.encoder.mean.new_empty(0, len(model.encoder.mean))
         self._graphs: dict[tuple, Callable[..., Any]] = {}
         self.generator = torch.Generator(model.device)
         self.functions = cycle_functions(model.device)
@@ -80,41 +80,41 @@ class FreeRun(Filter):
     def estimate(self) -> Estimate:
         """The present ensemble, decoded when asked for."""
         model, index = self.model, self.index
-        latent, unit = self.latent.clone(), self.parameters.clone()
-        typical = unit.mean(0)
+        state, n = self.state.clone(), self.model.ldnet.n_latent
         seeds = np.random.SeedSequence([self.seed, index])
 
         @torch.inference_mode()
-        def decode() -> torch.Tensor:
-            fields = model.ldnet.decode(latent)
+        def decode() -> Tensor:
+            fields = model.ldnet.decode(state[:, :n])
             generator = torch.Generator(model.device).manual_seed(int(seeds.generate_state(1)[0]))
-            draws = torch.randn(fields.shape, generator=generator, device=model.device)
-            fields += model.error.at(index, typical) * (draws - draws.mean(0))
+            draws = torch.randn(
+                fields.shape, generator=generator, dtype=fields.dtype, device=fields.device
+            )
+            fields += model.error.at(index, state[:, n:].mean(0)) * (draws - draws.mean(0))
             return model.benchmark.denormalise(fields)
 
         @torch.inference_mode()
-        def moments() -> tuple[torch.Tensor, torch.Tensor]:
-            inputs = latent, typical, model.error.deviation[index]
-            if not latent.is_cuda:
+        def moments() -> tuple[Tensor, Tensor]:
+            inputs = state, model.error.deviation[index]
+            if not state.is_cuda:
                 return self._moments(*inputs)
-            key = ("moments", len(latent))
+            key = ("moments", len(state))
             if key not in self._graphs:
                 self._graphs[key] = captured(self._moments, *inputs)
             mean, spread = self._graphs[key](*inputs)
             return mean.clone(), spread.clone()
 
-        return Estimate(decode, model.benchmark.physical_parameters(unit), moments)
+        return Estimate(decode, model.benchmark.physical_parameters(state[:, n:]), moments)
 
-    def _moments(self, latent: Tensor, typical: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and spread (V, ny, nx), physical units, of latent states (M, L).
+    def _moments(self, state: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and spread (V, ny, nx), physical units, of latent states and parameters (M, L+P).
 
         Args:
-            typical: unit parameters (P,) at which the surrogate's own error is taken.
-            error: that error's deviation at this snapshot, (V, rows, columns).
+            error: deviation of the surrogate's own error at this snapshot, (V, rows, columns).
         """
-        model = self.model
-        mean, spread = model.ldnet.decoder.moments(latent)
-        spread = spread.hypot(model.error.on_grid(error, typical))
+        model, n = self.model, self.model.ldnet.n_latent
+        mean, spread = model.ldnet.decoder.moments(state[:, :n])
+        spread = spread.hypot(model.error.on_grid(error, state[:, n:].mean(0)))
         std = model.benchmark.std(spread)[:, None, None]
         return model.benchmark.denormalise(mean), spread * std
 
@@ -132,11 +132,13 @@ class FreeRun(Filter):
         if key not in self._graphs:
             buffers = self._buffers()
             kept = [b.clone() for b in buffers]
-            self._graphs[key] = recorded(
-                lambda: [part() for part in parts], self.state.device, self.generator
-            )
-            for buffer, before in zip(buffers, kept, strict=True):
-                buffer.copy_(before)
+            try:
+                self._graphs[key] = recorded(
+                    lambda: [part() for part in parts], self.state.device, self.generator
+                )
+            finally:  # a recording that fails has taken its steps too
+                for buffer, before in zip(buffers, kept, strict=True):
+                    buffer.copy_(before)
         self._graphs[key]()
 
     def _buffers(self) -> list[Tensor]:

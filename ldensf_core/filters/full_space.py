@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import captured, wait
+from ldensf_core.device import kept, wait
 from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.observations import Observation
 
@@ -54,7 +54,7 @@ class FullSpaceFilter(Filter, ABC):
         """
         prior = prior_ensemble(self.benchmark, members, seed, self.dtype, self.device)
         self.state, self.parameters = prior.members()
-        self._advance = captured(self.benchmark.advance, self.state, self.parameters)
+        self._advance = kept(self.benchmark.advance, self.state, self.parameters)
 
     def forecast(self) -> None:
         """Carry every member one snapshot forward with the benchmark's solver."""
@@ -72,8 +72,8 @@ class FullSpaceFilter(Filter, ABC):
 
     def estimate(self) -> Estimate:
         """The present ensemble."""
-        state = self.state.clone()
-        return Estimate(lambda: self.benchmark.fields(state), self.parameters)
+        state, fields = self.state.clone(), self.benchmark.fields
+        return Estimate(lambda: kept(fields, state)(state), self.parameters)
 
     def _corrected(self, state: Tensor, increment: Tensor) -> Tensor:
         """State after adding an increment (M, V, ny, nx) to its normalised fields."""
@@ -112,13 +112,15 @@ class PriorEnsemble:
                 try:
                     latest = deque(islice(self._way, at_once), maxlen=1)
                     wait(self.parameters.device)
+                    if not latest:
+                        return
+                    self._state, self._taken = latest[0], min(self._taken + at_once, states)
+                    share = self._taken / states
                 except BaseException:
-                    self._start()  # a way that has failed would seem to have come to its end
+                    # A way that has failed would seem to have come to its end, and a step that
+                    # was taken but not kept is lost to it.
+                    self._start()
                     raise
-                if not latest:
-                    return
-                self._state, self._taken = latest[0], min(self._taken + at_once, states)
-                share = self._taken / states
             yield share
 
     def members(self) -> tuple[Tensor, Tensor]:

@@ -27,11 +27,17 @@ class LatentKalmanFilter(LatentFilter):
 
     def _correct(self) -> None:
         mean, std = self.model.encoder.mean, self.model.encoder.std
-        noise = torch.randn(self.state.shape, generator=self.generator, device=self.state.device)
+        noise = torch.randn(
+            self.state.shape,
+            generator=self.generator,
+            dtype=self.state.dtype,
+            device=self.state.device,
+        )
         prior = (self.state - mean) / std + self.process_noise * noise
-        after = self.analysed(prior, self._y, (self.inflation * self._sigma).square())
-        self.state.copy_(mean + std * after)
-        self.parameters.clamp_(-1, 1)  # the prior has bounds
+        variance = (self.inflation * self._sigma).square()
+        after = mean + std * self.analysed(prior, self._y, variance)
+        after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
+        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 
 
 class LatentETKF(LatentKalmanFilter):

@@ -50,13 +50,16 @@ class LDEnSF(LatentFilter):
         y, sigma = self._y, self._sigma
         if self.rule == "gaussian":
             noise = torch.randn(
-                self.state.shape, generator=self.generator, device=self.state.device
+                self.state.shape,
+                generator=self.generator,
+                dtype=self.state.dtype,
+                device=self.state.device,
             )
             factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
             self.functions.correct(self.state, y, sigma, mean, std, noise, *factors)
             return
         least = smallest_stable_sigma(EULER_STEPS)
         map_ = published_map(sigma.clamp_min(least), EULER_STEPS)
-        after = map_.apply((self.state - mean) / std, y, self.generator)
-        self.state.copy_(mean + std * after)
-        self.parameters.clamp_(-1, 1)  # the prior has bounds
+        after = mean + std * map_.apply((self.state - mean) / std, y, self.generator)
+        after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
+        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis

@@ -87,8 +87,9 @@ class LETKF(FullSpaceFilter):
         if observation.empty:
             return
         before = self.benchmark.normalise(self.benchmark.fields(self.state))
-        after, self.parameters = self.analysed(before, self.parameters, observation)
-        self.state = self._corrected(self.state, after - before)
+        after, parameters = self.analysed(before, self.parameters, observation)
+        # Both or neither: an analysis that is interrupted leaves the forecast.
+        self.state, self.parameters = self._corrected(self.state, after - before), parameters
 
     def analysed(
         self, ensemble: Tensor, parameters: Tensor, observation: Observation

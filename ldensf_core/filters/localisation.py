@@ -54,9 +54,10 @@ class Lattice:
     """
 
     def __init__(self, benchmark: Benchmark, spacing: float, like: Tensor) -> None:
-        middle = [len(axis.points) // 2 for axis in (benchmark.x, benchmark.y)]
+        x, y = benchmark.x.points, benchmark.y.points
+        middle = len(x) // 2, len(y) // 2
         here, east, north = (
-            torch.tensor([[benchmark.x.points[middle[0] + i], benchmark.y.points[middle[1] + j]]])
+            torch.as_tensor(np.array([[x[middle[0] + i], y[middle[1] + j]]]))
             for i, j in ((0, 0), (1, 0), (0, 1))
         )
         steps = [float(benchmark.distances(here, there)) for there in (east, north)]

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observation:
     """Measurements of all variables by a sensor network at one snapshot.
+
+    A value, which compares as such: equal are those of the same bits, wherever they lie.
 
     Attributes:
         index: of the snapshot, 0 for the initial time.
@@ -25,6 +27,17 @@ class Observation:
     positions: Tensor
     values: Tensor
     std: Tensor
+
+    @property
+    def _value(self) -> tuple:
+        tensors = self.positions, self.values, self.std
+        return self.index, *((t.dtype, t.shape, t.cpu().numpy().tobytes()) for t in tensors)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observation) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     @cached_property
     def present(self) -> Tensor:
@@ -44,7 +57,7 @@ class Observation:
     def from_the_sensors_of(self, other: Observation) -> bool:
         """Whether places, noise and gaps are those of another observation."""
         return (
-            torch.equal(self.positions, other.positions)
+            (self.positions is other.positions or torch.equal(self.positions, other.positions))
             and torch.equal(self.std, other.std)
             and self.complete == other.complete
             and (self.complete or torch.equal(self.present, other.present))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,9 +22,9 @@ LAYOUTS = ("grid", "random")
 """What ``SensorNetwork.place`` can do with a number of sensors."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SensorNetwork:
-    """Sensors at fixed positions, each measuring every variable.
+    """Sensors at fixed positions, each measuring every variable: a value, which compares as such.
 
     Attributes:
         benchmark: whose domain they stand in.
@@ -34,6 +35,25 @@ class SensorNetwork:
     benchmark: Benchmark
     positions: np.ndarray
     layout: str
+
+    def __post_init__(self) -> None:
+        # A copy, which the caller's array does not change; without −0, which is 0.
+        object.__setattr__(self, "positions", np.array(self.positions, dtype=float) + 0.0)
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """One tensor for all observations: that their sensors are the same is then seen at once."""
+        return torch.as_tensor(self.positions, dtype=torch.float32)
+
+    @property
+    def _value(self) -> tuple:
+        return self.benchmark, self.layout, self.positions.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SensorNetwork) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     @classmethod
     def grid(cls, benchmark: Benchmark, nx: int, ny: int) -> SensorNetwork:
@@ -152,7 +172,7 @@ class SensorNetwork:
         std = noise * self.benchmark.std(fields)
         values = self.values(fields) + std * draws
         values[lost] = torch.nan
-        return Observation(index, torch.as_tensor(self.positions).to(fields), values, std)
+        return Observation(index, self._places.to(fields), values, std)
 
 
 def _neighbours(axis: Axis, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

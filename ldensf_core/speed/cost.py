@@ -59,8 +59,8 @@ def cycle_cost(model: LatentModel, members: int, sensors: int) -> Cost:
 def measured_peak(device: torch.device, size: int | None = None) -> Peak:
     """By a product of two matrices of this ``size``, and by copying as many numbers four times."""
     size = size or (8192 if device.type == "cuda" else 2048)
-    a = torch.ones(size, size, device=device)
-    long = torch.ones(4 * size * size, device=device)
+    a = torch.ones(size, size, dtype=torch.float32, device=device)
+    long = torch.ones(4 * size * size, dtype=torch.float32, device=device)
     product, copy = torch.empty_like(a), torch.empty_like(long)
 
     def seconds(function: Callable[[], object]) -> float:

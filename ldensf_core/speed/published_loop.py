@@ -51,7 +51,7 @@ class PublishedLoop:
         departures = (values - bench.mean(values)) / bench.std(values)
         departures = (departures - encoder.interpolation.basis.rest).mT
         coefficients = self._gain.flatten(1) @ departures.flatten()
-        index = torch.full((1, 1), float(observation.index), device=values.device)
+        index = values.new_full((1, 1), float(observation.index))
         mean, std, self._memory = encoder(
             coefficients[None, None], self._unknown[None, None], index, self._memory
         )

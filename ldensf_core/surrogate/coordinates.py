@@ -71,7 +71,7 @@ class ResidualLayer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, width)
+        self.linear = nn.Linear(width, width, dtype=torch.float32)
 
     def forward(self, h: Tensor) -> Tensor:
         """(..., width) → (..., width)."""
@@ -108,11 +108,12 @@ class CoordinateDecoder(nn.Module):
         area = benchmark.area(grid).flatten()
         self.register_buffer("area", area.float(), persistent=False)
         self.register_buffer("cells", _table(area), persistent=False)
-        self.register_buffer("waves", frequency * torch.randn(features, grid.shape[-1]))  # B
-        self.register_buffer("energy", torch.tensor(float(self.variables)))
-        self.first = nn.Linear(n_latent + 2 * features, width)
+        waves = torch.randn(features, grid.shape[-1], dtype=torch.float32)
+        self.register_buffer("waves", frequency * waves)  # B
+        self.register_buffer("energy", torch.tensor(self.variables, dtype=torch.float32))
+        self.first = nn.Linear(n_latent + 2 * features, width, dtype=torch.float32)
         self.blocks = nn.Sequential(*(ResidualLayer(width) for _ in range(layers - 1)))
-        self.last = nn.Linear(width, self.variables)
+        self.last = nn.Linear(width, self.variables, dtype=torch.float32)
 
     def forward(self, latent: Tensor, places: Tensor) -> Tensor:
         """Normalised fields, all at once: latent (..., L), ξ (..., n, D) → (..., n, V)."""

@@ -29,9 +29,9 @@ class SurrogateError(nn.Module):
         self.size = next(n for n in range(1, ny + 1) if ny % n == 0 and ny // n <= CELLS)
         self.periodic = benchmark.y.periodic, benchmark.x.periodic
         shape = benchmark.n_times, len(benchmark.variables), ny // self.size, nx // self.size
-        self.register_buffer("deviation", torch.zeros(shape))
+        self.register_buffer("deviation", torch.zeros(shape, dtype=torch.float32))
         n = len(benchmark.parameters)
-        self.register_buffer("slopes", torch.zeros(n + n * (n + 1) // 2))
+        self.register_buffer("slopes", torch.zeros(n + n * (n + 1) // 2, dtype=torch.float32))
 
     def in_cells(self, errors: Tensor) -> Tensor:
         """Mean squares of errors (B, V, ny, nx), of one snapshot, over the cells."""

@@ -64,8 +64,12 @@ class LDNet(nn.Module):
         super().__init__()
         self.n_latent = n_latent
         sizes = [n_latent + n_parameters, *[width] * layers]
-        hidden = [m for pair in pairwise(sizes) for m in (nn.Linear(*pair), nn.GELU())]
-        self.dynamics = nn.Sequential(*hidden, nn.Linear(width, n_latent))
+        hidden = [
+            m
+            for pair in pairwise(sizes)
+            for m in (nn.Linear(*pair, dtype=torch.float32), nn.GELU())
+        ]
+        self.dynamics = nn.Sequential(*hidden, nn.Linear(width, n_latent, dtype=torch.float32))
         if layers > 2:
             # Torch's own draw makes a signal several times smaller in each layer, which nine
             # of them leave nothing of.

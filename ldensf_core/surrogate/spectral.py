@@ -27,9 +27,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.first = nn.Linear(width, width)
-        self.second = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, dtype=torch.float32)
+        self.first = nn.Linear(width, width, dtype=torch.float32)
+        self.second = nn.Linear(width, width, dtype=torch.float32)
 
     def forward(self, h: Tensor) -> Tensor:
         """(..., width) → (..., width)."""
@@ -65,14 +65,14 @@ class SpectralDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.basis = basis
-        self.register_buffer("scales", torch.ones(basis.count))
-        self.waves = nn.Linear(n_latent, features)
+        self.register_buffer("scales", torch.ones(basis.count, dtype=torch.float32))
+        self.waves = nn.Linear(n_latent, features, dtype=torch.float32)
         nn.init.normal_(self.waves.weight, std=frequency / math.sqrt(n_latent))
         nn.init.uniform_(self.waves.bias, -math.pi, math.pi)
-        self.first = nn.Linear(n_latent + features, width)
+        self.first = nn.Linear(n_latent + features, width, dtype=torch.float32)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.widen = nn.Linear(width, last)
-        self.last = nn.Linear(last, basis.count)
+        self.widen = nn.Linear(width, last, dtype=torch.float32)
+        self.last = nn.Linear(last, basis.count, dtype=torch.float32)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent (..., L) → coefficients (..., K) of the normalised fields."""

@@ -75,10 +75,10 @@ def observed_times(batch: int, n_times: int, device: torch.device) -> tuple[Tens
     """
     times = torch.arange(n_times, device=device)
     every = torch.randint(1, 11, (batch, 1), device=device)
-    share = torch.rand(batch, 1, device=device)
+    share = torch.rand(batch, 1, dtype=torch.float32, device=device)
     regular = times % every == 0
-    random = torch.rand(batch, n_times, device=device) > share
-    kind = torch.rand(batch, 1, device=device)
+    random = torch.rand(batch, n_times, dtype=torch.float32, device=device) > share
+    kind = torch.rand(batch, 1, dtype=torch.float32, device=device)
     kept = (
         (regular & (kind < 1 / 3)) | (random & (1 / 3 <= kind) & (kind < 2 / 3)) | (kind >= 2 / 3)
     )

@@ -68,7 +68,7 @@ class Trainer:
         ids = {id(p) for p in hidden}
         device = trained[0].device
         adam = [p for p in trained if id(p) not in ids]
-        self.rates = {name: torch.zeros((), device=device) for name in RATES}
+        self.rates = {name: torch.zeros((), dtype=torch.float32, device=device) for name in RATES}
         self.optimisers: list[torch.optim.Optimizer] = [
             torch.optim.Adam(
                 adam,
@@ -82,7 +82,7 @@ class Trainer:
             self.optimisers.append(StackedMuon(hidden, self.rates["muon"], decay))
         self.trained = trained
         self.step = 0
-        self.last_loss = torch.zeros((), device=device)
+        self.last_loss = torch.zeros((), dtype=torch.float32, device=device)
         self._replay: Callable[[], None] = self._update
         self._prepare()
         torch.manual_seed(seed)  # the preparation drew batches of its own

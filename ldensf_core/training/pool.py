@@ -61,7 +61,9 @@ class TrajectoryPool:
             raise ValueError(f"size = {size} is no multiple of chunk = {chunk}")
         self.benchmark, self.transform = benchmark, transform
         self.chunk, self.seed, self.made, self.given = chunk, seed, 0, given
-        self.parameters = torch.empty(size, len(benchmark.parameters), device=device)
+        self.parameters = torch.empty(
+            size, len(benchmark.parameters), dtype=torch.float32, device=device
+        )
         first = self.benchmark.physical_parameters(self._draw())
         with full_precision():  # a graph keeps the precision that it was recorded with
             state = benchmark.initial_state(first)
@@ -77,7 +79,8 @@ class TrajectoryPool:
             return self.given[self._next_rows()].to(self.parameters)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.made)
         shape = (self.chunk, self.parameters.shape[1])
-        return (2 * torch.rand(shape, generator=generator) - 1).to(self.parameters.device)
+        unit = torch.rand(shape, generator=generator, dtype=self.parameters.dtype)
+        return (2 * unit - 1).to(self.parameters.device)
 
     def _next_rows(self) -> slice:
         start = self.made * self.chunk % len(self.parameters)

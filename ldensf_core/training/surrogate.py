@@ -109,7 +109,7 @@ class SurrogateTraining:
 def noise_levels(noisy: int, batch: int, device: torch.device) -> Tensor:
     """For each of a batch, the standard deviation of its noise: zero but for the first ones."""
     low, high = NOISE
-    drawn = 10 ** (low + (high - low) * torch.rand(noisy, device=device))
+    drawn = 10 ** (low + (high - low) * torch.rand(noisy, dtype=torch.float32, device=device))
     return nn.functional.pad(drawn, (0, batch - noisy))
 
 

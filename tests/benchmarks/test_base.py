@@ -1,3 +1,8 @@
+import copy
+import pickle
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +28,41 @@ def test_every_listed_benchmark_is_there():
 def test_unknown_benchmark_is_named():
     with pytest.raises(ValueError, match=r"'tsunamy' is unknown; there are .*tsunami"):
         get_benchmark("tsunamy")
+
+
+@pytest.mark.parametrize("name", list_benchmarks())
+@pytest.mark.parametrize(
+    "journey", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
+)
+def test_registered_benchmarks_travel_by_name(name, journey):
+    benchmark = get_benchmark(name)
+    assert journey(benchmark) is benchmark
+    assert len(pickle.dumps(benchmark)) < 200
+
+
+class Deep(Tsunami):
+    """One of a user's, which bears the name of a registered one."""
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Tsunami(20), lambda: Deep(20), lambda: Kolmogorov(32), lambda: Atmosphere(12)]
+)
+@pytest.mark.parametrize(
+    "journey", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
+)
+def test_other_benchmarks_travel_by_value(make, journey, monkeypatch):
+    """And are others afterwards, which give the same fields."""
+    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(Deep=Deep))
+    benchmark = make()
+    parameters = torch.as_tensor(
+        benchmark.parameter_array(benchmark.sample_parameters(1, seed=0)), dtype=torch.float32
+    )
+    state = next(benchmark.spin_up(parameters))
+    other = journey(benchmark)
+    assert type(other) is type(benchmark) and other is not benchmark and other != benchmark
+    assert other.grid_shape == benchmark.grid_shape
+    assert torch.equal(next(other.spin_up(parameters)), state)
+    assert torch.equal(other.fields(state), benchmark.fields(state))
 
 
 # -- the prior and the split --------------------------------------------------------------

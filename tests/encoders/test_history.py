@@ -200,3 +200,59 @@ def test_an_untrained_encoder_predicts_about_the_prior():
     assert guess.shape == error.shape == (4, 6, 3) and memory.shape == (1, 4, 8)
     assert ((guess - mean) / std).abs().max() < 1.5
     assert ((error / std) > 0.3).all() and ((error / std) < 1.5).all()
+
+
+def failing(*args, **options):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("part", ["evaluate", "first_layer"])
+def test_a_network_whose_look_up_failed_is_not_taken_for_the_one_before(
+    tsunami, model, truths, monkeypatch, part
+):
+    near, far = SensorNetwork.grid(tsunami, 6, 6), SensorNetwork.random(tsunami, 36, seed=1)
+    first, second = observations(near, truths[0], (0, 1))
+    history = ObservationHistory(tsunami, model.encoder)
+    history.update(first)
+    with monkeypatch.context() as patch:
+        where = model.encoder if part == "first_layer" else model.encoder.interpolation.basis
+        patch.setattr(where, part, failing)
+        with pytest.raises(MemoryError):
+            history.update(far.observe(truths[0, 1], 1, 0.1, 0.0, seed=3))
+    mean, std = history.update(second)
+    expected = streamed(model, [first, second])
+    assert torch.equal(mean, expected[0][1]) and torch.equal(std, expected[1][1])
+
+
+@pytest.mark.parametrize("buffer", [1, 2])
+def test_a_network_for_which_there_was_no_room_leaves_the_room_that_there_was(
+    tsunami, model, truths, monkeypatch, buffer
+):
+    few, many = SensorNetwork.grid(tsunami, 6, 6), SensorNetwork.grid(tsunami, 12, 12)
+    first, second = observations(few, truths[0], (0, 1))
+    history = ObservationHistory(tsunami, model.encoder)
+    history.update(first)
+    new_zeros, calls = torch.Tensor.new_zeros, []
+
+    def crowded(*args, **options):
+        calls.append(1)
+        return failing() if len(calls) == buffer else new_zeros(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "new_zeros", crowded)
+        with pytest.raises(MemoryError):
+            history.update(many.observe(truths[0, 1], 1, 0.1, 0.0, seed=3))
+    mean, _ = history.update(second)
+    assert torch.equal(mean, streamed(model, [first, second])[0][1])
+
+
+def test_what_was_interrupted_is_not_remembered(tsunami, model, truths, monkeypatch):
+    first, second = observations(SensorNetwork.grid(tsunami, 6, 6), truths[0], (0, 1))
+    history = ObservationHistory(tsunami, model.encoder)
+    history.update(first)
+    with monkeypatch.context() as patch:
+        patch.setattr(history.encode_single.functions, "told", failing)
+        with pytest.raises(MemoryError):
+            history.update(second)
+    mean, _ = history.update(second)
+    assert torch.equal(mean, streamed(model, [first, second])[0][1])

@@ -75,3 +75,21 @@ def test_a_spin_up_that_failed_starts_anew(basin, parameters, monkeypatch):
             next(steps)
     assert next(ensemble.spin_up()) == 0.2
     assert torch.equal(ensemble.members()[0], Slow().initial_state(parameters))
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_step_that_was_taken_and_not_kept_is_not_left_out(basin, parameters, step):
+    class Interrupted(PriorEnsemble):
+        kept = 0
+
+        def __setattr__(self, name, value):
+            if name == "_state" and value is not None:
+                type(self).kept += 1
+                if self.kept == step:
+                    raise KeyboardInterrupt
+            super().__setattr__(name, value)
+
+    ensemble = Interrupted(basin, parameters)
+    with pytest.raises(KeyboardInterrupt):
+        ensemble.members()[0]
+    assert torch.equal(ensemble.members()[0], Slow().initial_state(parameters))

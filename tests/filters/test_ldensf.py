@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ldensf_core.filters import FreeRun, LDEnSF, ldensf
+from ldensf_core.filters import FreeRun, LatentEnKF, LatentETKF, LDEnSF, free, ldensf
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.surrogate import SurrogateError
 from ldensf_core.verification.scores import relative_rmse
@@ -312,3 +312,42 @@ def test_unknown_rule_is_named(model):
 def test_no_members_are_refused(model):
     with pytest.raises(ValueError, match="n = 0"):
         LDEnSF(model).reset(members=0, seed=0)
+
+
+# -- what is interrupted ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [LDEnSF, lambda model: LDEnSF(model, "published"), LatentETKF, LatentEnKF],
+    ids=["gaussian", "published", "etkf", "enkf"],
+)
+def test_an_analysis_that_is_interrupted_leaves_the_forecast(
+    model, network, truths, monkeypatch, make
+):
+    """The last thing that is done to an analysis is to keep parameters in their bounds."""
+    filter_ = some_cycles(make(model), network, truths[0])
+    before = filter_.state.clone()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "clamp_", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            filter_.analyse(network.observe(truths[0, 3], 3, 0.1, 0.0, seed=12))
+    assert torch.equal(filter_.state, before)
+
+
+def test_a_recording_that_fails_leaves_the_ensemble(model, monkeypatch):
+    class OnGPU(torch.Tensor):
+        is_cuda = True
+
+    def fails(function, device, generator):
+        function()
+        raise MemoryError
+
+    filter_ = FreeRun(model)
+    filter_.reset(4, seed=1)
+    before = filter_.state.clone()
+    filter_.state = filter_.state.as_subclass(OnGPU)
+    monkeypatch.setattr(free, "recorded", fails)
+    with pytest.raises(MemoryError):
+        filter_.forecast()
+    assert torch.equal(filter_.state.as_subclass(torch.Tensor), before) and filter_.index == 0

@@ -312,3 +312,17 @@ def test_sensor_outside_the_domain_is_refused(basin):
 def test_no_members_are_refused(basin):
     with pytest.raises(ValueError, match="n = 0"):
         LETKF(basin).reset(members=0, seed=0)
+
+
+def test_an_analysis_that_is_interrupted_leaves_the_forecast(basin, truth, monkeypatch):
+    letkf = LETKF(basin)
+    letkf.reset(4, seed=1)
+    state, parameters = letkf.state.clone(), letkf.parameters.clone()
+    observation = SensorNetwork.grid(basin, 5, 5).observe(truth[0], 0, 0.1, 0.0, seed=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(basin, "corrected", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            letkf.analyse(observation)
+    assert torch.equal(letkf.state, state) and torch.equal(letkf.parameters, parameters)
+    letkf.analyse(observation)
+    assert not torch.equal(letkf.parameters, parameters)

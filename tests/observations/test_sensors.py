@@ -1,8 +1,14 @@
+import copy
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Atmosphere, Tsunami
+from ldensf_core.benchmarks import Atmosphere, Tsunami, get_benchmark
 from ldensf_core.observations import Observation, SensorNetwork
 
 
@@ -258,3 +264,70 @@ def test_observation_moves_whole():
     moved = observation.to("cpu")
     assert moved.index == 2
     assert torch.equal(moved.present, torch.tensor([[False, True]]))
+
+
+# -- values -------------------------------------------------------------------------------
+
+JOURNEYS = {
+    "copied": copy.copy,
+    "deep-copied": copy.deepcopy,
+    "pickled": lambda value: pickle.loads(pickle.dumps(value)),
+}
+
+
+@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=JOURNEYS)
+def test_sensors_and_observations_are_values(journey):
+    basin = get_benchmark("tsunami")
+    sensors = SensorNetwork.random(basin, 7, seed=1)
+    observation = sensors.observe(torch.ones(3, 150, 150), 3, 0.1, missing=0.5, seed=2)
+    assert not observation.complete
+    for value in (sensors, observation):
+        other = journey(value)
+        assert other == value and hash(other) == hash(value) and len({other, value}) == 1
+        assert value != 3
+    assert journey(sensors).benchmark is basin
+
+
+def test_sensors_differ_by_place_layout_and_benchmark(tsunami):
+    sensors = SensorNetwork.grid(tsunami, 2, 2)
+    others = [
+        SensorNetwork.grid(tsunami, 2, 3),
+        SensorNetwork.at(tsunami, sensors.positions),
+        SensorNetwork.grid(Tsunami(20), 2, 2),
+        SensorNetwork(tsunami, sensors.positions + 1e-9, "grid"),
+    ]
+    assert sensors not in others and len({sensors, *others}) == 5
+    zeros = (SensorNetwork.at(tsunami, [[zero, 1.0]]) for zero in (0.0, -0.0))
+    assert len(set(zeros)) == 1
+
+
+def test_sensors_stay_where_they_were_put(tsunami):
+    places = np.array([[100.0, 200.0]])
+    sensors = SensorNetwork.at(tsunami, places)
+    places[:] = 5.0
+    assert sensors.positions.tolist() == [[100.0, 200.0]]
+
+
+def test_observations_differ_by_all_that_they_hold(tsunami):
+    observation = SensorNetwork.grid(tsunami, 2, 2).observe(on_grid(tsunami), 3, 0.1, 0.0, seed=2)
+    others = [
+        replace(observation, index=4),
+        replace(observation, positions=observation.positions + 1),
+        replace(observation, values=observation.values + 1),
+        replace(observation, std=observation.std + 1),
+        replace(observation, values=observation.values.float()),
+    ]
+    assert observation not in others and len({observation, *others}) == 6
+    assert replace(observation) == observation
+
+
+def test_sensors_measure_the_same_in_another_process():
+    """Which has a benchmark of its own, that of the same name."""
+    sensors = SensorNetwork.random(get_benchmark("tsunami"), 5, seed=1)
+    fields = torch.randn(3, 150, 150, generator=torch.Generator().manual_seed(0))
+    arguments = fields, 2, 0.1, 0.2, 3
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(SensorNetwork.observe, sensors, *arguments).result()
+        back = pool.submit(copy.deepcopy, sensors).result()
+    assert there == sensors.observe(*arguments)
+    assert back == sensors and back.benchmark is sensors.benchmark

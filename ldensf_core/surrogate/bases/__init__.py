@@ -16,12 +16,14 @@ from ldensf_core.surrogate.bases.walls import WallBasis
 
 def _at_rest(benchmark: Benchmark) -> Tensor:
     """What zero is in normalised fields, (V,)."""
-    return benchmark.normalise(torch.zeros(len(benchmark.variables), 1, 1))[:, 0, 0]
+    return benchmark.normalise(torch.zeros(len(benchmark.variables), 1, 1, dtype=torch.float32))[
+        :, 0, 0
+    ]
 
 
 def _kolmogorov(benchmark: Benchmark, count: int) -> Basis:
-    std = benchmark.std(torch.empty(0))
-    return SolenoidalBasis(benchmark.x, benchmark.y, std, _at_rest(benchmark), count)
+    rest = _at_rest(benchmark)
+    return SolenoidalBasis(benchmark.x, benchmark.y, benchmark.std(rest), rest, count)
 
 
 def _tsunami(benchmark: Benchmark, count: int) -> Basis:
@@ -31,7 +33,7 @@ def _tsunami(benchmark: Benchmark, count: int) -> Basis:
 
 def _atmosphere(benchmark: Benchmark, count: int) -> Basis:
     """Heights depart from their mean, winds from rest."""
-    rest = _at_rest(benchmark) * torch.tensor([0.0, 1.0, 1.0])
+    rest = _at_rest(benchmark) * torch.tensor([0, 1, 1])
     return SphereBasis(benchmark.x, benchmark.y, benchmark.std(rest), rest, count)
 
 

@@ -48,7 +48,7 @@ class SolenoidalBasis(Basis):
         slope *= math.sqrt(2) / slope.norm(dim=0)
         self.register_buffer("slope", slope, persistent=False)  # (2, K/2): of u, v in ψ
         self.register_buffer("waves", waves, persistent=False)
-        phase = self._phase(torch.tensor([[x.points[0], y.points[0]]]).double())[0]
+        phase = self._phase(torch.tensor([[x.points[0], y.points[0]]], dtype=torch.float64))[0]
         self.register_buffer("turn", torch.stack([phase.cos(), phase.sin()]).float(), False)
 
     def _phase(self, positions: Tensor) -> Tensor:

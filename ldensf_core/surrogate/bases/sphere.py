@@ -59,8 +59,8 @@ class SphereBasis(Basis):
                 inverse[m].masked_scatter_(columns[:, None] & columns, torch.linalg.inv(r))
             profiles = raw @ inverse
             # √2 cos mλ and −√2 sin mλ are one complex number, whose conjugate is not stored.
-            half = torch.where(order > 0, math.sqrt(0.5), 1.0)[:, None, None]
-            twice = torch.where(order > 0, math.sqrt(2.0), 1.0)[:, None, None]
+            half = torch.where(order > 0, math.sqrt(0.5), raw.new_ones(()))[:, None, None]
+            twice = torch.where(order > 0, math.sqrt(2.0), raw.new_ones(()))[:, None, None]
             parts = torch.stack([kept, kept], dim=-1)
             # Of order zero, h and u have a real part alone, and v, a quarter ahead, the other.
             ahead = raw[0, len(latitude) :].abs().sum(0) > 0
@@ -128,7 +128,7 @@ class SphereBasis(Basis):
         n = len(positions)
         longitude, latitude = torch.deg2rad(positions.double()).unbind(1)
         angle = self.order.double()[:, None] * longitude
-        scale = torch.where(self.order > 0, math.sqrt(2.0), 1.0).double()[:, None]
+        scale = torch.where(self.order > 0, math.sqrt(2.0), longitude.new_ones(()))[:, None]
         cosine, sine = (scale * angle.cos())[..., None], (scale * angle.sin())[..., None]
         values = longitude.new_zeros(3, n, self.count)
         raw_height, raw_wind = self._profiles(latitude)
