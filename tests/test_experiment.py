@@ -1,6 +1,7 @@
 import itertools
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -269,6 +270,30 @@ def test_every_filter_runs_and_beats_none(monkeypatch, name):
     error, free = (np.mean(e[-12:]) for e in errors)
     assert np.isfinite(errors).all()
     assert error < (0.95 if name == "ensf" else 0.5) * free
+
+
+@pytest.mark.parametrize("wild", [1e4, 1e38])
+@pytest.mark.parametrize(
+    "name, rule", [*((name, "gaussian") for name in FILTERS), ("ld-ensf", "published")]
+)
+def test_a_wild_value_fails_no_filter(monkeypatch, name, rule, wild):
+    """It may blow up and say NaN, in that cycle and later."""
+    twin = experiment(name, full_space_members=3, rule=rule)
+    observation = twin.observation
+
+    def spoilt(index):
+        observed = observation(index)
+        if index == 0:
+            observed.values[3, 2] = wild
+        return replace(observed)
+
+    monkeypatch.setattr(twin, "observation", spoilt)
+    cycles = first(twin)
+    assert len(cycles) == 3
+    for cycle in cycles:
+        estimate = cycle.filters[name].estimate
+        assert estimate.mean.shape == estimate.spread.shape == (3, 150, 150)
+        assert estimate.ensemble.shape == (3, 3, 150, 150)
 
 
 def relative_rmse(mean, truth):

@@ -34,7 +34,9 @@ class LatentKalmanFilter(LatentFilter):
             device=self.state.device,
         )
         prior = (self.state - mean) / std + self.process_noise * noise
-        after = mean + std * self.analysed(prior, y, (self.inflation * sigma).square())
+        # An encoder that a wild value has made say NaN says nothing.
+        variance = (self.inflation * sigma).square().nan_to_num(nan=torch.inf)
+        after = mean + std * self.analysed(prior, y.nan_to_num(), variance)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
         self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 

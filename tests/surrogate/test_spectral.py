@@ -111,3 +111,13 @@ def test_few_fields_are_decoded_for_the_moments_of_many_members(decoder, basis, 
     plane = torch.randn(2, basis.count)
     decode.moments(torch.randn(200, 4))
     assert decoded == [3]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e30])
+def test_an_ensemble_that_has_blown_up_has_no_spread_to_speak_of(decoder, value):
+    decode, latent = decoder(), torch.randn(20, 4)
+    latent[3] = value
+    mean, spread = decode.moments(latent)
+    assert mean.shape == spread.shape
+    assert spread.isnan().all()
