@@ -19,7 +19,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"device {device!r} is unknown; there are auto, cpu, cuda") from error
     if resolved.type not in ("cpu", "cuda"):
         raise ValueError(f"device {str(device)!r} is not supported; there are auto, cpu, cuda")

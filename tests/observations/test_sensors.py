@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -77,6 +78,46 @@ def test_no_random_sensor_is_refused(tsunami):
     ],
 )
 def test_impossible_positions_are_named(tsunami, positions, message):
+    with pytest.raises(ValueError, match=message):
+        SensorNetwork.at(tsunami, positions)
+
+
+@pytest.mark.parametrize("number", ["3", None, 2.5, True, np.nan, np.float64(3), [3]])
+def test_what_is_no_number_of_sensors_is_named(tsunami, number):
+    for make, message in (
+        (
+            lambda: SensorNetwork.grid(tsunami, number, 3),
+            f"a grid of {number!r} × 3 sensors: whole",
+        ),
+        (
+            lambda: SensorNetwork.grid(tsunami, 3, number),
+            f"a grid of 3 × {number!r} sensors: whole",
+        ),
+        (lambda: SensorNetwork.random(tsunami, number), f"n = {number!r} sensors: at least 1"),
+        (lambda: SensorNetwork.random(tsunami, 3, number), f"seed = {number!r}: a whole number"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            make()
+    for layout in ("grid", "random"):
+        if number is not None:
+            with pytest.raises(ValueError, match=re.escape(f"n = {number!r} sensors: at least 1")):
+                SensorNetwork.place(tsunami, number, layout)
+
+
+def test_what_is_no_benchmark_is_named():
+    for make in (
+        lambda: SensorNetwork.grid("tsunami", 3, 3),
+        lambda: SensorNetwork.random("tsunami", 3),
+        lambda: SensorNetwork.at("tsunami", [[1.0, 2.0]]),
+        lambda: SensorNetwork.place("tsunami", None, "grid"),
+    ):
+        with pytest.raises(ValueError, match="benchmark 'tsunami': one of get_benchmark is needed"):
+            make()
+
+
+@pytest.mark.parametrize("positions", ["here", [["a", "b"]], [[1.0, 2.0], [3.0]], [{}]])
+def test_positions_that_are_no_numbers_are_named(tsunami, positions):
+    message = re.escape(f"positions {positions!r}: numbers (x, y), of shape (n, 2)")
     with pytest.raises(ValueError, match=message):
         SensorNetwork.at(tsunami, positions)
 
