@@ -75,6 +75,9 @@ class SensorNetwork:
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
         """Sensors at given ``positions`` (n, 2), (x, y).
 
+        Longitudes may be counted from −180 or to 360; they are kept as numbers from 0 on, and
+        likewise the upper bound of any periodic axis as its lower one (``Axis.within``).
+
         Raises:
             ValueError: if there is none, or one is not finite or outside the domain.
         """
@@ -87,14 +90,10 @@ class SensorNetwork:
             ) from None
         if positions.ndim != 2 or positions.shape[1] != 2 or not len(positions):
             raise ValueError(f"positions have shape {positions.shape}; (n, 2) with n ≥ 1 is needed")
-        for axis, column in ((benchmark.x, positions[:, 0]), (benchmark.y, positions[:, 1])):
-            bad = ~((column >= axis.low) & (column <= axis.high))
-            if bad.any():
-                raise ValueError(
-                    f"a sensor at {axis.name} = {column[bad][0]:g} {axis.units} is outside the "
-                    f"domain, {axis.low:g} to {axis.high:g}"
-                )
-        return cls(benchmark, positions, "at")
+        columns = [
+            axis.within(positions[:, i]) for i, axis in enumerate((benchmark.x, benchmark.y))
+        ]
+        return cls(benchmark, np.stack(columns, axis=1), "at")
 
     @classmethod
     def place(
