@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.benchmarks.base import is_number, is_whole
 from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.device import Stopwatch, kept, resolve_device
 from ldensf_core.filters import (
@@ -167,33 +169,29 @@ class TwinExperiment:
         self.device = resolve_device(device)
         self.filters = _checked_filters(filters)
         full_space_members = members if full_space_members is None else full_space_members
-        _whole("members", members, 1)
-        _whole("full_space_members", full_space_members, 1)
-        _whole("every", every, 1)
-        _whole("seed", seed, 0)
-        if not 0 <= noise <= LARGEST_NOISE:
-            raise ValueError(f"noise = {noise}: allowed is 0 to {LARGEST_NOISE:g}")
-        if not 0 <= missing <= 1:
-            raise ValueError(f"missing = {missing}: allowed is 0 to 1")
+        self.members = _whole("members", members, 1)
+        self.full_space_members = _whole("full_space_members", full_space_members, 1)
+        self.every, self.seed = _whole("every", every, 1), _whole("seed", seed, 0)
+        self.noise = _number("noise", noise, 0.0, LARGEST_NOISE)
+        self.missing = _number("missing", missing, 0.0, 1.0)
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         if sensors is None:
             sensors = SensorNetwork.grid(self.benchmark, *self.benchmark.sensor_grid)
+        if not isinstance(sensors, SensorNetwork):
+            raise ValueError(f"sensors {sensors!r}: a SensorNetwork is needed")
         if sensors.benchmark is not self.benchmark:
             raise ValueError(
                 f"the sensors stand in {sensors.benchmark.name!r}, the experiment is in "
                 f"{benchmark!r}: make them with get_benchmark({benchmark!r})"
             )
-        self.sensors, self.noise, self.every, self.missing = sensors, noise, every, missing
-        self.members, self.full_space_members = members, full_space_members
-        self.seed, self.rule = seed, rule
-        self.tuning = {} if tuning is None else {name: dict(of) for name, of in tuning.items()}
-        untunable = sorted(set(self.tuning) - set(FULL_SPACE_FILTERS))
-        if untunable:
-            raise ValueError(f"tuning of {untunable}: allowed are {', '.join(FULL_SPACE_FILTERS)}")
+        self.sensors, self.rule = sensors, rule
+        self.tuning = _checked_tuning({} if tuning is None else tuning)
         latent = any(name in LATENT_FILTERS for name in self.filters)
         if latent and model is None:
             model = load_pretrained(benchmark, device)
+        if model is not None and not isinstance(model, LatentModel):
+            raise ValueError(f"model {model!r}: a LatentModel is needed, such as load_pretrained's")
         if model is not None and model.benchmark is not self.benchmark:
             raise ValueError(f"the model is for {model.benchmark.name!r}, not {benchmark!r}")
         self.model: LatentModel | None = model if latent else None
@@ -293,15 +291,45 @@ def _truth(benchmark: Benchmark, parameters: tuple[float, ...], device: torch.de
 
 
 def _checked_filters(filters: Sequence[str]) -> tuple[str, ...]:
-    names = (filters,) if isinstance(filters, str) else tuple(filters)
-    unknown = [name for name in names if name not in FILTERS]
-    if unknown or not names or len(set(names)) < len(names):
+    names = tuple(filters) if isinstance(filters, Iterable) else (filters,)
+    if isinstance(filters, str):
+        names = (filters,)
+    if not names or any(name not in FILTERS or names.count(name) > 1 for name in names):
         raise ValueError(
             f"filters {list(names)}: choose one or more of {', '.join(FILTERS)}, each once"
         )
     return names
 
 
-def _whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+def _checked_tuning(tuning: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    if not isinstance(tuning, Mapping):
+        raise ValueError(f"tuning {tuning!r}: a mapping by filter is needed")
+    untunable = [name for name in tuning if name not in FULL_SPACE_FILTERS]
+    if untunable:
+        raise ValueError(f"tuning of {untunable}: allowed are {', '.join(FULL_SPACE_FILTERS)}")
+    for filter_, values in tuning.items():
+        taken = inspect.signature(FULL_SPACE_FILTERS[filter_]).parameters.values()
+        kinds = {p.name: p.annotation for p in taken if p.annotation.startswith(("int", "float"))}
+        if not isinstance(values, Mapping) or any(name not in kinds for name in values):
+            raise ValueError(
+                f"tuning of {filter_!r} with {values!r}: allowed are {', '.join(kinds)}"
+            )
+        for name, value in values.items():
+            what = f"tuning of {filter_!r}: {name}"
+            if kinds[name].startswith("int"):
+                _whole(what, value, 1)
+            else:
+                _number(what, value, -math.inf, math.inf)
+    return {name: dict(values) for name, values in tuning.items()}
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    if not is_whole(value, least):
         raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is needed")
+    return int(value)
+
+
+def _number(name: str, value: float, low: float, high: float) -> float:
+    if not is_number(value, low, high):
+        raise ValueError(f"{name} = {value!r}: allowed is {low:g} to {high:g}")
+    return float(value)

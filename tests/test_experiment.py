@@ -1,6 +1,8 @@
 import itertools
 import math
 import pickle
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,6 +287,30 @@ def test_every_filter_runs_and_beats_none(monkeypatch, name):
     assert error < (0.95 if name == "ensf" else 0.5) * free
 
 
+@pytest.mark.parametrize("wild", [1e4, 1e38])
+@pytest.mark.parametrize(
+    "name, rule", [*((name, "gaussian") for name in FILTERS), ("ld-ensf", "published")]
+)
+def test_a_wild_value_fails_no_filter(monkeypatch, name, rule, wild):
+    """It may blow up and say NaN, in that cycle and later."""
+    twin = experiment(name, full_space_members=3, rule=rule)
+    observation = twin.observation
+
+    def spoilt(index):
+        observed = observation(index)
+        if index == 0:
+            observed.values[3, 2] = wild
+        return replace(observed)
+
+    monkeypatch.setattr(twin, "observation", spoilt)
+    cycles = first(twin)
+    assert len(cycles) == 3
+    for cycle in cycles:
+        estimate = cycle.filters[name].estimate
+        assert estimate.mean.shape == estimate.spread.shape == (3, 150, 150)
+        assert estimate.ensemble.shape == (3, 3, 150, 150)
+
+
 def relative_rmse(mean, truth):
     return float((mean - truth).norm() / truth.norm())
 
@@ -323,6 +349,40 @@ def test_run_goes_to_a_file_and_back(tmp_path):
             {"tuning": {"ld-ensf": {}}},
             r"tuning of \['ld-ensf'\]: allowed are ensf, .*, letkf",
         ),
+        ({"filters": None}, r"filters \[None\]: choose one or more of ld-ensf"),
+        ({"filters": [["none"]]}, r"filters \[\['none'\]\]: choose one or more of ld-ensf"),
+        ({"tuning": "letkf"}, "tuning 'letkf': a mapping by filter is needed"),
+        ({"tuning": {"letkf": None}}, "tuning of 'letkf' with None: allowed are inflation, "),
+        (
+            {"tuning": {"letkf": {"radiuss": 3}}},
+            r"'letkf' with {'radiuss': 3}: allowed are inflation, radius, parameter_taper, points",
+        ),
+        ({"tuning": {"latent-ensf": {"vae": 3}}}, "with {'vae': 3}: allowed are steps, epsilon"),
+        ({"tuning": {"letkf": {"radius": "3"}}}, "tuning of 'letkf': radius = '3': allowed is"),
+        ({"tuning": {"letkf": {"radius": math.nan}}}, "tuning of 'letkf': radius = nan: allowed"),
+        ({"tuning": {"ensf": {"steps": 99.5}}}, "'ensf': steps = 99.5: a whole number of at least"),
+        ({"sensors": [[1.0, 2.0]]}, r"sensors \[\[1.0, 2.0\]\]: a SensorNetwork is needed"),
+        ({"sensors": "grid"}, "sensors 'grid': a SensorNetwork is needed"),
+        ({"model": "tsunami"}, "model 'tsunami': a LatentModel is needed"),
+        ({"noise": "0.1"}, "noise = '0.1': allowed is 0 to 10"),
+        ({"noise": None}, "noise = None: allowed is 0 to 10"),
+        ({"noise": True}, "noise = True: allowed is 0 to 10"),
+        ({"missing": "0"}, "missing = '0': allowed is 0 to 1"),
+        ({"rule": None}, "rule None is unknown; there are gaussian, published"),
+        ({"device": None}, "device None is unknown; there are auto, cpu, cuda"),
+        ({"truth": 3}, "parameters 3: a mapping or dataset of source_x, source_y is needed"),
+        (
+            {"truth": {"source_x": "far", "source_y": 1.0}},
+            "source_x = 'far': numbers from 0 to 500 km are needed",
+        ),
+        (
+            {"truth": {"source_x": 1.0, "source_y": None}},
+            "source_y = None: numbers from 0 to 500 km are needed",
+        ),
+        (
+            {"truth": {"source_x": True, "source_y": 1.0}},
+            "source_x = True: numbers from 0 to 500 km are needed",
+        ),
         ({"members": 0}, "members = 0: a whole number of at least 1"),
         ({"members": 2.5}, "members = 2.5: a whole number of at least 1"),
         ({"members": "20"}, "members = '20': a whole number of at least 1"),
@@ -354,6 +414,39 @@ def test_run_goes_to_a_file_and_back(tmp_path):
 def test_bad_arguments_are_named_with_what_is_allowed(options, message):
     with pytest.raises(ValueError, match=message):
         experiment(**options)
+
+
+def test_numbers_of_numpy_are_taken(tsunami):
+    plain = experiment(
+        "letkf",
+        sensors=SensorNetwork.random(tsunami, 9, seed=2),
+        noise=0.5,
+        missing=0.25,
+        every=2,
+        seed=3,
+        tuning={"letkf": {"radius": 250.0}},
+    )
+    numpy = experiment(
+        "letkf",
+        sensors=SensorNetwork.random(tsunami, np.int32(9), seed=np.uint8(2)),
+        noise=np.float32(0.5),
+        missing=np.float64(0.25),
+        every=np.int64(2),
+        seed=np.uint16(3),
+        members=np.int8(3),
+        tuning={"letkf": {"radius": np.float32(250.0)}},
+    )
+    one, other = next(iter(plain)), next(iter(numpy))
+    assert other.observation == one.observation
+    assert torch.equal(other.filters["letkf"].estimate.mean, one.filters["letkf"].estimate.mean)
+    for name in ("noise", "missing", "every", "seed", "members", "full_space_members"):
+        assert type(getattr(numpy, name)) in (int, float)
+
+
+@pytest.mark.parametrize("benchmark", [None, 3, ["tsunami"]])
+def test_what_is_no_name_of_a_benchmark_is_named(benchmark):
+    with pytest.raises(ValueError, match=re.escape(f"benchmark {benchmark!r} is unknown")):
+        TwinExperiment(benchmark)
 
 
 def test_unknown_benchmark_is_named():

@@ -38,7 +38,7 @@ def get_benchmark(name: str) -> Benchmark:
     Raises:
         ValueError: if there is none of that name.
     """
-    if name not in BENCHMARKS:
+    if not isinstance(name, str) or name not in BENCHMARKS:
         raise ValueError(f"benchmark {name!r} is unknown; there are {', '.join(BENCHMARKS)}")
     with _BUILDING:
         return _benchmark(name)

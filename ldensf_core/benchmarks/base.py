@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -19,6 +20,16 @@ from torch import Tensor
 
 SPLITS = {"train": slice(0, 120), "validation": slice(120, 160), "test": slice(160, 200)}
 """The published split: 120, 40 and 40 of 200 draws from the prior made with seed 0."""
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether ``value`` is a whole number, of Python's or numpy's, of at least ``least``."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+
+
+def is_number(value: object, low: float, high: float) -> bool:
+    """Whether ``value`` is a number, of Python's or numpy's, from ``low`` to ``high``."""
+    return isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,29 @@ class Axis:
     low: float
     high: float
     periodic: bool = False
+
+    def within(self, places: np.ndarray) -> np.ndarray:
+        """The same ``places`` (n,) as numbers from ``low`` to ``high``.
+
+        On a periodic axis ``high`` becomes ``low``. Longitudes are counted from −180 as well as
+        to 360, and both are taken; in another periodic box a place beyond the bounds is more
+        often a mistake in the units than a wish to go round, and is none.
+
+        Raises:
+            ValueError: for a place that is not finite or outside the domain.
+        """
+        low = self.low - 180.0 if self.periodic and self.units == "°E" else self.low
+        bad = ~((places >= low) & (places <= self.high))
+        if bad.any():
+            raise ValueError(
+                f"a sensor at {self.name} = {places[bad][0]:g} {self.units} is outside the "
+                f"domain, {low:g} to {self.high:g}"
+            )
+        if not self.periodic:
+            return places
+        length = self.high - self.low
+        places = np.where(places < self.low, places + length, places)
+        return np.where(places >= self.high, places - length, places)
 
 
 class Benchmark(ABC):
@@ -209,10 +243,13 @@ class Benchmark(ABC):
         """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.
 
         Raises:
-            ValueError: if ``n`` is not a positive whole number.
+            ValueError: if ``n`` is not a positive whole number, or ``seed`` none of at least 0.
         """
-        if not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"n = {n}: a whole number of at least 1 is needed")
+        for name, value, least in (("n", n, 1), ("seed", seed, 0)):
+            if not is_whole(value, least):
+                raise ValueError(
+                    f"{name} = {value!r}: a whole number of at least {least} is needed"
+                )
         unit = np.random.default_rng(seed).random((n, len(self.parameters)))
         return self.parameter_dataset(
             np.array([p.low for p in self.parameters])
@@ -252,6 +289,10 @@ class Benchmark(ABC):
     def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
         """Parameters as an array (trajectory, P), or (P,) where they are scalars; checked."""
         names = [p.name for p in self.parameters]
+        if not isinstance(parameters, Mapping):
+            raise ValueError(
+                f"parameters {parameters!r}: a mapping or dataset of {', '.join(names)} is needed"
+            )
         unknown = set(map(str, parameters)) - set(names)
         missing = set(names) - set(map(str, parameters))
         if unknown or missing:
@@ -259,7 +300,14 @@ class Benchmark(ABC):
                 f"{self.name} takes the parameters {', '.join(names)}; "
                 f"missing: {sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
             )
-        columns = [np.asarray(parameters[name], dtype=float) for name in names]
+        given = [np.asarray(parameters[name]) for name in names]
+        for p, values in zip(self.parameters, given, strict=True):
+            if values.dtype.kind not in "iuf":
+                raise ValueError(
+                    f"{p.name} = {values.tolist()!r}: numbers from {p.low:g} to {p.high:g} "
+                    f"{p.units} are needed"
+                )
+        columns = [values.astype(float) for values in given]
         for p, column in zip(self.parameters, columns, strict=True):
             bad = ~((column >= p.low) & (column <= p.high))
             if bad.any():

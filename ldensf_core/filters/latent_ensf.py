@@ -91,12 +91,14 @@ class LatentEnSF(FullSpaceFilter):
         """
         if not observation.empty:
             y, rule = self.observed(observation)
-            self.state = self._correct(self.state, rule.b, rule.c * y, rule.s)
+            pull = torch.where(rule.c == 0, 0.0, rule.c * y)
+            self.state = self._correct(self.state, rule.b, pull, rule.s)
 
     def observed(self, observation: Observation) -> tuple[Tensor, AffineMap]:
         """The latent observation (L,), in units of z's spread, and the analysis with it."""
         z = self._reader.read(observation)
-        sigma = (z.stddev / self.vae.std).clamp_min(self.smallest_sigma)
+        # An encoder that a wild value has made say NaN says nothing.
+        sigma = (z.stddev / self.vae.std).nan_to_num(nan=torch.inf).clamp_min(self.smallest_sigma)
         rule = published_map(sigma, self.steps, self.epsilon)
         return (z.mean - self.vae.mean) / self.vae.std, rule
 

@@ -34,8 +34,9 @@ class LatentKalmanFilter(LatentFilter):
             device=self.state.device,
         )
         prior = (self.state - mean) / std + self.process_noise * noise
-        variance = (self.inflation * self._sigma).square()
-        after = mean + std * self.analysed(prior, self._y, variance)
+        # An encoder that a wild value has made say NaN says nothing.
+        variance = (self.inflation * self._sigma).square().nan_to_num(nan=torch.inf)
+        after = mean + std * self.analysed(prior, self._y.nan_to_num(), variance)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
         self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 

@@ -58,8 +58,9 @@ class LDEnSF(LatentFilter):
             factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
             self.functions.correct(self.state, y, sigma, mean, std, noise, *factors)
             return
-        least = smallest_stable_sigma(EULER_STEPS)
-        map_ = published_map(sigma.clamp_min(least), EULER_STEPS)
+        # An encoder that a wild value has made say NaN says nothing.
+        sigma = sigma.nan_to_num(nan=torch.inf).clamp_min(smallest_stable_sigma(EULER_STEPS))
+        map_ = published_map(sigma, EULER_STEPS)
         after = mean + std * map_.apply((self.state - mean) / std, y, self.generator)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
         self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis

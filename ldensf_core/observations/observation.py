@@ -21,12 +21,47 @@ class Observation:
         positions: (n, 2), given as (x, y) in the benchmark's coordinates.
         values: (n, V), physical units; NaN where a value is missing.
         std: (V,), standard deviation of the noise in physical units.
+
+    Raises:
+        ValueError: for a value that is infinite, naming its sensor, for a position that is not
+            finite, and for a standard deviation that is not or is negative.
     """
 
     index: int
     positions: Tensor
     values: Tensor
     std: Tensor
+
+    def __post_init__(self) -> None:
+        # One is made every cycle. Sums, of which NaN and infinity make NaN or infinity, tell in
+        # one call each that there is nothing to look for.
+        if not math.isfinite(self.positions.sum()):
+            self._check_positions()
+        if not all(0 <= std < math.inf for std in self.std.tolist()):
+            raise ValueError(
+                f"std = {self.std.tolist()}: finite numbers of at least 0 are needed, one for "
+                "each variable"
+            )
+        if not math.isfinite(self.values.sum()) and not math.isfinite(self.values.nansum()):
+            self._check_values()  # the sum of large numbers may be infinite too
+
+    def _check_positions(self) -> None:
+        bad = (~self.positions.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
+        if bad:
+            raise ValueError(f"{self._sensor(bad[0])}: finite coordinates are needed")
+
+    def _check_values(self) -> None:
+        bad = self.values.isinf().nonzero().tolist()
+        if bad:
+            sensor, variable = bad[0]
+            raise ValueError(
+                f"{self._sensor(sensor)} measures {self.values[sensor, variable].item():g} of "
+                f"variable {variable}: finite numbers are needed, NaN where there is none"
+            )
+
+    def _sensor(self, number: int) -> str:
+        x, y = self.positions[number].tolist()
+        return f"sensor {number} at ({x:g}, {y:g})"
 
     @property
     def _value(self) -> tuple:
@@ -65,6 +100,7 @@ class Observation:
 
     def to(self, device) -> Observation:
         """The same observation on another device."""
-        return Observation(
-            self.index, self.positions.to(device), self.values.to(device), self.std.to(device)
-        )
+        tensors = {name: getattr(self, name).to(device) for name in ("positions", "values", "std")}
+        moved = object.__new__(Observation)  # unchecked: the check would wait for a GPU
+        moved.__dict__.update(index=self.index, complete=self.complete, **tensors)
+        return moved

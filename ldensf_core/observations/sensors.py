@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Axis, Benchmark
+from ldensf_core.benchmarks.base import Axis, Benchmark, is_whole
 from ldensf_core.observations.observation import Observation
 
 LAYOUTS = ("grid", "random")
@@ -58,8 +58,11 @@ class SensorNetwork:
     @classmethod
     def grid(cls, benchmark: Benchmark, nx: int, ny: int) -> SensorNetwork:
         """``nx`` × ``ny`` sensors, evenly spaced, each in the middle of its share of the domain."""
-        if nx < 1 or ny < 1:
-            raise ValueError(f"a grid of {nx} × {ny} sensors: at least 1 × 1 is needed")
+        _check_domain(benchmark)
+        if not is_whole(nx, 1) or not is_whole(ny, 1):
+            raise ValueError(
+                f"a grid of {nx!r} × {ny!r} sensors: whole numbers of at least 1 × 1 are needed"
+            )
         x = benchmark.x.low + (np.arange(nx) + 0.5) / nx * (benchmark.x.high - benchmark.x.low)
         y = benchmark.y.low + (np.arange(ny) + 0.5) / ny * (benchmark.y.high - benchmark.y.low)
         positions = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
@@ -68,28 +71,35 @@ class SensorNetwork:
     @classmethod
     def random(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
         """``n`` sensors placed independently and uniformly over the area."""
-        if n < 1:
-            raise ValueError(f"n = {n} sensors: at least 1 is needed")
+        _check_domain(benchmark)
+        _check_number(n)
+        if not is_whole(seed, 0):
+            raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
         return cls(benchmark, benchmark.random_positions(n, seed), "random")
 
     @classmethod
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
         """Sensors at given ``positions`` (n, 2), (x, y).
 
+        Longitudes may be counted from −180 or to 360; they are kept as numbers from 0 on, and
+        likewise the upper bound of any periodic axis as its lower one (``Axis.within``).
+
         Raises:
             ValueError: if there is none, or one is not finite or outside the domain.
         """
-        positions = np.asarray(positions, dtype=float)
+        _check_domain(benchmark)
+        try:
+            positions = np.asarray(positions, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"positions {positions!r}: numbers (x, y), of shape (n, 2), are needed"
+            ) from None
         if positions.ndim != 2 or positions.shape[1] != 2 or not len(positions):
             raise ValueError(f"positions have shape {positions.shape}; (n, 2) with n ≥ 1 is needed")
-        for axis, column in ((benchmark.x, positions[:, 0]), (benchmark.y, positions[:, 1])):
-            bad = ~((column >= axis.low) & (column <= axis.high))
-            if bad.any():
-                raise ValueError(
-                    f"a sensor at {axis.name} = {column[bad][0]:g} {axis.units} is outside the "
-                    f"domain, {axis.low:g} to {axis.high:g}"
-                )
-        return cls(benchmark, positions, "at")
+        columns = [
+            axis.within(positions[:, i]) for i, axis in enumerate((benchmark.x, benchmark.y))
+        ]
+        return cls(benchmark, np.stack(columns, axis=1), "at")
 
     @classmethod
     def place(
@@ -103,6 +113,7 @@ class SensorNetwork:
         Raises:
             ValueError: if the layout is unknown, or ``n`` sensors fill no such grid.
         """
+        _check_domain(benchmark)
         if layout not in LAYOUTS:
             raise ValueError(f"layout {layout!r} is unknown; there are {', '.join(LAYOUTS)}")
         if n is None and layout == "grid":
@@ -111,8 +122,7 @@ class SensorNetwork:
             n = math.prod(benchmark.sensor_grid)
         if layout == "random":
             return cls.random(benchmark, n, seed)
-        if n < 1:
-            raise ValueError(f"n = {n} sensors: at least 1 is needed")
+        _check_number(n)
         aspect = (benchmark.x.high - benchmark.x.low) / (benchmark.y.high - benchmark.y.low)
         fits = []
         for ny in range(1, n + 2):
@@ -173,6 +183,16 @@ class SensorNetwork:
         values = self.values(fields) + std * draws
         values[lost] = torch.nan
         return Observation(index, self._places.to(fields), values, std)
+
+
+def _check_domain(benchmark: object) -> None:
+    if not isinstance(benchmark, Benchmark):
+        raise ValueError(f"benchmark {benchmark!r}: one of get_benchmark is needed")
+
+
+def _check_number(n: object) -> None:
+    if not is_whole(n, 1):
+        raise ValueError(f"n = {n!r} sensors: at least 1, a whole number, is needed")
 
 
 def _neighbours(axis: Axis, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.checkpoints import load_pretrained
 from ldensf_core.device import clock, recorded
 from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
@@ -60,13 +61,19 @@ def bench(
         ValueError: for a name that is unknown or an ensemble without members.
         CheckpointError: if the weights cannot be loaded.
     """
-    unknown = [name for name in implementations if name not in IMPLEMENTATIONS]
-    if unknown or not implementations:
+    if not isinstance(implementations, Sequence) or isinstance(implementations, str):
+        implementations = [implementations]
+    if not implementations or any(name not in IMPLEMENTATIONS for name in implementations):
         raise ValueError(
             f"implementations {list(implementations)}: choose of {', '.join(IMPLEMENTATIONS)}"
         )
-    if not members or min(members) < 1:
-        raise ValueError(f"members {list(members)}: each is to be at least 1")
+    members = list(members) if isinstance(members, Iterable) else [members]
+    if not members or not all(is_whole(size, 1) for size in members):
+        raise ValueError(f"members {members}: each is to be at least 1, a whole number")
+    if not is_whole(full_space_members, 0):
+        raise ValueError(
+            f"full_space_members = {full_space_members!r}: a whole number of at least 0 is needed"
+        )
     model = load_pretrained(benchmark, device)
     observed = observed_run(model, sensors)
     peak = measured_peak(model.device)

@@ -90,7 +90,8 @@ class SpectralDecoder(nn.Module):
         Latent (M, L) → normalised fields (V, ny, nx), each. Synthesis is linear, so the mean
         needs one, and the spread one for each direction of the ensemble in coefficients that
         holds a share of the variance worth mentioning: far fewer than members. On a GPU it is
-        quicker to synthesise all members than to find those directions.
+        quicker to synthesise all members than to find those directions. Members that are alike
+        have no spread; that of an ensemble which has blown up is NaN.
         """
         coefficients = self(latent)
         if coefficients.is_cuda and len(latent) <= DIRECT:
@@ -100,10 +101,18 @@ class SpectralDecoder(nn.Module):
             )
             return mean, spread
         mean = coefficients.mean(0)
-        anomalies = (coefficients - mean) / math.sqrt(max(1, len(latent) - 1))
-        variances, directions = torch.linalg.eigh(anomalies @ anomalies.mT)
+        # First about one of them: of members that are alike nothing at all is left, where about
+        # their mean its rounding is. In single precision eigenvectors of such matrices, of low
+        # rank, are now and then NaN.
+        departures = coefficients - coefficients[0]
+        anomalies = (departures - departures.mean(0)) / math.sqrt(max(1, len(latent) - 1))
+        products = (anomalies @ anomalies.mT).double()
+        if not products.isfinite().all():
+            fields = self.basis.synthesise(mean)
+            return fields, torch.full_like(fields, torch.nan)
+        variances, directions = torch.linalg.eigh(products)
         unseen = variances.clamp_min(0).cumsum(0) <= NEGLIGIBLE * variances.sum()
-        patterns = directions[:, ~unseen].mT @ anomalies
+        patterns = directions[:, ~unseen].mT.to(anomalies) @ anomalies
         fields = self.basis.synthesise(torch.cat([mean[None], patterns]))
         spread = (fields[1:] - self.basis.rest[:, None, None]).square().sum(0).sqrt()
         return fields[0], spread

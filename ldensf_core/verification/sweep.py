@@ -23,6 +23,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.checkpoints import PRETRAINED, load_pretrained
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
@@ -88,20 +89,22 @@ def verify(
             and over again.
     """
     bench = get_benchmark(benchmark)
+    if not is_whole(seed, 0):
+        raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
     available = bench.split(split).sizes["trajectory"]
-    if not isinstance(truths, int) or not 1 <= truths <= available:
+    if not is_whole(truths, 1) or truths > available:
         raise ValueError(
-            f"truths = {truths}: a whole number from 1 to {available}, which the {split} split "
+            f"truths = {truths!r}: a whole number from 1 to {available}, which the {split} split "
             "holds, is needed"
         )
-    if workers is not None and workers < 0:
-        raise ValueError(f"workers = {workers}: 0, for none but this process, or more are needed")
+    if workers is not None and not is_whole(workers, 0):
+        raise ValueError(f"workers = {workers!r}: 0, for none but this process, or more are needed")
     if scheduler is not None and workers:
         raise ValueError(f"workers = {workers}: the scheduler has workers of its own")
     if sensors is None:
         sensors = math.prod(bench.sensor_grid)
     over: dict[str, Sequence] = {
-        "filter": [filters] if isinstance(filters, str) else list(filters),
+        "filter": _several("filters", filters),
         "sensors": _several("sensors", sensors),
         "layout": _several("layout", layout),
         "noise": _several("noise", noise),
@@ -198,7 +201,7 @@ def _experiment(
     **arguments: Any,
 ) -> TwinExperiment:
     bench = get_benchmark(benchmark)
-    latent = any(name in LATENT_FILTERS for name in filters)
+    latent = any(name in filters for name in LATENT_FILTERS)
     return TwinExperiment(
         benchmark,
         filters,
@@ -222,7 +225,7 @@ def _several(name: str, values: Any) -> list:
     if isinstance(values, str) or not isinstance(values, Iterable):
         return [values]
     found = list(values)
-    if not found or len(set(found)) < len(found):
+    if not found or any(found.count(value) > 1 for value in found):
         raise ValueError(f"{name} {found}: one or more values, each once, are needed")
     return found
 
@@ -236,7 +239,7 @@ def _tuning(
         for name in filters
         if name in TUNING or name in given
     }
-    return json.dumps(tuned, sort_keys=True)
+    return json.dumps(tuned, sort_keys=True, default=float)  # numbers of numpy's
 
 
 def _weights(benchmark: str) -> str:

@@ -87,10 +87,22 @@ def test_draws_fill_the_prior(tsunami):
         assert column.mean() == pytest.approx((p.low + p.high) / 2, abs=error)
 
 
-@pytest.mark.parametrize("n", [0, -3, 2.5])
+@pytest.mark.parametrize("n", [0, -3, 2.5, "8", None, True, np.nan])
 def test_no_draws_is_an_error(tsunami, n):
-    with pytest.raises(ValueError, match=f"n = {n}: a whole number"):
+    with pytest.raises(ValueError, match=f"n = {n!r}: a whole number"):
         tsunami.sample_parameters(n, seed=0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2.5, "8", None, True])
+def test_what_is_no_seed_is_named(tsunami, seed):
+    """None would be another draw every time."""
+    with pytest.raises(ValueError, match=f"seed = {seed!r}: a whole number of at least 0"):
+        tsunami.sample_parameters(3, seed)
+
+
+def test_numbers_of_numpy_are_taken(tsunami):
+    draws = tsunami.sample_parameters(np.int8(3), np.uint64(5))
+    assert draws.identical(tsunami.sample_parameters(3, 5))
 
 
 def test_split_is_120_40_40_and_disjoint(tsunami):

@@ -351,3 +351,37 @@ def test_a_recording_that_fails_leaves_the_ensemble(model, monkeypatch):
     with pytest.raises(MemoryError):
         filter_.forecast()
     assert torch.equal(filter_.state.as_subclass(torch.Tensor), before) and filter_.index == 0
+
+
+# -- members that are alike ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("members", [1, 2, 20])
+def test_members_that_are_alike_have_the_surrogates_own_error_for_spread(fallible, members):
+    filter_ = FreeRun(fallible)
+    filter_.reset(members, seed=1)
+    for index in range(4):
+        if index:
+            filter_.forecast()
+        with torch.inference_mode():
+            filter_.state.copy_(filter_.state[:1].expand(members, -1).clone())
+        estimate, std = filter_.estimate(), fallible.benchmark.std(filter_.state)
+        own = fallible.error.at(index, filter_.parameters[0]) * std[:, None, None]
+        torch.testing.assert_close(estimate.spread, own, atol=0, rtol=1e-5)
+        assert estimate.mean.isfinite().all() and estimate.ensemble.isfinite().all()
+
+
+@pytest.mark.parametrize("make", [LDEnSF, LatentETKF, LatentEnKF], ids=["score", "etkf", "enkf"])
+@pytest.mark.parametrize("members", [1, 7])
+def test_members_that_are_alike_are_corrected(model, network, truths, make, members):
+    filter_ = make(model)
+    filter_.reset(members, seed=1)
+    with torch.inference_mode():
+        filter_.state.copy_(filter_.state[:1].expand(members, -1).clone())
+    for index in range(3):
+        if index:
+            filter_.forecast()
+        filter_.analyse(network.observe(truths[0, index], index, 0.1, 0.0, seed=11))
+        estimate = filter_.estimate()
+        for part in (estimate.mean, estimate.spread, estimate.ensemble, estimate.parameters):
+            assert part.isfinite().all()

@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -77,6 +78,46 @@ def test_no_random_sensor_is_refused(tsunami):
     ],
 )
 def test_impossible_positions_are_named(tsunami, positions, message):
+    with pytest.raises(ValueError, match=message):
+        SensorNetwork.at(tsunami, positions)
+
+
+@pytest.mark.parametrize("number", ["3", None, 2.5, True, np.nan, np.float64(3), [3]])
+def test_what_is_no_number_of_sensors_is_named(tsunami, number):
+    for make, message in (
+        (
+            lambda: SensorNetwork.grid(tsunami, number, 3),
+            f"a grid of {number!r} × 3 sensors: whole",
+        ),
+        (
+            lambda: SensorNetwork.grid(tsunami, 3, number),
+            f"a grid of 3 × {number!r} sensors: whole",
+        ),
+        (lambda: SensorNetwork.random(tsunami, number), f"n = {number!r} sensors: at least 1"),
+        (lambda: SensorNetwork.random(tsunami, 3, number), f"seed = {number!r}: a whole number"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            make()
+    for layout in ("grid", "random"):
+        if number is not None:
+            with pytest.raises(ValueError, match=re.escape(f"n = {number!r} sensors: at least 1")):
+                SensorNetwork.place(tsunami, number, layout)
+
+
+def test_what_is_no_benchmark_is_named():
+    for make in (
+        lambda: SensorNetwork.grid("tsunami", 3, 3),
+        lambda: SensorNetwork.random("tsunami", 3),
+        lambda: SensorNetwork.at("tsunami", [[1.0, 2.0]]),
+        lambda: SensorNetwork.place("tsunami", None, "grid"),
+    ):
+        with pytest.raises(ValueError, match="benchmark 'tsunami': one of get_benchmark is needed"):
+            make()
+
+
+@pytest.mark.parametrize("positions", ["here", [["a", "b"]], [[1.0, 2.0], [3.0]], [{}]])
+def test_positions_that_are_no_numbers_are_named(tsunami, positions):
+    message = re.escape(f"positions {positions!r}: numbers (x, y), of shape (n, 2)")
     with pytest.raises(ValueError, match=message):
         SensorNetwork.at(tsunami, positions)
 
@@ -203,6 +244,39 @@ def test_an_axis_that_is_not_periodic_has_no_seam(atmosphere):
     values = SensorNetwork.at(atmosphere, [[longitude, -90.0], [longitude, 90.0]]).values(fields)
     torch.testing.assert_close(values[0], fields[:, 0, 3])
     torch.testing.assert_close(values[1], fields[:, -1, 3])
+
+
+@pytest.mark.parametrize(
+    "west, east",
+    [(-10.0, 350.0), (-180.0, 180.0), (-0.5, 359.5), (360.0, 0.0), (-1e-20, 0.0), (-0.0, 0.0)],
+)
+def test_longitudes_count_from_minus_180_or_to_360(atmosphere, west, east):
+    fields = torch.randn(3, 256, 512, dtype=torch.float64)
+    one, other = (SensorNetwork.at(atmosphere, [[x, 45.0], [20.0, -45.0]]) for x in (west, east))
+    assert one == other and one.positions.tolist() == [[east, 45.0], [20.0, -45.0]]
+    assert torch.equal(one.values(fields), other.values(fields))
+
+
+@pytest.mark.parametrize("x", [-180.1, 360.1, -540.0, np.nan, np.inf, -np.inf])
+def test_longitudes_further_round_are_refused(atmosphere, x):
+    with pytest.raises(ValueError, match=f"x = {x:g} °E is outside the domain, -180 to 360"):
+        SensorNetwork.at(atmosphere, [[0.0, 0.0], [x, 45.0]])
+
+
+@pytest.mark.parametrize("y", [-90.1, 90.1, 100.0])
+def test_nobody_goes_round_over_a_pole(atmosphere, y):
+    with pytest.raises(ValueError, match=f"y = {y:g} °N is outside the domain, -90 to 90"):
+        SensorNetwork.at(atmosphere, [[10.0, y]])
+
+
+@pytest.mark.parametrize("place", [-0.1, 6.3, -3.0])
+def test_a_place_beyond_a_periodic_box_is_taken_for_a_mistake(place):
+    """Its far sides are its near ones all the same."""
+    box = get_benchmark("kolmogorov")
+    for position in ([place, 1.0], [1.0, place]):
+        with pytest.raises(ValueError, match=f"= {place:g} 1 is outside the domain, 0 to 6.28"):
+            SensorNetwork.at(box, [position])
+    assert SensorNetwork.at(box, [[2 * np.pi] * 2]) == SensorNetwork.at(box, [[0.0, 0.0]])
 
 
 # -- noise and gaps -----------------------------------------------------------------------

@@ -99,6 +99,13 @@ def test_a_row_for_each_implementation_and_size(quick):
     [
         ({"members": (0,)}, r"members \[0\]: each is to be at least 1"),
         ({"members": ()}, r"members \[\]: each"),
+        ({"members": 20.5}, r"members \[20.5\]: each is to be at least 1, a whole number"),
+        ({"members": ("20",)}, r"members \['20'\]: each is to be at least 1, a whole number"),
+        ({"members": (True,)}, r"members \[True\]: each"),
+        ({"implementations": None}, r"implementations \[None\]: choose of this, published"),
+        ({"full_space_members": "all"}, "full_space_members = 'all': a whole number"),
+        ({"sensors": 2.5}, "n = 2.5 sensors: at least 1"),
+        ({"device": None}, "device None is unknown; there are auto, cpu, cuda"),
         ({"implementations": ("fast",)}, r"implementations \['fast'\]: choose of this, published"),
         ({"implementations": ()}, "choose of this"),
         ({"sensors": 0}, "0"),

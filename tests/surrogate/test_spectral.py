@@ -111,3 +111,34 @@ def test_few_fields_are_decoded_for_the_moments_of_many_members(decoder, basis, 
     plane = torch.randn(2, basis.count)
     decode.moments(torch.randn(200, 4))
     assert decoded == [3]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("members", [1, 2, 3, 7, 20, 61])
+def test_members_that_are_alike_have_no_spread(decoder, members):
+    decode = decoder()
+    for latent in torch.randn(20, 1, 4):
+        mean, spread = decode.moments(latent.expand(members, -1).clone())
+        torch.testing.assert_close(mean, decode.on_grid(latent)[0], atol=1e-5, rtol=1e-5)
+        assert (spread == 0).all()
+
+
+@torch.no_grad()
+def test_members_that_are_almost_alike_have_a_finite_spread(decoder):
+    """Of two kinds, a rounding apart: in single precision one in some hundreds has none."""
+    decode = decoder()
+    for latent in torch.randn(600, 1, 4):
+        ensemble = latent.repeat(16, 1)
+        ensemble[8:] += 1e-7 * torch.randn(4)
+        mean, spread = decode.moments(ensemble)
+        assert mean.isfinite().all() and spread.isfinite().all() and spread.max() < 1e-4
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e30])
+def test_an_ensemble_that_has_blown_up_has_no_spread_to_speak_of(decoder, value):
+    decode, latent = decoder(), torch.randn(20, 4)
+    latent[3] = value
+    mean, spread = decode.moments(latent)
+    assert mean.shape == spread.shape
+    assert spread.isnan().all()

@@ -285,9 +285,9 @@ def test_dask_is_only_loaded_where_it_is_used():
 # -- arguments ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("truths", [0, -1, 41, 2.5, 2.0, math.nan, "3"])
+@pytest.mark.parametrize("truths", [0, -1, 41, 2.5, 2.0, math.nan, "3", True, None])
 def test_number_of_truths_that_there_is_not_is_named(truths):
-    with pytest.raises(ValueError, match=f"truths = {truths}: a whole number from 1 to 40"):
+    with pytest.raises(ValueError, match=f"truths = {truths!r}: a whole number from 1 to 40"):
         verify("tsunami", ["none"], truths=truths)
 
 
@@ -307,6 +307,19 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"noise": []}, r"noise \[\]: one or more values, each once"),
         ({"noise": [0.1, 0.3, 0.1]}, r"noise \[0.1, 0.3, 0.1\]: one or more values, each once"),
         ({"workers": -1}, "workers = -1: 0, for none but this process, or more"),
+        ({"workers": "two"}, "workers = 'two': 0, for none but this process, or more"),
+        ({"workers": 1.5}, "workers = 1.5: 0, for none but this process, or more"),
+        ({"seed": "7"}, "seed = '7': a whole number of at least 0"),
+        ({"seed": None}, "seed = None: a whole number of at least 0"),
+        ({"filters": None}, r"filters \[None\]: choose one or more of ld-ensf"),
+        ({"filters": [["none"]]}, r"filters \[\['none'\]\]: choose one or more of ld-ensf"),
+        ({"sensors": "many"}, "n = 'many' sensors: at least 1"),
+        ({"sensors": [[100]]}, r"n = \[100\] sensors: at least 1"),
+        ({"noise": "0.1"}, "noise = '0.1': allowed is 0 to 10"),
+        ({"every": True}, "every = True: a whole number of at least 1"),
+        ({"layout": None}, "layout None is unknown; there are grid, random"),
+        ({"missing": None}, "missing = None: allowed is 0 to 1"),
+        ({"tuning": {"letkf": 3}}, "tuning of 'letkf' with 3: allowed are inflation, radius"),
         (
             {"workers": 2, "scheduler": "tcp://127.0.0.1:1"},
             "workers = 2: the scheduler has workers",
