@@ -20,9 +20,9 @@ from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
 from ldensf_core.checkpoints import CheckpointError
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
+from ldensf_core.files import write_netcdf
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
-from ldensf_core.results import write_netcdf
 from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small

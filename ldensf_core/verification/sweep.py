@@ -26,11 +26,11 @@ from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.checkpoints import PRETRAINED, load_pretrained
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
+from ldensf_core.files import write_netcdf
 from ldensf_core.filters import LATENT_FILTERS
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.results import write_netcdf
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.scores import cycle_scores, rank_histogram
