@@ -1,4 +1,5 @@
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -144,3 +145,20 @@ def test_times_are_missing_where_nothing_was_done(cycles, result):
     assert result.analysis_ms.isnull().all("filter").values.tolist() == [False, True, False, True]
     assert (result.decode_ms > 0).all()
     assert result.forecast_ms.sel(filter="ensf")[2] == cycles[2].filters["ensf"].forecast_ms
+
+
+def test_estimates_are_let_go_as_cycles_come(monkeypatch):
+    """Whole ensembles hang on them: of two filters only the other's is there, of this cycle."""
+    made, alive = [], []
+    run_cycle = TwinExperiment._cycle
+
+    def watched(*arguments):
+        alive.append(sum(estimate() is not None for estimate in made))
+        cycle = run_cycle(*arguments)
+        made.append(weakref.ref(cycle.estimate))
+        return cycle
+
+    monkeypatch.setattr(TwinExperiment, "_cycle", watched)
+    run = TwinExperiment("tsunami", ["ensf", "none"], members=2, device="cpu").run()
+    assert len(made) == 2 * 51 and run.rel_rmse.notnull().all()
+    assert alive == [0, 1] * 51
