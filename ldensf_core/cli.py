@@ -20,7 +20,7 @@ from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
 from ldensf_core.checkpoints import CheckpointError
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
-from ldensf_core.files import write_netcdf
+from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
@@ -68,6 +68,7 @@ def simulate(
     device: Device = "auto",
 ) -> None:
     """Run a benchmark's solver and write the fields, in physical units."""
+    check_writable(output)
     bench = get_benchmark(benchmark)
     parameters = bench.sample_parameters(n, seed)
     _write(bench.simulate(parameters, resolve_device(device)), output)
@@ -115,6 +116,7 @@ def assimilate(
     device: Device = "auto",
 ) -> None:
     """Run one twin experiment and write truth, observations, estimates, errors and times."""
+    check_writable(output)
     network = SensorNetwork.place(get_benchmark(benchmark), sensors, layout.value, seed)
     experiment = TwinExperiment(
         benchmark,
@@ -236,7 +238,8 @@ def dashboard(
 
 
 def main() -> None:
-    """Entry point: what a user can mend is one line on standard error, not a traceback."""
+    """Entry point: what a user can mend is one line on standard error, not a traceback.
+"""
     try:
         app()
     except (ValueError, CheckpointError, OSError) as error:

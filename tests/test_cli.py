@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, and how it refuses."""
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -141,3 +142,76 @@ def test_a_full_disk_leaves_no_half_file(tmp_path):
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("ldensf: ")
     assert list(tmp_path.iterdir()) == []
+
+
+# -- outputs that cannot be written ------------------------------------------------------------
+
+
+COMMANDS = {
+    "simulate": "simulate tsunami --n 1",
+    "assimilate": "assimilate tsunami --filters none --members 1",
+    "verify": "verify --benchmark tsunami --filters none --truths 1 --members 1 --every 60",
+}
+
+
+def forbid(monkeypatch):
+    """Fail where anything is run."""
+
+    def started(*_, **__):
+        raise AssertionError("it was run before the output was looked at")
+
+    monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", started)
+    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", started)
+    monkeypatch.setattr("ldensf_core.verification.sweep.run", started)
+    monkeypatch.setattr("ldensf_core.training.run.train_surrogate", started)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nowhere/x.nc", "there is no folder .*nowhere"),
+        (".", "is a folder: name a file"),
+        ("/proc/x.nc", "folder '/proc' takes no files"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_at_once(
+    monkeypatch, capsys, tmp_path, command, target, message
+):
+    forbid(monkeypatch)
+    arguments = [*COMMANDS[command].split(), "--output", tmp_path / target, "--device", "cpu"]
+    assert run(monkeypatch, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ldensf: ") and re.search(message, line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_weights_that_takes_none_is_told_at_once(monkeypatch, capsys, tmp_path):
+    forbid(monkeypatch)
+    for folder in ("/proc/self", "/proc/self/cmdline"):
+        arguments = ["train", "tsunami", "--small", "--output", folder, "--device", "cpu"]
+        assert run(monkeypatch, *arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("ldensf: ") and folder in line
+
+
+def test_no_folder_is_left_where_weights_are_missing(monkeypatch, capsys, tmp_path):
+    arguments = ["train", "tsunami", "--part", "encoder", "--output", tmp_path / "none"]
+    assert run(monkeypatch, *arguments, "--device", "cpu") == 2
+    assert "ldensf train" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["simulate", "assimilate"])
+def test_a_failed_run_leaves_the_file_that_was_there(monkeypatch, capsys, tmp_path, command):
+    target = tmp_path / "x.nc"
+    target.write_text("of last year")
+
+    def fails(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", fails)
+    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", fails)
+    arguments = [*COMMANDS[command].split(), "--output", target, "--device", "cpu"]
+    assert run(monkeypatch, *arguments) == 2
+    assert target.read_text() == "of last year" and list(tmp_path.iterdir()) == [target]
