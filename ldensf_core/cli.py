@@ -46,6 +46,8 @@ Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmark
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C, as shells do: 128 and the number of the signal."""
 SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
 Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
 LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
@@ -239,9 +241,15 @@ def dashboard(
 
 def main() -> None:
     """Entry point: what a user can mend is one line on standard error, not a traceback.
-"""
+
+    So is an interruption, with exit status 130.
+    """
     try:
         app()
+    except SystemExit as exit_:
+        if exit_.code == INTERRUPTED:
+            print("ldensf: interrupted", file=sys.stderr)
+        raise
     except (ValueError, CheckpointError, OSError) as error:
         print(f"ldensf: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,12 +1,16 @@
 """The command line: what it prints and writes, and how it refuses."""
 
 import json
+import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 import xarray as xr
 
@@ -215,3 +219,72 @@ def test_a_failed_run_leaves_the_file_that_was_there(monkeypatch, capsys, tmp_pa
     arguments = [*COMMANDS[command].split(), "--output", target, "--device", "cpu"]
     assert run(monkeypatch, *arguments) == 2
     assert target.read_text() == "of last year" and list(tmp_path.iterdir()) == [target]
+
+
+# -- interruptions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "within"),
+    [
+        (COMMANDS["simulate"] + " --output x.nc", "benchmarks.Benchmark.simulate"),
+        (COMMANDS["assimilate"] + " --output x.nc", "experiment.TwinExperiment.run"),
+        (COMMANDS["verify"], "verification.sweep.run"),
+        ("train tsunami --small --output weights", "training.run.train_surrogate"),
+        ("bench --benchmark tsunami", "speed.table.observed_run"),
+    ],
+)
+def test_an_interruption_is_one_line(monkeypatch, capsys, tmp_path, arguments, within):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"ldensf_core.{within}", interrupted)
+    assert run(monkeypatch, *arguments.split(), "--device", "cpu") == 130
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if "cycle/s" not in line]
+    assert [line for line in lines if line.strip()] == ["ldensf: interrupted"]
+    assert captured.out == "" and not list(tmp_path.glob("*.nc"))
+
+
+@pytest.mark.timeout(300)
+def test_an_interrupted_sweep_ends_all_its_processes_and_goes_on(tmp_path, monkeypatch, capsys):
+    """Ctrl-C of a terminal, which sends the signal to every process of the command."""
+    target = tmp_path / "sweep.nc"
+    arguments = "verify --benchmark tsunami --filters none --truths 4 --members 2 --every 60 "
+    arguments += f"--device cpu --output {target} --workers"
+    command = "from ldensf_core.cli import main; main()"
+    sweep = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments.split(), "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    end = time.monotonic() + 200
+    while _runs(target) < 1 and sweep.poll() is None and time.monotonic() < end:
+        time.sleep(0.2)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=90)
+    lines = [line for line in err.splitlines() if "cycle/s" not in line and line.strip()]
+    assert (sweep.returncode, lines, out) == (130, ["ldensf: interrupted"], ""), err
+    assert _alive_in_session(sweep.pid) == []
+    assert 1 <= _runs(target) < 4
+    assert run(monkeypatch, *arguments.split(), "0") == 0
+    assert _runs(target) == 4
+
+
+def _runs(target):
+    """How many are in the file."""
+    if not target.exists():
+        return 0
+    with xr.open_dataset(target, engine="h5netcdf") as scores:
+        return int((scores.device != "").sum())
+
+
+def _alive_in_session(session):
+    alive = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):  # it ends just now
+            continue
+    return alive
