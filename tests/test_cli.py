@@ -288,3 +288,30 @@ def _alive_in_session(session):
         except (ProcessLookupError, psutil.NoSuchProcess):  # it ends just now
             continue
     return alive
+
+
+# -- another system ----------------------------------------------------------------------------
+
+
+def test_nothing_is_needed_that_only_unix_has():
+    """A process without those modules, as on Windows."""
+    program = """
+import sys
+import psutil  # it knows of each system what it needs there, of this one too
+for name in ("resource", "fcntl", "pwd", "termios"):
+    sys.modules[name] = None  # importing it fails
+import ldensf_core, ldensf_core.cli, ldensf_app
+from ldensf_core.cli import main
+for arguments in (["--help"], "bench --benchmark tsunami --members 2 --implementations this "
+                  "--device cpu --json".split()):
+    sys.argv = ["ldensf", *arguments]
+    try:
+        main()
+    except SystemExit as exit_:
+        assert not exit_.code, exit_.code
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+    (row,) = json.loads(done.stdout[done.stdout.index('{\n  "rows"') :])["rows"]
+    assert 50 < row["peak_memory_mb"] < 20_000
