@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +22,7 @@ from ldensf_core.experiment import TwinExperiment
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
+from ldensf_core.serving import serve
 from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
@@ -230,13 +230,41 @@ def bench(
 
 @app.command("app")
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port to serve on.")] = 5006,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5006,
+    address: Annotated[
+        str | None, typer.Option(help="Address to listen on (by default all).")
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="Prefix of the path of all pages.")] = None,
+    allow_websocket_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Host that browsers reach it by, beside localhost; may be given several times.",
+        ),
+    ] = None,
+    num_procs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 1,
+    device: Device = "auto",
+    show: Annotated[bool, typer.Option(help="Open it in a browser.")] = False,
+    basic_auth: Annotated[
+        str | None, typer.Option(help="Password to ask for, or file of users with theirs.")
+    ] = None,
+    cookie_secret: Annotated[
+        str | None, typer.Option(help="Signs who is logged in (by default made anew each time).")
+    ] = None,
 ) -> None:
-    """Serve the dashboard; the address is printed."""
-    folder = Path(__file__).resolve().parents[1] / "app"
-    raise typer.Exit(
-        subprocess.call([sys.executable, "-m", "panel", "serve", str(folder), "--port", str(port)])
+    """Serve the dashboard; the address is printed. Options are those of `panel serve`."""
+    status = serve(
+        port,
+        address,
+        prefix,
+        allow_websocket_origin or (),
+        num_procs,
+        device,
+        show,
+        basic_auth,
+        cookie_secret,
     )
+    raise typer.Exit(status)
 
 
 def main() -> None:
