@@ -12,7 +12,7 @@ SHOW := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
 .PHONY: app test browser dapper
 
 app: $(VENV)/app.stamp
-	@echo "The dashboard is at http://localhost:$(PORT)/app (another port: make app PORT=...)"
+	@echo "The dashboard is at http://localhost:$(PORT) (another port: make app PORT=...)"
 	$(BIN)/panel serve app --port $(PORT) $(SHOW)
 
 # More arguments for pytest: make test ARGS="-k tsunami"

@@ -13,35 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from ldensf_app.settings import Setup
-from ldensf_core.verification.scores import relative_rmse, relative_spread
+from ldensf_core.record import Record, frozen, record_cycle
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Record:
-    """Numbers of one filter at one cycle, kept for the whole run.
-
-    Attributes:
-        error, spread: relative RMSE of the mean, and the spread on the same scale.
-        cycle_ms: of forecast and analysis together; fields are not counted.
-        forecast_ms, analysis_ms: of each by itself; NaN but for every few cycles.
-        decode_ms: of mean and spread for the maps.
-        complete: whether there was a forecast as well as an analysis, so that cycles compare.
-        parameters: (M, P), physical units.
-    """
-
-    error: float
-    spread: float
-    cycle_ms: float
-    forecast_ms: float
-    analysis_ms: float
-    decode_ms: float
-    complete: bool
-    parameters: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -62,6 +38,8 @@ class Snapshot:
         truth: (V, ny, nx), physical units.
         mean, spread: the same of each filter.
         records: one mapping from filter to ``Record`` for each cycle so far.
+        observed: values (n, V) for each cycle so far, NaN where a sensor reported nothing; None
+            where nothing was measured.
     """
 
     version: int = 0
@@ -78,6 +56,7 @@ class Snapshot:
     mean: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     spread: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     records: tuple[Mapping[str, Record], ...] = ()
+    observed: tuple[np.ndarray | None, ...] = ()
 
     def median_ms(self, name: str) -> float:
         """Median time of a complete cycle of filter ``name``; NaN if there was none."""
@@ -85,40 +64,23 @@ class Snapshot:
         return float(np.median(times)) if times else float("nan")
 
 
-def frozen(values: Tensor | np.ndarray) -> np.ndarray:
-    """A read-only float32 copy on the CPU."""
-    array = np.array(values.cpu().numpy() if isinstance(values, Tensor) else values, np.float32)
-    array.setflags(write=False)
-    return array
-
-
-def cycle_contents(benchmark: Any, cycle: Any) -> tuple[dict[str, Any], Mapping[str, Record]]:
-    """What a ``Cycle`` contributes to the next snapshot: its fields, and its records."""
-    truth, observation = cycle.truth, cycle.observation
+def cycle_contents(
+    benchmark: Any, cycle: Any
+) -> tuple[dict[str, Any], Mapping[str, Record], np.ndarray | None]:
+    """What a ``Cycle`` contributes to the next snapshot: fields, records and observed values."""
     mean, spread, records = {}, {}, {}
-    for name, result in cycle.filters.items():
-        estimate = result.estimate
-        fields = estimate.mean.cpu(), estimate.spread.cpu()
-        records[name] = Record(
-            error=float(relative_rmse(benchmark, fields[0], truth)),
-            spread=float(relative_spread(benchmark, fields[1], truth)),
-            cycle_ms=float(result.cycle_ms),
-            forecast_ms=float(result.forecast_ms),
-            analysis_ms=float(result.analysis_ms),
-            decode_ms=float(result.decode_ms),
-            complete=cycle.index > 0 and observation is not None,
-            parameters=frozen(estimate.parameters),
-        )
-        mean[name], spread[name] = map(frozen, fields)
-    silent = None
-    if observation is not None:
-        silent = (~observation.present).all(dim=-1).cpu().numpy()
+    for name in cycle.filters:
+        records[name], mean[name], spread[name] = record_cycle(benchmark, cycle, name)
+    silent = observed = None
+    if cycle.observation is not None:
+        observed = frozen(cycle.observation.values)
+        silent = (~cycle.observation.present).all(dim=-1).cpu().numpy()
         silent.setflags(write=False)
     contents = {
         "index": cycle.index,
         "silent": silent,
-        "truth": frozen(truth),
+        "truth": frozen(cycle.truth),
         "mean": MappingProxyType(mean),
         "spread": MappingProxyType(spread),
     }
-    return contents, MappingProxyType(records)
+    return contents, MappingProxyType(records), observed

@@ -157,12 +157,13 @@ class Worker(threading.Thread):
         if cycle is None:
             self._set_playing(False)
             return
-        contents, records = cycle_contents(self._experiment.benchmark, cycle)
+        contents, records, observed = cycle_contents(self._experiment.benchmark, cycle)
         last = cycle.index == len(self._experiment) - 1
         self._playing = self._playing and not last
         self._publish(
             phase="finished" if last else "playing" if self._playing else "paused",
             records=(*self.snapshot.records, records),
+            observed=(*self.snapshot.observed, observed),
             **contents,
         )
 

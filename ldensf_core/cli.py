@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +19,10 @@ from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
 from ldensf_core.checkpoints import CheckpointError
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
+from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
-from ldensf_core.results import write_netcdf
+from ldensf_core.serving import serve
 from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
@@ -46,6 +46,8 @@ Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmark
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C, as shells do: 128 and the number of the signal."""
 SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
 Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
 LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
@@ -68,6 +70,7 @@ def simulate(
     device: Device = "auto",
 ) -> None:
     """Run a benchmark's solver and write the fields, in physical units."""
+    check_writable(output)
     bench = get_benchmark(benchmark)
     parameters = bench.sample_parameters(n, seed)
     _write(bench.simulate(parameters, resolve_device(device)), output)
@@ -115,6 +118,7 @@ def assimilate(
     device: Device = "auto",
 ) -> None:
     """Run one twin experiment and write truth, observations, estimates, errors and times."""
+    check_writable(output)
     network = SensorNetwork.place(get_benchmark(benchmark), sensors, layout.value, seed)
     experiment = TwinExperiment(
         benchmark,
@@ -226,19 +230,54 @@ def bench(
 
 @app.command("app")
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port to serve on.")] = 5006,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5006,
+    address: Annotated[
+        str | None, typer.Option(help="Address to listen on (by default all).")
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="Prefix of the path of all pages.")] = None,
+    allow_websocket_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Host that browsers reach it by, beside localhost; may be given several times.",
+        ),
+    ] = None,
+    num_procs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 1,
+    device: Device = "auto",
+    show: Annotated[bool, typer.Option(help="Open it in a browser.")] = False,
+    basic_auth: Annotated[
+        str | None, typer.Option(help="Password to ask for, or file of users with theirs.")
+    ] = None,
+    cookie_secret: Annotated[
+        str | None, typer.Option(help="Signs who is logged in (by default made anew each time).")
+    ] = None,
 ) -> None:
-    """Serve the dashboard; the address is printed."""
-    folder = Path(__file__).resolve().parents[1] / "app"
-    raise typer.Exit(
-        subprocess.call([sys.executable, "-m", "panel", "serve", str(folder), "--port", str(port)])
+    """Serve the dashboard; the address is printed. Options are those of `panel serve`."""
+    status = serve(
+        port,
+        address,
+        prefix,
+        allow_websocket_origin or (),
+        num_procs,
+        device,
+        show,
+        basic_auth,
+        cookie_secret,
     )
+    raise typer.Exit(status)
 
 
 def main() -> None:
-    """Entry point: what a user can mend is one line on standard error, not a traceback."""
+    """Entry point: what a user can mend is one line on standard error, not a traceback.
+
+    So is an interruption, with exit status 130.
+    """
     try:
         app()
+    except SystemExit as exit_:
+        if exit_.code == INTERRUPTED:
+            print("ldensf: interrupted", file=sys.stderr)
+        raise
     except (ValueError, CheckpointError, OSError) as error:
         print(f"ldensf: {error}", file=sys.stderr)
         sys.exit(2)

@@ -235,8 +235,10 @@ class TwinExperiment:
             ).spin_up()
 
     def run(self, progress: bool = False) -> xr.Dataset:
-        """All cycles, as one labelled dataset: see ``results.result_dataset``."""
-        return result_dataset(self, tqdm(self, disable=not progress, unit="cycle"))
+        """All cycles, as one labelled dataset: see ``results.run_dataset``."""
+        # Not the bar iterates, which would hold on to a cycle while the next is computed.
+        with tqdm(total=len(self), disable=not progress, unit="cycle") as bar:
+            return result_dataset(self, self, bar.update)
 
     def _start(self, name: str) -> Filter:
         if name in LATENT_FILTERS:

@@ -41,4 +41,4 @@ class LatentModel:
         fields = np.stack(
             [self.benchmark.denormalise(self.ldnet.decode(run)).cpu().numpy() for run in states]
         )
-        return self.benchmark.field_dataset(fields, values)
+        return self.benchmark.field_dataset(fields, values, "the surrogate")

@@ -1,11 +1,16 @@
 """The command line: what it prints and writes, and how it refuses."""
 
 import json
+import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 import xarray as xr
 
@@ -141,3 +146,172 @@ def test_a_full_disk_leaves_no_half_file(tmp_path):
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("ldensf: ")
     assert list(tmp_path.iterdir()) == []
+
+
+# -- outputs that cannot be written ------------------------------------------------------------
+
+
+COMMANDS = {
+    "simulate": "simulate tsunami --n 1",
+    "assimilate": "assimilate tsunami --filters none --members 1",
+    "verify": "verify --benchmark tsunami --filters none --truths 1 --members 1 --every 60",
+}
+
+
+def forbid(monkeypatch):
+    """Fail where anything is run."""
+
+    def started(*_, **__):
+        raise AssertionError("it was run before the output was looked at")
+
+    monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", started)
+    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", started)
+    monkeypatch.setattr("ldensf_core.verification.sweep.run", started)
+    monkeypatch.setattr("ldensf_core.training.run.train_surrogate", started)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nowhere/x.nc", "there is no folder .*nowhere"),
+        (".", "is a folder: name a file"),
+        ("/proc/x.nc", "folder '/proc' takes no files"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_at_once(
+    monkeypatch, capsys, tmp_path, command, target, message
+):
+    forbid(monkeypatch)
+    arguments = [*COMMANDS[command].split(), "--output", tmp_path / target, "--device", "cpu"]
+    assert run(monkeypatch, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ldensf: ") and re.search(message, line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_weights_that_takes_none_is_told_at_once(monkeypatch, capsys, tmp_path):
+    forbid(monkeypatch)
+    for folder in ("/proc/self", "/proc/self/cmdline"):
+        arguments = ["train", "tsunami", "--small", "--output", folder, "--device", "cpu"]
+        assert run(monkeypatch, *arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("ldensf: ") and folder in line
+
+
+def test_no_folder_is_left_where_weights_are_missing(monkeypatch, capsys, tmp_path):
+    arguments = ["train", "tsunami", "--part", "encoder", "--output", tmp_path / "none"]
+    assert run(monkeypatch, *arguments, "--device", "cpu") == 2
+    assert "ldensf train" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["simulate", "assimilate"])
+def test_a_failed_run_leaves_the_file_that_was_there(monkeypatch, capsys, tmp_path, command):
+    target = tmp_path / "x.nc"
+    target.write_text("of last year")
+
+    def fails(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", fails)
+    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", fails)
+    arguments = [*COMMANDS[command].split(), "--output", target, "--device", "cpu"]
+    assert run(monkeypatch, *arguments) == 2
+    assert target.read_text() == "of last year" and list(tmp_path.iterdir()) == [target]
+
+
+# -- interruptions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "within"),
+    [
+        (COMMANDS["simulate"] + " --output x.nc", "benchmarks.Benchmark.simulate"),
+        (COMMANDS["assimilate"] + " --output x.nc", "experiment.TwinExperiment.run"),
+        (COMMANDS["verify"], "verification.sweep.run"),
+        ("train tsunami --small --output weights", "training.run.train_surrogate"),
+        ("bench --benchmark tsunami", "speed.table.observed_run"),
+    ],
+)
+def test_an_interruption_is_one_line(monkeypatch, capsys, tmp_path, arguments, within):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"ldensf_core.{within}", interrupted)
+    assert run(monkeypatch, *arguments.split(), "--device", "cpu") == 130
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if "cycle/s" not in line]
+    assert [line for line in lines if line.strip()] == ["ldensf: interrupted"]
+    assert captured.out == "" and not list(tmp_path.glob("*.nc"))
+
+
+@pytest.mark.timeout(300)
+def test_an_interrupted_sweep_ends_all_its_processes_and_goes_on(tmp_path, monkeypatch, capsys):
+    """Ctrl-C of a terminal, which sends the signal to every process of the command."""
+    target = tmp_path / "sweep.nc"
+    arguments = "verify --benchmark tsunami --filters none --truths 4 --members 2 --every 60 "
+    arguments += f"--device cpu --output {target} --workers"
+    command = "from ldensf_core.cli import main; main()"
+    sweep = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments.split(), "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    end = time.monotonic() + 200
+    while _runs(target) < 1 and sweep.poll() is None and time.monotonic() < end:
+        time.sleep(0.2)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=90)
+    lines = [line for line in err.splitlines() if "cycle/s" not in line and line.strip()]
+    assert (sweep.returncode, lines, out) == (130, ["ldensf: interrupted"], ""), err
+    assert _alive_in_session(sweep.pid) == []
+    assert 1 <= _runs(target) < 4
+    assert run(monkeypatch, *arguments.split(), "0") == 0
+    assert _runs(target) == 4
+
+
+def _runs(target):
+    """How many are in the file."""
+    if not target.exists():
+        return 0
+    with xr.open_dataset(target, engine="h5netcdf") as scores:
+        return int((scores.device != "").sum())
+
+
+def _alive_in_session(session):
+    alive = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):  # it ends just now
+            continue
+    return alive
+
+
+# -- another system ----------------------------------------------------------------------------
+
+
+def test_nothing_is_needed_that_only_unix_has():
+    """A process without those modules, as on Windows."""
+    program = """
+import sys
+import psutil  # it knows of each system what it needs there, of this one too
+for name in ("resource", "fcntl", "pwd", "termios"):
+    sys.modules[name] = None  # importing it fails
+import ldensf_core, ldensf_core.cli, ldensf_app
+from ldensf_core.cli import main
+for arguments in (["--help"], "bench --benchmark tsunami --members 2 --implementations this "
+                  "--device cpu --json".split()):
+    sys.argv = ["ldensf", *arguments]
+    try:
+        main()
+    except SystemExit as exit_:
+        assert not exit_.code, exit_.code
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+    (row,) = json.loads(done.stdout[done.stdout.index('{\n  "rows"') :])["rows"]
+    assert 50 < row["peak_memory_mb"] < 20_000

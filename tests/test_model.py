@@ -11,7 +11,8 @@ def test_prediction_has_the_form_of_a_simulation(tsunami, model):
     assert predicted.sizes == simulated.sizes
     assert set(predicted.coords) == set(simulated.coords)
     assert all(predicted[name].identical(simulated[name]) for name in simulated.coords)
-    assert predicted.attrs == simulated.attrs
+    assert predicted.attrs | {"source": simulated.source} == simulated.attrs
+    assert "surrogate" in predicted.source and "solver" in simulated.source
     for name, field in simulated.data_vars.items():
         assert predicted[name].dims == field.dims
         assert predicted[name].attrs == field.attrs

@@ -62,9 +62,16 @@ class Atmosphere(Benchmark):
     name = "atmosphere"
     title = "Atmosphere of one layer"
     variables = (
-        Variable("h", "height of the surface", "m", mean=5960.0, std=637.4),
-        Variable("u", "eastward wind", "m/s", mean=10.4, std=26.08),
-        Variable("v", "northward wind", "m/s", mean=0.0, std=12.62),
+        Variable(
+            "h",
+            "height of the surface",
+            "m",
+            mean=5960.0,
+            std=637.4,
+            standard_name="geopotential_height",
+        ),
+        Variable("u", "eastward wind", "m/s", mean=10.4, std=26.08, standard_name="eastward_wind"),
+        Variable("v", "northward wind", "m/s", mean=0.0, std=12.62, standard_name="northward_wind"),
     )
     parameters = (
         Parameter("amplitude", "amplitude of the daily forcing", "m/h", 0.1, 30.0),

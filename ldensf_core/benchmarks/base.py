@@ -18,6 +18,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from ldensf_core.conventions import conventional, described, grid_axis
+
 SPLITS = {"train": slice(0, 120), "validation": slice(120, 160), "test": slice(160, 200)}
 """The published split: 120, 40 and 40 of 200 draws from the prior made with seed 0."""
 
@@ -34,13 +36,17 @@ def is_number(value: object, low: float, high: float) -> bool:
 
 @dataclass(frozen=True)
 class Variable:
-    """A field: its name, units, and its mean and standard deviation over the training runs."""
+    """A field: its name, units, and its mean and standard deviation over the training runs.
+
+    ``standard_name`` is that of the CF conventions, where they have one for it.
+    """
 
     name: str
     long_name: str
     units: str
     mean: float
     std: float
+    standard_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -322,7 +328,7 @@ class Benchmark(ABC):
         dims = ("trajectory",) * (values.ndim - 1)
         return xr.Dataset(
             {
-                p.name: (dims, values[..., i], {"long_name": p.long_name, "units": p.units})
+                p.name: (dims, values[..., i], described(p.long_name, p.units))
                 for i, p in enumerate(self.parameters)
             }
         )
@@ -330,28 +336,36 @@ class Benchmark(ABC):
     def coordinates(self) -> dict[str, tuple]:
         """The coordinates time, y and x with their units, in xarray's form."""
         return {
-            "time": ("time", self.times, {"long_name": "time", "units": self.time_units}),
-            **{
-                axis: (axis, a.points, {"long_name": a.long_name, "units": a.units})
-                for axis, a in (("y", self.y), ("x", self.x))
-            },
+            "time": ("time", self.times, described("time since the start", self.time_units)),
+            **{axis: (axis, a.points, grid_axis(a)) for axis, a in (("y", self.y), ("x", self.x))},
         }
 
-    def field_dataset(self, fields: np.ndarray, parameters: np.ndarray) -> xr.Dataset:
+    def field_dataset(
+        self, fields: np.ndarray, parameters: np.ndarray, source: str = "the solver"
+    ) -> xr.Dataset:
         """Fields (B, T, V, ny, nx) with their parameters as a labelled dataset.
 
-        With ``parameters`` of shape (P,) the batch axis, of length one, is dropped.
+        With ``parameters`` of shape (P,) the batch axis, of length one, is dropped. ``source``
+        says what computed them.
         """
         if parameters.ndim == 1:
             fields = fields[0]
         dims = ("trajectory",) * (parameters.ndim - 1) + ("time", "y", "x")
         data = {
-            v.name: (dims, fields[..., i, :, :], {"long_name": v.long_name, "units": v.units})
+            v.name: (
+                dims,
+                fields[..., i, :, :],
+                described(v.long_name, v.units, v.standard_name),
+            )
             for i, v in enumerate(self.variables)
         }
-        return xr.Dataset(
-            data, self.coordinates(), {"benchmark": self.name, "title": self.title}
-        ).assign_coords(self.parameter_dataset(parameters).data_vars)
+        return conventional(
+            xr.Dataset(data, self.coordinates(), {"benchmark": self.name}).assign_coords(
+                self.parameter_dataset(parameters).data_vars
+            ),
+            self.title,
+            source,
+        )
 
 
 @lru_cache(maxsize=64)

@@ -42,9 +42,30 @@ class Tsunami(Benchmark):
     name = "tsunami"
     title = "Tsunami in a closed basin"
     variables = (
-        Variable("u", "eastward velocity", "m/s", mean=0.00093, std=0.01392),
-        Variable("v", "northward velocity", "m/s", mean=0.00095, std=0.01327),
-        Variable("eta", "surface elevation", "m", mean=0.01444, std=0.05798),
+        Variable(
+            "u",
+            "eastward velocity",
+            "m/s",
+            mean=0.00093,
+            std=0.01392,
+            standard_name="barotropic_eastward_sea_water_velocity",
+        ),
+        Variable(
+            "v",
+            "northward velocity",
+            "m/s",
+            mean=0.00095,
+            std=0.01327,
+            standard_name="barotropic_northward_sea_water_velocity",
+        ),
+        Variable(
+            "eta",
+            "surface elevation",
+            "m",
+            mean=0.01444,
+            std=0.05798,
+            standard_name="sea_surface_height_above_mean_sea_level",
+        ),
     )
     parameters = (
         Parameter("source_x", "eastward position of the source", "km", 0.0, 500.0),

@@ -8,7 +8,7 @@ graph their sum is more than it.
 
 from __future__ import annotations
 
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from tqdm import tqdm
 
@@ -28,6 +29,11 @@ from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.speed.cost import Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
 from ldensf_core.verification.table import device_name
+
+try:
+    import resource
+except ImportError:  # Windows, whose peak psutil knows
+    resource = None
 
 NAMES = {"this": "ld-ensf", "full-space-ensf": "ensf"}
 """Filters that have another name here."""
@@ -198,7 +204,14 @@ def milliseconds(
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Of the GPU since the row began; of the whole process, so far, on a CPU."""
+    """Of the GPU since the row began; of the whole process, so far, on a CPU.
+
+    Where the system does not tell the latter, it is what the process has now.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    if resource is not None:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    memory = psutil.Process().memory_info()
+    return getattr(memory, "peak_wset", memory.rss) / 1e6

@@ -22,6 +22,7 @@ from ldensf_core.checkpoints import (
     save_part,
     save_weights,
 )
+from ldensf_core.files import check_folder
 from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import train_encoder
 from ldensf_core.training.recipes import Recipe
@@ -57,7 +58,10 @@ def train(
         The card.
     """
     benchmark = get_benchmark(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    if part == "all":  # else there are weights
+        folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        check_folder(folder)
     if part == VAE:
         return _train_vae(benchmark, recipe, folder, seed, device)
     if part == "all":

@@ -19,9 +19,10 @@ import numpy as np
 import xarray as xr
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.conventions import conventional, described
 
 AXES = {
-    "filter": "",
+    "filter": "filter",
     "sensors": "number of sensors",
     "layout": "how the sensors are placed",
     "noise": "standard deviation of the observations over each variable's own",
@@ -30,6 +31,8 @@ AXES = {
     "truth": "number of the trajectory in its split",
 }
 """What a run is labelled with, and what that means."""
+LABELS = ("filter", "layout")
+"""Those that are words; others are numbers, in rising order."""
 
 SCORES = {
     "rel_rmse": ("‖ensemble mean − truth‖/‖truth‖", "1"),
@@ -62,28 +65,38 @@ def blank(
     benchmark: Benchmark, over: Mapping[str, Sequence], attributes: Mapping[str, Any]
 ) -> xr.Dataset:
     """A dataset without a result, for all of ``over``, which holds each of ``AXES``."""
+    over = {axis: over[axis] if axis in LABELS else sorted(over[axis]) for axis in AXES}
     shape = tuple(len(over[axis]) for axis in AXES)
     coordinates: dict[str, Any] = {
-        axis: (axis, list(over[axis]), {"long_name": name or axis}) for axis, name in AXES.items()
+        axis: (
+            axis,
+            list(over[axis]),
+            {"long_name": name} if axis in LABELS else described(name),
+        )
+        for axis, name in AXES.items()
     }
-    coordinates["time"] = ("time", benchmark.times, {"units": benchmark.time_units})
+    coordinates["time"] = benchmark.coordinates()["time"]
     ranks = np.arange(max(over["members"]) + 1)
-    coordinates["rank"] = ("rank", ranks, {"long_name": "members that the truth exceeds"})
+    coordinates["rank"] = ("rank", ranks, described("members that the truth exceeds"))
     data: dict[str, Any] = {
         score: (
             (*AXES, "time"),
             np.full((*shape, benchmark.n_times), np.nan),
-            {"long_name": name, "units": units},
+            described(name, units),
         )
         for score, (name, units) in SCORES.items()
     }
     data["rank_histogram"] = (
         (*AXES, "rank"),
         np.full((*shape, len(ranks)), np.nan),
-        {"long_name": "rank of the truth in the ensemble", "units": "1", "comment": OF_RANKS},
+        described("rank of the truth in the ensemble", comment=OF_RANKS),
     )
     data["device"] = (tuple(AXES), np.full(shape, "", object), {"long_name": "run by"})
-    return xr.Dataset(data, coordinates, {**attributes, "comment": OF_SCORES})
+    return conventional(
+        xr.Dataset(data, coordinates, {**attributes, "comment": OF_SCORES}),
+        f"{benchmark.title}: scores of filters",
+        "runs of the solver, observed with noise and followed by filters",
+    )
 
 
 def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
@@ -106,7 +119,7 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     both = old.combine_first(new)
     both["device"] = both["device"].astype(object)  # of any length, as in ``blank``
     for name in both.variables:
-        both[name].attrs = new[name].attrs
+        both[name].attrs, both[name].encoding = new[name].attrs, new[name].encoding
     made = {
         name: "\n".join(dict.fromkeys([*old.attrs[name].splitlines(), new.attrs[name]]))
         for name in MADE

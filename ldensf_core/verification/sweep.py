@@ -27,11 +27,11 @@ from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.checkpoints import PRETRAINED, load_pretrained
 from ldensf_core.device import resolve_device
 from ldensf_core.experiment import TwinExperiment
+from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import LATENT_FILTERS
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.results import write_netcdf
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.scores import cycle_scores, rank_histogram
@@ -128,6 +128,7 @@ def verify(
     made = {"command": archive.command(), "environment": json.dumps(environment())}
     scores = archive.blank(bench, over, fixed | made)
     if output is not None:
+        check_writable(output)
         if output.exists():
             scores = archive.reopened(output, scores, list(fixed))
         write_netcdf(scores, output)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from ldensf_app import Dashboard
-from ldensf_app.export import run_dataset
+from ldensf_app.export import view_dataset
 from ldensf_app.race import View
 from ldensf_app.snapshot import Snapshot
 
@@ -206,12 +206,14 @@ def test_export_holds_what_was_computed(dashboard, wait):
         assert data["eta_mean"].dims == ("filter", "y", "x")
         assert data["eta"].attrs["units"] == "m"
         assert data["source_x_ensemble"].sel(filter="ensf").isnull().sum() == 2 * 3
-        assert data.attrs["noise"] == "0.1"
+        assert data.attrs["noise"] == 0.1 and data.attrs["rule"] == "gaussian"
+        assert data["eta_observed"].dims == ("time", "sensor")
+        assert np.isfinite(data["eta_observed"]).all()
 
 
 def test_export_before_the_first_cycle_is_an_error_for_people():
     with pytest.raises(ValueError, match="nothing to export"):
-        run_dataset(View(Snapshot(), Snapshot()), None)
+        view_dataset(View(Snapshot(), Snapshot()), None)
 
 
 def test_a_failed_export_is_a_message(dashboard, monkeypatch):

@@ -427,9 +427,13 @@ def test_simulate():
     assert list(run.data_vars) == ["h", "u", "v"]
     assert run.u.dims == ("time", "y", "x") and run.u.shape == (63, 256, 512)
     assert run.u.dtype == np.float32
-    assert [run[name].attrs["units"] for name in ("h", "u", "v")] == ["m", "m/s", "m/s"]
-    assert [run[name].attrs["units"] for name in ("time", "x", "y")] == ["h", "°E", "°N"]
-    assert run.width.attrs["units"] == "10°" and run.amplitude == middle["amplitude"]
+    assert [run[name].attrs["units"] for name in ("h", "u", "v")] == ["m", "m s-1", "m s-1"]
+    assert [run[name].attrs["units"] for name in ("time", "x", "y")] == [
+        "h",
+        "degrees_east",
+        "degrees_north",
+    ]
+    assert run.width.attrs["units"] == "dekadegree" and run.amplitude == middle["amplitude"]
     assert run.time[0] == 252 and run.time[-1] == 748
     assert mean(torch.as_tensor(run.h.values)).numpy() == pytest.approx(module.DEPTH, rel=1e-5)
     wind = np.hypot(run.u, run.v).max(dim=("y", "x"))

@@ -129,7 +129,7 @@ def test_simulate_many(tsunami):
     assert runs.eta.shape == (3, 51, 12, 12)
     assert runs.eta.dtype == np.float32
     units = {name: runs[name].attrs["units"] for name in ("u", "eta", "time", "x", "source_y")}
-    assert units == {"u": "m/s", "eta": "m", "time": "h", "x": "km", "source_y": "km"}
+    assert units == {"u": "m s-1", "eta": "m", "time": "h", "x": "km", "source_y": "km"}
     assert np.array_equal(runs.time, tsunami.times) and runs.time[0] == 0
     assert np.array_equal(runs.x, tsunami.x.points)
     assert np.array_equal(runs.source_x, draws.source_x)

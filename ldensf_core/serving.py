@@ -1,0 +1,129 @@
+"""The dashboard served by Panel, in a process of its own.
+
+The app is found without being imported, and no GPU is asked for here: what serves it may fork, and
+CUDA does not survive that.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+APP = "ldensf_app"
+NEEDED = ("bokeh", "cmocean", "holoviews", "matplotlib", "panel", "panel_material_ui", "param")
+"""Modules of the extra ``app``."""
+PATIENCE = 10
+"""Seconds for a server to end."""
+
+
+def serve(
+    port: int = 5006,
+    address: str | None = None,
+    prefix: str | None = None,
+    origins: Sequence[str] = (),
+    processes: int = 1,
+    device: str = "auto",
+    show: bool = False,
+    basic_auth: str | None = None,
+    cookie_secret: str | None = None,
+) -> int:
+    """Serve the dashboard until it is interrupted, or ended by SIGTERM.
+
+    Args:
+        port: to listen on; ``address``, by default all of this machine's.
+        prefix: of the path of all addresses.
+        origins: hosts, with ports, that browsers may reach it by, beside localhost.
+        processes: to serve it; 0 is one for each core.
+        device: to compute on: told to the app by the environment variable LDENSF_DEVICE.
+        show: whether to open it in a browser.
+        basic_auth: password, or a file of users with theirs; none is asked for without it.
+        cookie_secret: signs who is logged in; by default made anew each time.
+
+    Returns:
+        Exit status of the server.
+
+    Raises:
+        ValueError: if the device has no such name, or the app or what it needs is not installed.
+    """
+    _check_device(device)
+    command = [sys.executable, "-P", "-m", "panel", "serve", str(app_folder()), f"--port={port}"]
+    for option, value in (("address", address), ("prefix", prefix), ("basic-auth", basic_auth)):
+        if value is not None:
+            command.append(f"--{option}={value}")
+    command += [f"--allow-websocket-origin={origin}" for origin in origins]
+    command += [f"--num-procs={processes}"] * (processes != 1) + ["--show"] * show
+    environment = dict(os.environ)
+    if device != "auto":
+        environment["LDENSF_DEVICE"] = device
+    if cookie_secret is not None:
+        environment["PANEL_COOKIE_SECRET"] = cookie_secret  # where other users do not see it
+    elif basic_auth is not None:
+        environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_urlsafe())
+    print(f"The dashboard is at {root(port, address, prefix)} (Ctrl-C ends it)", flush=True)
+    # In a session of its own, Ctrl-C is this process's alone, which ends all the others.
+    with subprocess.Popen(command, env=environment, start_new_session=True) as server:
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return server.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            _end(server)
+
+
+def app_folder() -> Path:
+    """Where the app lies, as found without importing it.
+
+    Raises:
+        ValueError: if it, or what it needs, is not installed.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    found = find_spec(APP)
+    if missing or found is None or not found.submodule_search_locations:
+        raise ValueError(
+            f"the dashboard needs {', '.join(missing) or APP}: pip install 'ldensf[app]'"
+        )
+    return Path(found.submodule_search_locations[0])
+
+
+def root(port: int, address: str | None, prefix: str | None) -> str:
+    """The address for a browser, from which it is led on to the app."""
+    host = "localhost" if address in (None, "", "0.0.0.0", "::") else address
+    path = "" if prefix is None else prefix.strip("/")
+    return f"http://{host}:{port}/{path}/" if path else f"http://{host}:{port}"
+
+
+def _check_device(device: str) -> None:
+    """Whether there is such a device is found out where the app runs."""
+    try:
+        known = device == "auto" or torch.device(device).type in ("cpu", "cuda")
+    except RuntimeError:
+        known = False
+    if not known:
+        raise ValueError(f"device {device!r} is unknown; there are auto, cpu, cuda")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(server: subprocess.Popen) -> None:
+    """End the server and the processes that it forked."""
+    if hasattr(os, "killpg"):
+        for signal_ in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(server.pid, signal_)
+                server.wait(PATIENCE)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+    elif server.poll() is None:
+        server.terminate()
