@@ -8,9 +8,11 @@ from ldensf_core.device.choice import device_name, devices, is_lost, resolve_dev
 from ldensf_core.device.clock import Stopwatch, clock
 from ldensf_core.device.own_kernels import cycle_functions
 from ldensf_core.device.recording import captured, kept, recorded, release_memory
+from ldensf_core.device.staging import Staging
 from ldensf_core.device.streams import own_stream, wait
 
 __all__ = [
+    "Staging",
     "Stopwatch",
     "captured",
     "clock",

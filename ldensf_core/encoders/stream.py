@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import cycle_functions
+from ldensf_core.device import Staging, cycle_functions, wait
 from ldensf_core.encoders.history import HistoryEncoder
 from ldensf_core.encoders.single import SingleEncoder
 from ldensf_core.observations import Observation
@@ -39,7 +39,6 @@ class ObservationHistory:
         self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
         self.room = 0
         self._seen: Observation | None = None
-        self._arrived = torch.cuda.Event() if self.memory.is_cuda else None
         self.encode_single = SingleEncoder(encoder, cycle_functions(self.memory.device))
 
     def reset(self) -> None:
@@ -54,9 +53,8 @@ class ObservationHistory:
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
     def take(self, observation: Observation) -> None:
-        """Bring an observation, from the CPU, to where ``encode`` looks for it."""
-        if self._arrived is not None:
-            self._arrived.synchronize()  # the transfer before this one reads from the same place
+        """Put an observation where ``encode`` looks for it, on the CPU."""
+        wait(self.memory.device)  # the transfer before this one reads from the same place
         if self._seen is None or not observation.from_the_sensors_of(self._seen):
             self._seen = None  # while matrix and table are written, they are nobody's
             self._prepare(observation)
@@ -66,17 +64,16 @@ class ObservationHistory:
         if self._gaps:
             np.nan_to_num(self._slots, copy=False, nan=0.0)
         self._row[:] = self._by_time[observation.index]
-        if self._arrived is not None:
-            self._taken.copy_(self._staged, non_blocking=True)
-            self._arrived.record()
 
     def encode(self) -> tuple[Tensor, Tensor]:
-        """Add what ``take`` brought to the memory; all on the device.
+        """Add what ``take`` put there to the memory; all but its transfer is done on the device.
 
         Returns:
             mean and standard deviation of (s, u) in units of the encoder's, each (L+P,), in
             buffers that the next call overwrites.
         """
+        if self._staging is not None:
+            self._taken.copy_(self._staging.values, non_blocking=True)
         return self.encode_single(self._matrix, self._context, self._values, self.memory[0])
 
     def _prepare(self, observation: Observation) -> None:
@@ -90,13 +87,12 @@ class ObservationHistory:
             taken = like.new_zeros(v * room + width)
             values, context = taken.split([v * room, width])
             # Values and context are put together on the CPU, and reach a GPU in one transfer.
-            staged = taken
-            if like.is_cuda:
-                staged = torch.empty(taken.shape, dtype=taken.dtype, pin_memory=True)
+            staging = Staging(len(taken)) if like.is_cuda else None
             # All at once: where memory does not suffice, the smaller buffers stay in use.
             self.room, self._matrix, self._taken = room, matrix, taken
-            self._values, self._context, self._staged = values, context, staged
-        values, self._row = np.split(self._staged.numpy(), [v * self.room])
+            self._values, self._context, self._staging = values, context, staging
+        staged = self._taken if self._staging is None else self._staging.values
+        values, self._row = np.split(staged.numpy(), [v * self.room])
         values[:] = 0.0
         self._slots = values.reshape(v, self.room)[:, :n].T
         self._gaps = not observation.complete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
+from ldensf_core.surrogate.spectral import DIRECT
 
 
 class FreeRun(Filter):
@@ -25,8 +27,8 @@ class FreeRun(Filter):
     point independent: the validation runs show it spread almost evenly over the coefficients of
     the decoder.
 
-    On a GPU the steps are CUDA graphs, recorded when they are first taken, which work in place,
-    of kernels that join many operations where those work.
+    On a GPU the steps, and the look at them, are CUDA graphs, recorded when they are first taken,
+    which work in place, of kernels that join many operations where those work.
 
     Attributes:
         index: of the snapshot that the ensemble stands at.
@@ -39,7 +41,7 @@ class FreeRun(Filter):
     def __init__(self, model: LatentModel) -> None:
         self.model = model
         self.state = model.encoder.mean.new_empty(0, len(model.encoder.mean))
-        self._graphs: dict[tuple, Callable[..., Any]] = {}
+        self._graphs: dict[Any, Callable[..., Any]] = {}
         self.generator = torch.Generator(model.device)
         self.functions = cycle_functions(model.device)
 
@@ -78,15 +80,25 @@ class FreeRun(Filter):
         """Do nothing: observations are not used."""
 
     def estimate(self) -> Estimate:
-        """The present ensemble, decoded when asked for."""
-        model, index = self.model, self.index
-        state, n = self.state.clone(), self.model.ldnet.n_latent
+        """The present ensemble, decoded when asked for.
+
+        On a GPU mean and spread are decoded at once, in a single launch; of more members than are
+        held decoded, it takes a decision on the way, which no recorded graph can.
+        """
+        model, index, n = self.model, self.index, self.model.ldnet.n_latent
+        error = model.error.deviation[index]
         seeds = np.random.SeedSequence([self.seed, index])
+        known: list[Tensor] = []  # mean and spread
+        if self.state.is_cuda and len(self.state) <= DIRECT:
+            *known, state, parameters = self._looked(error)
+        else:
+            state = self.state.clone()
+            parameters = model.benchmark.physical_parameters(state[:, n:])
 
         @torch.inference_mode()
         def decode() -> Tensor:
             fields = model.ldnet.decode(state[:, :n])
-            generator = torch.Generator(model.device).manual_seed(int(seeds.generate_state(1)[0]))
+            generator = torch.Generator(state.device).manual_seed(int(seeds.generate_state(1)[0]))
             draws = torch.randn(
                 fields.shape, generator=generator, dtype=fields.dtype, device=fields.device
             )
@@ -95,16 +107,26 @@ class FreeRun(Filter):
 
         @torch.inference_mode()
         def moments() -> tuple[Tensor, Tensor]:
-            inputs = state, model.error.deviation[index]
-            if not state.is_cuda:
-                return self._moments(*inputs)
-            key = ("moments", len(state))
-            if key not in self._graphs:
-                self._graphs[key] = captured(self._moments, *inputs)
-            mean, spread = self._graphs[key](*inputs)
-            return mean.clone(), spread.clone()
+            return tuple(known) or self._moments(state, error)
 
-        return Estimate(decode, model.benchmark.physical_parameters(state[:, n:]), moments)
+        return Estimate(decode, parameters, moments)
+
+    @torch.inference_mode()
+    def _looked(self, error: Tensor) -> list[Tensor]:
+        """Mean and spread as of ``_moments``, a copy of the state, and physical parameters."""
+        if "look" not in self._graphs:
+            self._graphs["look"] = captured(self._look, error)
+        benchmark = self.model.benchmark
+        fields = (len(benchmark.variables), *benchmark.grid_shape)
+        shapes = fields, fields, self.state.shape, self.parameters.shape
+        parts = self._graphs["look"](error).clone().split([math.prod(shape) for shape in shapes])
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def _look(self, error: Tensor) -> Tensor:
+        """All of ``_looked`` as one vector, so that it is one copy."""
+        parameters = self.model.benchmark.physical_parameters(self.parameters)
+        parts = *self._moments(self.state, error), self.state, parameters
+        return torch.cat([part.flatten() for part in parts])
 
     def _moments(self, state: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and spread (V, ny, nx), physical units, of latent states and parameters (M, L+P).

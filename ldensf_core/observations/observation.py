@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -21,6 +21,7 @@ class Observation:
         positions: (n, 2), given as (x, y) in the benchmark's coordinates.
         values: (n, V), physical units; NaN where a value is missing.
         std: (V,), standard deviation of the noise in physical units.
+        complete: whether no value is missing.
 
     Raises:
         ValueError: for a value that is infinite, naming its sensor, for a position that is not
@@ -31,6 +32,7 @@ class Observation:
     positions: Tensor
     values: Tensor
     std: Tensor
+    complete: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # One is made every cycle. Sums, of which NaN and infinity make NaN or infinity, tell in
@@ -42,8 +44,10 @@ class Observation:
                 f"std = {self.std.tolist()}: finite numbers of at least 0 are needed, one for "
                 "each variable"
             )
-        if not math.isfinite(self.values.sum()) and not math.isfinite(self.values.nansum()):
+        total = float(self.values.sum())
+        if not math.isfinite(total) and not math.isfinite(self.values.nansum()):
             self._check_values()  # the sum of large numbers may be infinite too
+        object.__setattr__(self, "complete", not math.isnan(total))
 
     def _check_positions(self) -> None:
         bad = (~self.positions.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
@@ -78,11 +82,6 @@ class Observation:
     def present(self) -> Tensor:
         """(n, V), false where a value is missing."""
         return ~self.values.isnan()
-
-    @cached_property
-    def complete(self) -> bool:
-        """Whether no value is missing."""
-        return not math.isnan(self.values.sum())  # of which NaN makes NaN, in one call
 
     @property
     def empty(self) -> bool:
