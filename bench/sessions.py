@@ -38,7 +38,9 @@ from tornado.web import RequestHandler
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
 TICK = 10  # milliseconds
-LINGER = 60.0  # seconds in which a server lets go of closed sessions: unused for 15, looked at each 17
+LINGER = (
+    60.0  # seconds in which a server lets go of closed sessions: unused for 15, looked at each 17
+)
 
 # -- in the server ------------------------------------------------------------------------
 
