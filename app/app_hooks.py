@@ -2,6 +2,7 @@
 
 from bokeh.server.contexts import ServerContext
 from bokeh.settings import settings
+
 from ldensf_app.sessions import PageBuilder
 
 

@@ -125,11 +125,13 @@ class Dashboard(Viewer):
             self.reset()
         self._playing, self._versions_then = True, view.versions
         self.race.play()
+        self.controls.show_playing(True)
 
     def pause(self) -> None:
         """Halt after the present cycle."""
         self._playing = False
         self.race.pause()
+        self.controls.show_playing(False)
 
     def step(self) -> None:
         """Run one cycle, then pause."""

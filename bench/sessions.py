@@ -59,8 +59,7 @@ class Monitor(RequestHandler):
         cls.most_used, cls.used = max(cls.most_used, used - cls.used), used
 
     def get(self) -> None:
-        """Longest block since the last call, and processor time of the longest work, in seconds;
-        threads, sessions, resident MB."""
+        """Blocks since the last call, in seconds; threads, sessions and resident MB of now."""
         longest, threads = Monitor.longest, [t.name for t in threading.enumerate()]
         sessions = self.application.get_sessions("/app")
         if self.get_argument("collect", ""):
@@ -198,12 +197,12 @@ def main(
             came = [s for s in seconds if s is not None]
             failed += number - len(came)
             took = f"{np.median(came):.1f} (at most {max(came):.1f})" if came else "–"
+            threads, memory = ((before[k], after[k]) for k in ("threads", "memory_mb"))
             print(
                 f"{number} sessions, {at_a_time} at a time: first cycle after {took} s, "
                 f"longest block {during['longest_block_s']:.2f} s (longest work in one go "
-                f"{during['most_used_s']:.2f} s), threads {before['threads']} → {after['threads']}, "
-                f"memory {before['memory_mb']:.0f} → {after['memory_mb']:.0f} MB "
-                f"({after['memory_mb'] - before['memory_mb']:+.0f}), "
+                f"{during['most_used_s']:.2f} s), threads {threads[0]} → {threads[1]}, "
+                f"memory {memory[0]:.0f} → {memory[1]:.0f} MB ({memory[1] - memory[0]:+.0f}), "
                 f"{after['sessions']} still open, {number - len(came)} failed",
                 flush=True,
             )
