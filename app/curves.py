@@ -10,9 +10,11 @@ from bokeh.models import (
     ColumnDataSource,
     FixedTicker,
     HoverTool,
+    Line,
     NoOverlap,
     NumeralTickFormatter,
     Range1d,
+    Scatter,
 )
 from bokeh.plotting import figure
 
@@ -29,7 +31,11 @@ LEAST_PERCENT = 5e-4  # what the axis does not go below
 
 
 def plain_figure(**options: Any) -> Any:
-    """A figure without tools that fills the room it is given."""
+    """A figure without tools that fills the room it is given.
+
+    Put glyphs on it by ``add_glyph``: ``line`` and its like make four models of each, for glyphs
+    that are selected or muted, and models are what takes the time until the page is there.
+    """
     plot = figure(
         sizing_mode="stretch_both",
         min_width=100,
@@ -64,17 +70,17 @@ class ErrorCurves:
         self.sources: dict[str, ColumnDataSource] = {}
         for name, colour in reversed(FILTER_COLOURS.items()):  # LD-EnSF on top
             source = ColumnDataSource({"time": [], "error": [], "spread": []})
-            line = self.figure.line("time", "error", source=source, color=colour, line_width=2.5)
-            self.figure.line(
-                "time",
-                "spread",
-                source=source,
-                color=colour,
+            error = Line(x="time", y="error", line_color=colour, line_width=2.5)
+            spread = Line(
+                x="time",
+                y="spread",
+                line_color=colour,
                 line_width=1.5,
                 line_dash=[5, 4],
-                alpha=0.85,
+                line_alpha=0.85,
             )
-            self.figure.scatter("time", "error", source=source, color=colour, size=4)
+            dots = Scatter(x="time", y="error", size=4, line_color=colour, fill_color=colour)
+            line, *_ = (self.figure.add_glyph(source, glyph) for glyph in (error, spread, dots))
             tooltips = [(FILTERS[name], "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
@@ -113,10 +119,10 @@ class StepTimes:
             if name == FREE_RUN:
                 continue
             source = ColumnDataSource({column: [] for column in columns})
-            self.figure.line(
-                "step", "total", source=source, color=colour, line_width=1.5, alpha=0.5
-            )
-            points = self.figure.scatter("step", "total", source=source, color=colour, size=5)
+            line = Line(x="step", y="total", line_color=colour, line_width=1.5, line_alpha=0.5)
+            dots = Scatter(x="step", y="total", size=5, line_color=colour, fill_color=colour)
+            self.figure.add_glyph(source, line)
+            points = self.figure.add_glyph(source, dots)
             tooltips = [
                 (FILTER_LABELS[name], "@total{0,0.00} ms"),
                 ("forecast, analysis apart", "@apart"),

@@ -6,6 +6,10 @@ in one message.
 
 Settings take effect with a reset, and the page says so; at the first cycle, paused, a change
 resets by itself, since there is nothing yet to lose. Playing from the end starts again.
+
+A dashboard ends with its session; in a notebook when its cell is run again, when its output is
+cleared, or when no browser has shown it for a while; and when it is forgotten. Ending means that
+its two threads end: displayed again it starts anew.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import io
 import logging
 import time
+import weakref
 from typing import Any
 
 import panel as pn
@@ -20,7 +25,7 @@ import panel_material_ui as pmui
 from panel.util import edit_readonly
 from panel.viewable import Viewer
 
-from ldensf_app import layout, readout, style
+from ldensf_app import cells, layout, readout, style
 from ldensf_app.controls import Controls
 from ldensf_app.export import netcdf
 from ldensf_app.race import Race, View
@@ -38,6 +43,9 @@ PULL_PERIOD = 100
 FIRST_CYCLE = 10.0
 """Seconds for which a notebook's cell waits for it at most."""
 
+UNSEEN = 180.0
+"""Seconds after which a dashboard in a notebook ends that no browser shows."""
+
 NOTEBOOK_HEIGHT = 800
 """Pixels, of the figures in a notebook's cell."""
 
@@ -45,8 +53,8 @@ NOTEBOOK_HEIGHT = 800
 class Dashboard(Viewer):
     """A live twin experiment: shows itself in a notebook cell, and serves itself as a page.
 
-    In a notebook, ``pn.extension()`` has to be called first. Close it to end its two threads;
-    a served page does so when its browser goes away.
+    In a notebook, ``pn.extension()`` has to be called first. Its two threads end when nobody can
+    see it any more, or by ``close``; displayed again it starts anew.
 
     Args:
         settings: initial values of ``Settings``, for instance ``noise=0.3, members=100``.
@@ -58,7 +66,7 @@ class Dashboard(Viewer):
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.settings = Settings(**settings)
-        self.race, self.scene = Race(), Scene()
+        self.scene = Scene()
         self.controls = Controls(self.settings, self._export)
         self.tiles, self.status, self.numbers = layout.html(), layout.html(), layout.html()
         self.titles = {name: layout.html() for name in (*self.scene.maps, *readout.CURVES)}
@@ -72,18 +80,27 @@ class Dashboard(Viewer):
             self.scene, self.tiles, self.status, self.titles, [self.variable, self.unit],
             self.unknowns, self.numbers,
         )  # fmt: skip
-        self._versions: tuple[int, ...] = ()
         self._warm = False
         self._view: pmui.Column | None = None
         self._puller: Any = None
+        self._unseen: float | None = None  # seconds; None where no browser is asked
         self._describe(self.settings.benchmark)
+        self._start()
         self._connect()
+
+    def _start(self) -> None:
+        """Begin, or begin anew after the end."""
+        self.race = Race()
+        # Once nobody has this object any longer its threads end, even if it was never displayed.
+        self._end_race = weakref.finalize(self, self.race.close)
+        self.race.set_speed(self.controls.speed.value)
+        self._versions: tuple[int, ...] = ()
         self.reset()
 
     def _connect(self) -> None:
         controls = self.controls
         controls.play.on_click(lambda _: self.play())
-        controls.step.on_click(lambda _: self.race.step())
+        controls.step.on_click(lambda _: self.step())
         controls.reset.on_click(lambda _: self.reset())
         controls.speed.param.watch(lambda event: self.race.set_speed(event.new), "value")
         self.settings.param.watch(self._settings_changed, list(controls.widgets))
@@ -94,24 +111,52 @@ class Dashboard(Viewer):
     def reset(self) -> None:
         """Start over, paused at the first cycle, with the present settings."""
         self._wanted = self.settings.setup()
+        self._playing = False  # what was asked for; the workers follow, a slow cycle later
         self.race.reset(self._wanted)
         self.controls.show_changes([])
 
     def play(self) -> None:
-        """Run, or pause if running; from the end, start over."""
-        view = self.race.view()
-        if view.any("playing"):
-            self.race.pause()
+        """Run, or pause if that was asked for last; from the end, start over."""
+        if self._playing:
+            self.pause()
             return
-        if not view.starting and not view.any("paused"):
+        view = self.race.view()
+        if not view.starting and not view.any("paused", "playing"):
             self.reset()
+        self._playing, self._versions_then = True, view.versions
         self.race.play()
+        self.controls.show_playing(True)
+
+    def pause(self) -> None:
+        """Halt after the present cycle."""
+        self._playing = False
+        self.race.pause()
+        self.controls.show_playing(False)
+
+    def step(self) -> None:
+        """Run one cycle, then pause."""
+        self._playing = False
+        self.race.step()
 
     def close(self) -> None:
-        """End the workers; the page can no longer be driven."""
+        """End the workers, and say so on the page; displayed again it starts anew."""
+        self.end()
+        self._unseen = None  # pages that are still open do not start it
+        self.status.object = readout.message("This dashboard was closed. Display it again.")
+        if self._view is not None:
+            pn.io.push_notebook(self._view)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the workers were ended."""
+        return not self._end_race.alive
+
+    def end(self) -> None:
+        """End the workers, since nobody sees the page; where somebody does it starts anew."""
         if self._puller is not None:
             self._puller.stop()
-        self.race.close()
+            self._puller = None
+        self._end_race()
 
     def _settings_changed(self, *_: Any) -> None:
         lead, setup = self.race.view().lead, self.settings.setup()
@@ -137,13 +182,21 @@ class Dashboard(Viewer):
 
         Where a browser has gone, the run is paused: nobody sees it, and others need the cores.
         """
+        if self._unseen is not None:
+            # Not by the clock: while a long cell is run neither this nor a browser is heard.
+            self._unseen += PULL_PERIOD / 1000
+            if self._unseen > UNSEEN:
+                self.end()
+                return
         view = self.race.view()
         if not _watched():
-            if view.any("playing"):
-                self.race.pause()
+            if self._playing:
+                self.pause()
             return
         if view.versions == self._versions:
             return
+        if self._playing and self._over(view):
+            self._playing = False
         with pn.io.hold():
             self._show(view)
         self._versions = view.versions  # what could not be shown is tried again
@@ -152,6 +205,12 @@ class Dashboard(Viewer):
         if view.lead.records and not self._warm:
             self._warm = True
             warm_up(self.settings.seed, self.settings.device)
+
+    def _over(self, view: View) -> bool:
+        """Whether a run has ended by itself, and not one that was over when play was pressed."""
+        pairs = zip(view.snapshots, view.versions, self._versions_then, strict=True)
+        fresh = all(now != then for s, now, then in pairs if s.phase == "finished")
+        return fresh and not view.starting and not view.any("paused", "playing")
 
     def _show(self, view: View) -> None:
         setup = view.lead.setup
@@ -166,7 +225,7 @@ class Dashboard(Viewer):
         for name in readout.CURVES:
             self.titles[name].object = readout.curves_title(name, view)
         self.main.make_room(len(setup.filters) if setup else 0)
-        self.controls.show_playing(view.any("playing"))
+        self.controls.show_playing(self._playing)
 
     def _describe(self, name: str) -> None:
         """Name everything after benchmark ``name``, showing the most telling of its variables."""
@@ -192,8 +251,10 @@ class Dashboard(Viewer):
     # -- on display -----------------------------------------------------------------------
 
     def __panel__(self) -> pmui.Column:
+        served = bool(pn.state.curdoc and pn.state.curdoc.session_context)
+        if self.ended:
+            self._start()
         if self._view is None:
-            self._await_first_cycle()
             main = pn.Column(self.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
             self._view = pmui.Column(
                 self.controls.bar(),
@@ -202,8 +263,32 @@ class Dashboard(Viewer):
                 theme_config=style.THEME,
                 sizing_mode="stretch_width",
             )
+            if not served:
+                pulse = cells.Pulse()
+                pulse.param.watch(self._seen, "beats")
+                self._view.append(pulse)
+        if served:
+            self._end_with_session()
+        else:
+            cells.occupy(self)
+            self._unseen = 0.0
+            self._await_first_cycle()
             self._start_pulling()
         return self._view
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        bundle = super()._repr_mimebundle_(include, exclude)
+        cells.displayed(self, bundle)
+        return bundle
+
+    def _seen(self, *_: Any) -> None:
+        """A browser shows it; if it had been away for so long that the end came, start anew."""
+        if self._unseen is None:
+            return
+        self._unseen = 0.0
+        if self.ended:
+            self._start()
+            self._start_pulling()
 
     def _await_first_cycle(self) -> None:
         # What changes between a cell's output and its arrival in the browser is lost there.
@@ -229,13 +314,18 @@ class Dashboard(Viewer):
         # through all of its models each time: ten times a second and browser, 0.1 s each.
         with edit_readonly(page):
             page.busy = False
-        # Data sent while the browser still builds the page would not arrive in its figures.
-        pn.state.onload(self._start_pulling)
-        pn.state.on_session_destroyed(lambda _: self.close())
+        if pn.state.curdoc:
+            self._end_with_session()
         return page.servable(*args, **kwargs)
 
+    def _end_with_session(self) -> None:
+        # Data sent while the browser still builds the page would not arrive in its figures.
+        pn.state.onload(self._start_pulling)
+        pn.state.on_session_destroyed(lambda _: self.end())
+
     def _start_pulling(self) -> None:
-        self._puller = pn.state.add_periodic_callback(self.pull, period=PULL_PERIOD)
+        if self._puller is None:
+            self._puller = pn.state.add_periodic_callback(self.pull, period=PULL_PERIOD)
 
 
 def _watched() -> bool:

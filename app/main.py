@@ -1,11 +1,8 @@
-"""What ``panel serve app`` runs for every browser that comes.
+"""What ``panel serve app`` runs for every browser that comes."""
 
-``ldensf app --device`` says by the environment where to compute.
-"""
+import panel as pn
 
-import os
+from ldensf_app.sessions import dashboard
 
-from ldensf_app import Dashboard
-
-device = os.environ.get("LDENSF_DEVICE")
-Dashboard(**({"device": device} if device else {})).servable()
+if not pn.state.curdoc.roots:  # else it was built while the session was made: see app_hooks.py
+    dashboard().servable()

@@ -13,8 +13,10 @@ from bokeh.models import (
     CustomJSHover,
     FixedTicker,
     HoverTool,
+    Image,
     NoOverlap,
     Range1d,
+    Scatter,
 )
 from bokeh.plotting import figure
 
@@ -64,15 +66,8 @@ class FieldMap:
             output_backend="canvas",
         )
         self.figure.grid.visible = False
-        image = self.figure.image(
-            image="image",
-            x="x",
-            y="y",
-            dw="dw",
-            dh="dh",
-            color_mapper=limits.mapper,
-            source=self.pixels,
-        )
+        glyph = Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=limits.mapper)
+        image = self.figure.add_glyph(self.pixels, glyph)
         bar = ColorBar(
             color_mapper=limits.mapper,
             width=10,
@@ -130,16 +125,14 @@ class Sensors:
 
     def __init__(self, field_map: FieldMap) -> None:
         self.source = ColumnDataSource({"x": [], "y": [], "fill": []})
-        self.glyphs = field_map.figure.scatter(
-            "x",
-            "y",
-            source=self.source,
+        glyph = Scatter(
             size=5,
             fill_color=TRUTH_COLOUR,
             fill_alpha="fill",
             line_color="white",
             line_width=0.8,
         )
+        self.glyphs = field_map.figure.add_glyph(self.source, glyph)
 
     def show(self, positions: np.ndarray | None, silent: np.ndarray | None) -> None:
         """Positions (n, 2), or none; ``silent`` (n,) marks those that reported nothing."""

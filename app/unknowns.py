@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d, Span
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    FixedTicker,
+    Line,
+    Range1d,
+    Scatter,
+    Span,
+    VArea,
+)
 
 from ldensf_app.colours import FILTER_COLOURS, TRUTH_COLOUR
 from ldensf_app.curves import plain_figure, set_time_axis
@@ -44,16 +53,16 @@ class ParameterCloud:
         for name in self.sources:
             self._points(name, 7, 0.45)
         for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
-            self.figure.scatter(
-                "x", "y", source=self.truth, marker="x", size=16, line_width=width, color=colour
-            )
+            cross = Scatter(marker="x", size=16, line_width=width, line_color=colour)
+            self.figure.add_glyph(self.truth, cross)
         for name in ESTIMATING:
             if name != FREE_RUN:
                 self._points(name, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
 
     def _points(self, name: str, size: float, alpha: float) -> None:
         colour, source = FILTER_COLOURS[name], self.sources[name]
-        self.figure.scatter("x", "y", source=source, size=size, color=colour, fill_alpha=alpha)
+        dots = Scatter(size=size, line_color=colour, fill_color=colour, fill_alpha=alpha)
+        self.figure.add_glyph(source, dots)
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior box after the benchmark's first two parameters."""
@@ -93,9 +102,12 @@ class ParameterTrack:
         for name in ESTIMATING:
             source = ColumnDataSource({column: [] for column in ("time", "low", "mean", "high")})
             colour = FILTER_COLOURS[name]
-            self.figure.varea("time", "low", "high", source=source, color=colour, alpha=0.2)
-            self.figure.line("time", "mean", source=source, color=colour, line_width=2.5)
-            self.figure.scatter("time", "mean", source=source, color=colour, size=4)
+            for glyph in (
+                VArea(x="time", y1="low", y2="high", fill_color=colour, fill_alpha=0.2),
+                Line(x="time", y="mean", line_color=colour, line_width=2.5),
+                Scatter(x="time", y="mean", size=4, line_color=colour, fill_color=colour),
+            ):
+                self.figure.add_glyph(source, glyph)
             self.sources[name] = source
         self.truth = [  # to be seen on any ground
             Span(dimension="width", line_color=colour, line_width=width, visible=False)

@@ -58,6 +58,27 @@ def test_play_runs_to_the_end_and_play_again_starts_over(dashboard, wait):
     wait(lambda: dashboard.race.latent.snapshot.index in (0, 1, 2))
 
 
+@pytest.mark.parametrize("clicks", [8, 9])
+def test_quick_clicks_on_play_count_one_by_one(full_space, wait, clicks):
+    """Faster than a worker can obey, which may be in the middle of a long cycle."""
+    worker, obeyed = full_space.race.full_space, threading.Event()
+    worker._commands.put(obeyed.wait)
+    for _ in range(clicks):
+        full_space.controls.play.clicks += 1
+        full_space.pull()
+    obeyed.set()
+    wait(lambda: worker._commands.empty())
+    last = worker.snapshot.index
+    if clicks % 2:
+        wait(lambda: worker.snapshot.index >= last + 2)
+        full_space.pull()
+        assert full_space.controls.play.label == "Pause"
+    else:
+        wait(lambda: worker.snapshot.phase == "paused")
+        full_space.pull()
+        assert full_space.controls.play.label == "Play"
+
+
 def test_pull_does_nothing_when_nothing_is_new(dashboard):
     data = dashboard.scene.maps["truth"].pixels.data
     dashboard.pull()

@@ -1,0 +1,14 @@
+"""What ``panel serve app`` does once, before the first browser comes."""
+
+from bokeh.server.contexts import ServerContext
+from bokeh.settings import settings
+
+from ldensf_app.sessions import PageBuilder
+
+
+def on_server_loaded(server_context: ServerContext) -> None:
+    """Let pages be built beside the event loop."""
+    server_context.application_context.application.add(PageBuilder())
+    # Looks through all models of every new page for mistakes in programming: 0.2 s of the event
+    # loop. A test does so instead.
+    settings.perform_document_validation = False

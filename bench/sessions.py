@@ -1,0 +1,214 @@
+"""What visitors cost a server: waiting for each other, threads and memory.
+
+    python bench/sessions.py --sessions 50 --at-a-time 5 --first 10
+
+Serves the app in a process of its own, opens sessions by Bokeh's client, a few at a time, waits
+until each shows its first cycle, closes it, and waits until the server has let it go. Within the
+server a tick of 10 ms records the longest time for which the event loop did nothing else, which
+is how long one visitor kept all others waiting. Memory is compared with that after the first
+sessions, which load what all share. Exits with 1 if a session failed.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import panel_material_ui  # noqa: F401 - names the models that the client is sent
+import typer
+from bokeh.client import ClientSession, pull_session
+from bokeh.events import DocumentReady
+from tornado.ioloop import PeriodicCallback
+from tornado.web import RequestHandler
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 120.0  # seconds
+TICK = 10  # milliseconds
+LINGER = (
+    60.0  # seconds in which a server lets go of closed sessions: unused for 15, looked at each 17
+)
+
+# -- in the server ------------------------------------------------------------------------
+
+
+class Monitor(RequestHandler):
+    """Tells of the server, and starts to measure anew."""
+
+    last = longest = used = most_used = 0.0
+    ticking: PeriodicCallback | None = None
+
+    @classmethod
+    def _tick(cls) -> None:
+        now = time.perf_counter()
+        cls.longest, cls.last = max(cls.longest, now - cls.last), now
+        used = time.thread_time()
+        cls.most_used, cls.used = max(cls.most_used, used - cls.used), used
+
+    def get(self) -> None:
+        """Blocks since the last call, in seconds; threads, sessions and resident MB of now."""
+        longest, threads = Monitor.longest, [t.name for t in threading.enumerate()]
+        sessions = self.application.get_sessions("/app")
+        if self.get_argument("collect", ""):
+            gc.collect()
+        if Monitor.ticking is None:
+            Monitor.ticking = PeriodicCallback(Monitor._tick, TICK)
+            Monitor.ticking.start()
+        state = Path("/proc/self/status").read_text()
+        resident = next(line for line in state.splitlines() if line.startswith("VmRSS"))
+        self.write(
+            {
+                "longest_block_s": longest,
+                "most_used_s": Monitor.most_used,
+                "threads": len([name for name in threads if name.startswith("ldensf-")]),
+                "sessions": len(sessions),
+                "memory_mb": int(resident.split()[1]) / 1024,
+            }
+        )
+        Monitor.longest, Monitor.last = 0.0, time.perf_counter()
+        Monitor.most_used, Monitor.used = 0.0, time.thread_time()
+
+
+ROUTES = [("/monitor", Monitor)]
+"""``panel serve --plugins`` asks for this."""
+
+
+# -- at its doors -------------------------------------------------------------------------
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The app, watched by ``Monitor``; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "panel", "serve", "app", "--port", str(port)]
+    command += ["--allow-websocket-origin", f"127.0.0.1:{port}", "--plugins", "sessions"]
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            end = time.monotonic() + PATIENCE
+            while server.poll() is None and time.monotonic() < end:
+                try:
+                    monitor(address)
+                    break
+                except OSError:
+                    time.sleep(0.3)
+            yield address
+        finally:
+            server.terminate()
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+            log.seek(0)
+            sys.stderr.write("".join(line for line in log if "ERROR" in line or "Error" in line))
+
+
+def monitor(address: str, collect: bool = False) -> dict[str, Any]:
+    """What the server says of itself."""
+    query = "?collect=1" if collect else ""
+    with urllib.request.urlopen(f"{address}/monitor{query}", timeout=PATIENCE) as reply:
+        return json.load(reply)
+
+
+def shows_a_cycle(session: ClientSession) -> bool:
+    """Whether the number of a cycle stands somewhere on the page."""
+    texts = (getattr(model, "text", "") for model in session.document.models)
+    return any("counter" in text for text in texts if isinstance(text, str))
+
+
+def visit(address: str) -> float:
+    """Open a session, wait for its first cycle, close it; gives the seconds it took."""
+    start = time.perf_counter()
+    session = pull_session(url=f"{address}/app")
+    try:
+        # A browser says so when it has built the page.
+        session.document.callbacks.send_event(DocumentReady())
+        connection = session._connection  # its public methods drop what the server sends
+        late = connection.io_loop.call_later(PATIENCE, session.close)
+        connection._loop_until(lambda: shows_a_cycle(session) or not session.connected)
+        connection.io_loop.remove_timeout(late)
+        if not shows_a_cycle(session):
+            raise TimeoutError(f"no cycle within {PATIENCE:g} s")
+        return time.perf_counter() - start
+    finally:
+        session.close()
+
+
+def visits(address: str, number: int, at_a_time: int) -> list[float | None]:
+    """Seconds of each visit; None for one that failed."""
+
+    def one(_: int) -> float | None:
+        try:
+            return visit(address)
+        except Exception as error:
+            print(f"a session failed: {error!r}", file=sys.stderr)
+            return None
+
+    with ThreadPoolExecutor(at_a_time) as pool:
+        return list(pool.map(one, range(number)))
+
+
+def settled(address: str) -> dict[str, Any]:
+    """The server once it has let go of all sessions, or after a while."""
+    end = time.monotonic() + LINGER
+    while monitor(address)["sessions"] and time.monotonic() < end:
+        time.sleep(1.0)
+    time.sleep(1.0)
+    return monitor(address, collect=True)
+
+
+def main(
+    sessions: Annotated[int, typer.Option(help="After the first ones.")] = 50,
+    at_a_time: Annotated[int, typer.Option(help="How many are open together.")] = 5,
+    first: Annotated[int, typer.Option(help="Sessions before memory is compared.")] = 10,
+) -> None:
+    """Print one line a round."""
+    failed = 0
+    with served() as address:
+        before = settled(address)
+        for number in (first, sessions):
+            seconds = visits(address, number, at_a_time)
+            during = monitor(address)
+            after = settled(address)
+            came = [s for s in seconds if s is not None]
+            failed += number - len(came)
+            took = f"{np.median(came):.1f} (at most {max(came):.1f})" if came else "–"
+            threads, memory = ((before[k], after[k]) for k in ("threads", "memory_mb"))
+            print(
+                f"{number} sessions, {at_a_time} at a time: first cycle after {took} s, "
+                f"longest block {during['longest_block_s']:.2f} s (longest work in one go "
+                f"{during['most_used_s']:.2f} s), threads {threads[0]} → {threads[1]}, "
+                f"memory {memory[0]:.0f} → {memory[1]:.0f} MB ({memory[1] - memory[0]:+.0f}), "
+                f"{after['sessions']} still open, {number - len(came)} failed",
+                flush=True,
+            )
+            before = after
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)
