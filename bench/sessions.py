@@ -13,34 +13,24 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import panel_material_ui  # noqa: F401 - names the models that the client is sent
+import psutil
 import typer
-from bokeh.client import ClientSession, pull_session
-from bokeh.events import DocumentReady
+from bokeh.client import ClientSession
+from serving import PATIENCE, served, visit, wait_until
 from tornado.ioloop import PeriodicCallback
 from tornado.web import RequestHandler
 
-ROOT = Path(__file__).parents[1]
-PATIENCE = 120.0  # seconds
 TICK = 10  # milliseconds
-LINGER = (
-    60.0  # seconds in which a server lets go of closed sessions: unused for 15, looked at each 17
-)
+LINGER = 60.0
+"""Seconds in which a server lets go of closed sessions: unused for 15, looked at every 17."""
 
 # -- in the server ------------------------------------------------------------------------
 
@@ -67,15 +57,13 @@ class Monitor(RequestHandler):
         if Monitor.ticking is None:
             Monitor.ticking = PeriodicCallback(Monitor._tick, TICK)
             Monitor.ticking.start()
-        state = Path("/proc/self/status").read_text()
-        resident = next(line for line in state.splitlines() if line.startswith("VmRSS"))
         self.write(
             {
                 "longest_block_s": longest,
                 "most_used_s": Monitor.most_used,
                 "threads": len([name for name in threads if name.startswith("ldensf-")]),
                 "sessions": len(sessions),
-                "memory_mb": int(resident.split()[1]) / 1024,
+                "memory_mb": psutil.Process().memory_info().rss / 2**20,
             }
         )
         Monitor.longest, Monitor.last = 0.0, time.perf_counter()
@@ -87,44 +75,6 @@ ROUTES = [("/monitor", Monitor)]
 
 
 # -- at its doors -------------------------------------------------------------------------
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The app, watched by ``Monitor``; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "panel", "serve", "app", "--port", str(port)]
-    command += ["--allow-websocket-origin", f"127.0.0.1:{port}", "--plugins", "sessions"]
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    with tempfile.TemporaryFile("w+") as log:
-        server = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": path},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            end = time.monotonic() + PATIENCE
-            while server.poll() is None and time.monotonic() < end:
-                try:
-                    monitor(address)
-                    break
-                except OSError:
-                    time.sleep(0.3)
-            yield address
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-            log.seek(0)
-            sys.stderr.write("".join(line for line in log if "ERROR" in line or "Error" in line))
 
 
 def monitor(address: str, collect: bool = False) -> dict[str, Any]:
@@ -140,22 +90,12 @@ def shows_a_cycle(session: ClientSession) -> bool:
     return any("counter" in text for text in texts if isinstance(text, str))
 
 
-def visit(address: str) -> float:
+def first_cycle(address: str) -> float:
     """Open a session, wait for its first cycle, close it; gives the seconds it took."""
     start = time.perf_counter()
-    session = pull_session(url=f"{address}/app")
-    try:
-        # A browser says so when it has built the page.
-        session.document.callbacks.send_event(DocumentReady())
-        connection = session._connection  # its public methods drop what the server sends
-        late = connection.io_loop.call_later(PATIENCE, session.close)
-        connection._loop_until(lambda: shows_a_cycle(session) or not session.connected)
-        connection.io_loop.remove_timeout(late)
-        if not shows_a_cycle(session):
-            raise TimeoutError(f"no cycle within {PATIENCE:g} s")
+    with visit(address) as session:
+        wait_until(session, lambda: shows_a_cycle(session), "first cycle")
         return time.perf_counter() - start
-    finally:
-        session.close()
 
 
 def visits(address: str, number: int, at_a_time: int) -> list[float | None]:
@@ -163,7 +103,7 @@ def visits(address: str, number: int, at_a_time: int) -> list[float | None]:
 
     def one(_: int) -> float | None:
         try:
-            return visit(address)
+            return first_cycle(address)
         except Exception as error:
             print(f"a session failed: {error!r}", file=sys.stderr)
             return None
@@ -188,7 +128,7 @@ def main(
 ) -> None:
     """Print one line a round."""
     failed = 0
-    with served() as address:
+    with served("--plugins", "sessions") as address:
         before = settled(address)
         for number in (first, sessions):
             seconds = visits(address, number, at_a_time)

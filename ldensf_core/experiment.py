@@ -214,6 +214,10 @@ class TwinExperiment:
                 {name: self._cycle(f, index, observation) for name, f in running.items()},
             )
 
+    def truth_at(self, index: int) -> Tensor:
+        """The truth's fields at snapshot ``index``, (V, ny, nx), physical units, on the CPU."""
+        return self._truth[index]
+
     def observation(self, index: int) -> Observation | None:
         """What is measured at snapshot ``index``, on the CPU: the same whenever it is asked."""
         if index % self.every:
