@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class AffineMap:
     """An analysis x = b x₀ + c y + s ξ, ξ standard normal, for each component on its own.
 

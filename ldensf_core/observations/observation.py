@@ -37,15 +37,15 @@ class Observation:
     def __post_init__(self) -> None:
         # One is made every cycle. Sums, of which NaN and infinity make NaN or infinity, tell in
         # one call each that there is nothing to look for.
-        if not math.isfinite(self.positions.sum()):
+        if not math.isfinite(self.positions.sum().item()):
             self._check_positions()
         if not all(0 <= std < math.inf for std in self.std.tolist()):
             raise ValueError(
                 f"std = {self.std.tolist()}: finite numbers of at least 0 are needed, one for "
                 "each variable"
             )
-        total = float(self.values.sum())
-        if not math.isfinite(total) and not math.isfinite(self.values.nansum()):
+        total = self.values.sum().item()
+        if not math.isfinite(total) and not math.isfinite(self.values.nansum().item()):
             self._check_values()  # the sum of large numbers may be infinite too
         object.__setattr__(self, "complete", not math.isnan(total))
 
