@@ -113,7 +113,7 @@ def test_noise_takes_effect_after_reset_and_the_run_can_be_exported(page):
         page.locator(".export-button button").click()
     with xr.open_dataset(download.value.path(), engine="h5netcdf") as run:
         assert run.sizes["time"] >= 1
-        assert run.attrs["noise"] == "0.25"
+        assert run.attrs["noise"] == 0.25
         assert "eta_mean" in run and run["eta"].attrs["units"] == "m"
 
 
