@@ -5,6 +5,7 @@ import gc
 import logging
 import time
 import weakref
+from types import SimpleNamespace
 
 from bokeh.document import Document
 
@@ -15,7 +16,8 @@ from ldensf_app.sessions import PageBuilder
 class Context:
     """What Bokeh tells a handler of a new session."""
 
-    id, request, server_context, token_payload = "a session", None, None, {}
+    id, server_context, token_payload = "a session", None, {}
+    request = SimpleNamespace(arguments={}, path="/app", headers={}, cookies={})
 
     def __init__(self):
         self._document = Document()
