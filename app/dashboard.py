@@ -22,6 +22,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from panel.util import edit_readonly
 from panel.viewable import Viewer
 
@@ -62,6 +63,8 @@ class Dashboard(Viewer):
     Raises:
         ValueError: for a setting out of its bounds.
     """
+
+    busy = param.Boolean(default=False, constant=True, doc="Never, since workers compute.")
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -310,10 +313,12 @@ class Dashboard(Viewer):
             theme_config=style.THEME,
             busy_indicator=None,
         )
-        # The page would follow whether the server is busy with anything for anyone, and look
-        # through all of its models each time: ten times a second and browser, 0.1 s each.
+        # The page follows whether the server is busy with anything for anyone, and would look
+        # through all of its models each time: ten times a second and browser, 0.1 s each. Nor
+        # would the server, being followed, ever let go of it (panel-material-ui 0.16.6). To set
+        # a value does not end that (param 2.4), to follow something else does.
         with edit_readonly(page):
-            page.busy = False
+            page.busy = self.param.busy
         if pn.state.curdoc:
             self._end_with_session()
         return page.servable(*args, **kwargs)

@@ -19,6 +19,10 @@ def threads():
     return [t for t in threading.enumerate() if t.name in ("ldensf-latent", "ldensf-full-space")]
 
 
+def living():
+    return [o for o in gc.get_objects() if type(o) is Dashboard]
+
+
 @pytest.fixture(autouse=True)
 def none_before():
     gc.collect()
@@ -36,7 +40,11 @@ def test_one_that_is_forgotten_before_it_was_displayed(wait):
     wait(lambda: not threads())
 
 
-@pytest.mark.parametrize("app", [Dashboard, lambda: Dashboard(**SMALL)], ids=["class", "function"])
+def page():
+    Dashboard(**SMALL).servable()
+
+
+@pytest.mark.parametrize("app", [Dashboard, lambda: Dashboard(**SMALL), page])
 def test_one_that_is_served_by_itself(app, wait):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -61,6 +69,7 @@ def test_one_that_is_served_by_itself(app, wait):
             wait(lambda: len(threads()) == 2)
             session.close()
             wait(lambda: not threads())
+        wait(lambda: gc.collect() >= 0 and not living())  # nothing global holds it
     finally:
         server.stop()
 

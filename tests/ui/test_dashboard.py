@@ -87,6 +87,7 @@ def test_play_and_watch_the_estimate_lock_on(page):
     difference = np.abs(picture(page, "truth") - after)[inside].max(axis=-1)
     assert np.median(difference) < 30
 
+    page.wait_for_timeout(1000)  # the button tells what was asked for; a cycle may be under way
     paused = step(page)
     page.wait_for_timeout(1000)
     assert step(page) == paused
