@@ -171,6 +171,7 @@ def main(
         str, typer.Option(help=f"all, or with commas: {', '.join(FILTERS)}.")
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    alone: Annotated[bool, typer.Option(help="Time cycles by `ldensf bench` first.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Print a row a benchmark and filter, and what happened in all."""
@@ -178,7 +179,7 @@ def main(
     on = resolve_device(device)
     names = list_benchmarks() if benchmark == "all" else benchmark.split(",")
     chosen = list(FILTERS) if filters == "all" else filters.split(",")
-    timed = timed_alone(names, chosen, on)
+    timed = timed_alone(names, chosen, on) if alone else {}
     before = resources(on)
     diary = Diary()
     until = time.monotonic() + seconds
