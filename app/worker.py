@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +104,10 @@ class Worker(threading.Thread):
                 log.exception("%s: %s", self.name, error)
                 self._let_go()
                 self._publish(phase="failed", message=explain(error, self._device))
+            if (
+                self.snapshot.phase == "failed"
+            ):  # the error no longer holds what it was raised among
+                release_memory(self._device)
         self._let_go()
         self._work_on(CPU)
         self.snapshot = Snapshot(version=self.snapshot.version + 1)
@@ -146,7 +150,8 @@ class Worker(threading.Thread):
     def _work_on(self, device: torch.device) -> None:
         """Give the thread a stream of a GPU to itself, kept until it is sent to another device."""
         if device != self._device:
-            self._stream.close()
+            with suppress(RuntimeError):  # a stream of a GPU that is lost cannot be left
+                self._stream.close()
             release_memory(self._device)
             self._device = device
             self._stream.enter_context(own_stream(device, self.first))

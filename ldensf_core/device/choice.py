@@ -9,15 +9,16 @@ import torch
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """``auto`` is the first CUDA GPU where there is one, else the CPU; ``cuda`` is the first, too.
+    """``auto`` is the first CUDA GPU that works, else the CPU; ``cuda`` is the first, too.
 
     A GPU is made ready for several threads.
 
     Raises:
-        ValueError: for a device that torch does not know or this machine does not have.
+        ValueError: for a device that torch does not know, that this machine does not have, or that
+            has failed for good (``is_lost``).
     """
     if str(device) == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = devices()[0]
     try:
         resolved = torch.device(device)
     except (RuntimeError, TypeError) as error:
@@ -35,15 +36,20 @@ def resolve_device(device: str | torch.device) -> torch.device:
         there = ", ".join(map(str, devices()))
         raise ValueError(f"device {str(device)!r} is not there; there are {there}")
     resolved = torch.device("cuda", index)
+    if resolved in lost:
+        raise ValueError(
+            f"device {str(device)!r} has failed for good in this process: restart it, or use 'cpu'"
+        )
     with _FIRST_USE:
         _make_ready(resolved)
     return resolved
 
 
 def devices() -> list[torch.device]:
-    """All that can be chosen here, the one that ``auto`` takes first."""
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    return [*(torch.device("cuda", i) for i in gpus), torch.device("cpu")]
+    """All that can be chosen, the one that ``auto`` takes first; GPUs that are lost are not."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = [torch.device("cuda", i) for i in range(count)]
+    return [*(gpu for gpu in gpus if gpu not in lost), torch.device("cpu")]
 
 
 def device_name(device: torch.device | str) -> str:
@@ -59,15 +65,20 @@ def is_lost(device: torch.device) -> bool:
     """Whether a GPU has failed for good: after some errors it answers nothing to this process."""
     if device.type != "cuda":
         return False
+    if device in lost:
+        return True
     try:
         torch.zeros(1, device=device).add_(1).item()
     except torch.OutOfMemoryError:
         return False
     except RuntimeError:
+        lost.add(device)
         return True
     return False
 
 
+lost: set[torch.device] = set()
+"""GPUs that were found to have failed for good."""
 _FIRST_USE = threading.Lock()
 
 

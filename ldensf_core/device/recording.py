@@ -8,6 +8,7 @@ What CUDA and torch do not allow, and is seen to here:
 * Two recordings at once: one lock guards all of them in a process.
 * To destroy a graph while another is recorded, since both change the list of graphs that a random
   generator keeps: graphs that nobody needs any more are put aside and destroyed under the lock.
+  Those of a GPU that is lost stay there, since it cannot destroy them and ends the process.
 * Two graphs at work at the same time in one workspace of cuBLAS, which torch keeps for each thread
   and stream: every graph gets a workspace of its own, so that any thread may replay it.
 """
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ldensf_core.device.choice import lost
 from ldensf_core.device.streams import recording_stream
 
 
@@ -48,7 +50,7 @@ _unneeded: deque[torch.cuda.CUDAGraph] = deque()
 
 def _destroy_unneeded() -> None:
     """Destroy what was put aside, unless a graph is being recorded: then it is done after that."""
-    while _unneeded and _lock.acquire(blocking=False):
+    while _unneeded and not lost and _lock.acquire(blocking=False):
         try:
             _unneeded.clear()
         finally:
@@ -167,7 +169,9 @@ def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tens
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back to a GPU what torch keeps of its memory for later: others may need it."""
-    if device.type == "cuda":
-        with _lock:
-            torch.cuda.empty_cache()
+    """Give back to a GPU what this thread and torch keep of its memory for later."""
+    if device.type != "cuda":
+        return
+    _kept.calls.clear()
+    with _lock, suppress(RuntimeError):  # a GPU that is lost has no memory to be given back
+        torch.cuda.empty_cache()

@@ -39,6 +39,7 @@ class ObservationHistory:
         self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
         self.room = 0
         self._seen: Observation | None = None
+        self._taken_in: Observation | None = None
         self.encode_single = SingleEncoder(encoder, cycle_functions(self.memory.device))
 
     def reset(self) -> None:
@@ -53,7 +54,10 @@ class ObservationHistory:
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
     def take(self, observation: Observation) -> None:
-        """Put an observation where ``encode`` looks for it, on the CPU."""
+        """Put an observation where ``encode`` looks for it, on the CPU, unless it is there."""
+        if observation is self._taken_in:
+            return
+        self._taken_in = None  # until all of it is there
         wait(self.memory.device)  # the transfer before this one reads from the same place
         if self._seen is None or not observation.from_the_sensors_of(self._seen):
             self._seen = None  # while matrix and table are written, they are nobody's
@@ -64,6 +68,7 @@ class ObservationHistory:
         if self._gaps:
             np.nan_to_num(self._slots, copy=False, nan=0.0)
         self._row[:] = self._by_time[observation.index]
+        self._taken_in = observation
 
     def encode(self) -> tuple[Tensor, Tensor]:
         """Add what ``take`` put there to the memory; all but its transfer is done on the device.

@@ -84,5 +84,11 @@ class Filter(Protocol):
         if observation is not None:
             self.analyse(observation)
 
+    def expect(self, observation: Observation) -> None:
+        """Prepare what needs no ensemble for the next analysis, which is to be of an observation.
+
+        It may be left out.
+        """
+
     def estimate(self) -> Estimate:
         """The present ensemble. Later calls of the filter leave an estimate as it is."""

@@ -45,6 +45,12 @@ class LatentFilter(FreeRun, ABC):
         self.history.reset()
 
     @torch.inference_mode()
+    def expect(self, observation: Observation) -> None:
+        """Put an observation where the next launch takes it from."""
+        if not observation.empty:
+            self.history.take(observation)
+
+    @torch.inference_mode()
     def analyse(self, observation: Observation) -> None:
         """Correct latent states and parameters with an observation of the present snapshot."""
         if not observation.empty:

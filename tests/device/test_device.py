@@ -14,6 +14,7 @@ from ldensf_core import device as room
 from ldensf_core.device import (
     Stopwatch,
     captured,
+    choice,
     clock,
     device_name,
     devices,
@@ -81,6 +82,35 @@ def test_a_stopwatch_on_the_cpu_leaves_out_what_others_do():
     time.sleep(0.05)
     watch.mark()
     assert watch.milliseconds()[0] < 25
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine with two GPUs, for questions that do not reach them."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(choice, "_make_ready", lambda device: None)
+    monkeypatch.setattr(choice, "lost", set())
+    return torch.device("cuda", 0)
+
+
+def test_the_first_gpu_is_taken_and_another_can_be(gpu):
+    assert room.resolve_device("auto") == room.resolve_device("cuda") == gpu
+    assert room.resolve_device("cuda:1") == torch.device("cuda", 1)
+    assert [str(d) for d in devices()] == ["cuda:0", "cuda:1", "cpu"]
+    with pytest.raises(ValueError, match="'cuda:2' is not there; there are cuda:0, cuda:1, cpu"):
+        room.resolve_device("cuda:2")
+
+
+def test_a_gpu_that_is_lost_is_no_longer_offered(gpu, monkeypatch):
+    def sticky(*_, **__):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch, "zeros", sticky)
+    assert room.is_lost(gpu)
+    assert room.resolve_device("auto") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="'cuda:0' has failed for good in this process"):
+        room.resolve_device("cuda:0")
 
 
 class Stream:

@@ -385,3 +385,20 @@ def test_members_that_are_alike_are_corrected(model, network, truths, make, memb
         estimate = filter_.estimate()
         for part in (estimate.mean, estimate.spread, estimate.ensemble, estimate.parameters):
             assert part.isfinite().all()
+
+
+def test_what_was_expected_changes_nothing_even_if_another_observation_comes(
+    model, network, truths
+):
+    first, second = (network.observe(truths[0, i], i, 0.1, 0.0, seed=4) for i in (0, 1))
+    plain, ready = LDEnSF(model), LDEnSF(model)
+    for filter_ in (plain, ready):
+        filter_.reset(5, seed=2)
+    ready.expect(second)
+    ready.expect(first)
+    for filter_ in (plain, ready):
+        filter_.analyse(first)
+    ready.expect(first)
+    for filter_ in (plain, ready):
+        filter_.cycle(second)
+    assert torch.equal(plain.state, ready.state)
