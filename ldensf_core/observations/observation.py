@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -21,7 +21,6 @@ class Observation:
         positions: (n, 2), given as (x, y) in the benchmark's coordinates.
         values: (n, V), physical units; NaN where a value is missing.
         std: (V,), standard deviation of the noise in physical units.
-        complete: whether no value is missing.
 
     Raises:
         ValueError: for a value that is infinite, naming its sensor, for a position that is not
@@ -32,7 +31,6 @@ class Observation:
     positions: Tensor
     values: Tensor
     std: Tensor
-    complete: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # One is made every cycle. Sums, of which NaN and infinity make NaN or infinity, tell in
@@ -47,7 +45,6 @@ class Observation:
         total = self.values.sum().item()
         if not math.isfinite(total) and not math.isfinite(self.values.nansum().item()):
             self._check_values()  # the sum of large numbers may be infinite too
-        object.__setattr__(self, "complete", not math.isnan(total))
 
     def _check_positions(self) -> None:
         bad = (~self.positions.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
@@ -82,6 +79,11 @@ class Observation:
     def present(self) -> Tensor:
         """(n, V), false where a value is missing."""
         return ~self.values.isnan()
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no value is missing."""
+        return not math.isnan(self.values.sum().item())  # one NaN makes the whole sum NaN
 
     @property
     def empty(self) -> bool:
