@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import defaultdict
 
 import torch
@@ -13,8 +14,9 @@ _unused: dict[int, list[Tensor]] = defaultdict(list)
 class Staging:
     """Numbers on the CPU that a GPU can read by itself.
 
-    The memory is never freed but used again: torch would put events of those who have read from it
-    into their streams, also into the one where another graph is recorded just then.
+    The memory is never freed but used again. To free it, torch would put an event into every stream
+    that has read from it: also into the one where another graph is recorded just then, or of a GPU
+    that is lost, which ends the process.
 
     Attributes:
         values: (size,), single precision.
@@ -25,6 +27,8 @@ class Staging:
             self.values = _unused[size].pop()
         except IndexError:
             self.values = torch.empty(size, dtype=torch.float32, pin_memory=True)
+            # Not even when the interpreter ends: a reference that nobody gives back.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.values))
 
     def __del__(self) -> None:
         _unused[len(self.values)].append(self.values)

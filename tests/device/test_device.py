@@ -3,6 +3,8 @@
 import re
 import threading
 import time
+import weakref
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +23,7 @@ from ldensf_core.device import (
     kept,
     own_stream,
     recording,
+    staging,
     streams,
 )
 
@@ -220,3 +223,24 @@ def test_a_thread_records_a_function_once_and_keeps_the_latest(monkeypatch):
     assert len(made) == before
     kept(functions[1], x)  # the oldest was let go
     assert len(made) == before + 1
+
+
+def test_staging_is_used_again_and_never_freed(monkeypatch):
+    made = []
+
+    def pinned(size, dtype, pin_memory):
+        assert pin_memory and dtype == torch.float32
+        made.append(weakref.ref(tensor := torch.zeros(size)))
+        return tensor
+
+    monkeypatch.setattr(torch, "empty", pinned)
+    monkeypatch.setattr(staging, "_unused", defaultdict(list))
+    one, other = room.Staging(4), room.Staging(4)
+    assert one.values is not other.values and len(made) == 2
+    address = one.values.data_ptr()
+    del one
+    assert room.Staging(4).values.data_ptr() == address and len(made) == 2
+    assert len(room.Staging(5).values) == 5 and len(made) == 3
+    del other
+    staging._unused.clear()
+    assert all(tensor() is not None for tensor in made)
