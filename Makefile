@@ -15,11 +15,15 @@ app: $(VENV)/app.stamp
 	@echo "The dashboard is at http://localhost:$(PORT) (another port: make app PORT=...)"
 	$(BIN)/panel serve app --port $(PORT) $(SHOW)
 
+# Side by side, then those that take times. Status 5 is that none was chosen: by ARGS, of this half.
+PYTEST = $(BIN)/python -m pytest $(1) $(ARGS) || [ $$? -eq 5 ]
+
 # More arguments for pytest: make test ARGS="-k tsunami"
 test: $(VENV)/test.stamp browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(ARGS)
+	$(call PYTEST,-n auto -m "not alone")
+	$(call PYTEST,-m alone)
 
 $(VENV)/app.stamp: EXTRAS = app
 $(VENV)/test.stamp: EXTRAS = app,train,test

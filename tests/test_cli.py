@@ -247,6 +247,7 @@ def test_an_interruption_is_one_line(monkeypatch, capsys, tmp_path, arguments, w
     assert captured.out == "" and not list(tmp_path.glob("*.nc"))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_an_interrupted_sweep_ends_all_its_processes_and_goes_on(tmp_path, monkeypatch, capsys):
     """Ctrl-C of a terminal, which sends the signal to every process of the command."""

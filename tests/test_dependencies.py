@@ -85,8 +85,10 @@ def test_the_oldest_python_is_the_same_everywhere():
     assert f"sys.version_info < ({major}, {minor})" in (ROOT / "Makefile").read_text()
 
 
-BROUGHT = {"triton"}
-"""By torch, for the GPUs that it supports, in the version that fits: imported where it works."""
+BROUGHT = {"triton", "IPython"}
+"""By torch for the GPUs that it supports, and by a notebook: imported where they are."""
+SCRIPTS = {path.stem for path in (ROOT / "bench").glob("*.py")}
+"""Which import each other, as their folder comes first."""
 
 
 def sources(folder: str) -> Iterator[tuple[Path, str]]:
@@ -114,12 +116,16 @@ def imported(source: str) -> set[str]:
     [
         ("ldensf_core", [], {"ldensf_core"}),
         ("app", ["app"], {"ldensf_core", "ldensf_app"}),
-        ("bench", ["app"], {"ldensf_core", "ldensf_app", "report"}),  # figures in the app's colours
+        (
+            "bench",
+            ["app"],
+            {"ldensf_core", "ldensf_app", "report"} | SCRIPTS,
+        ),  # figures in the app's colours
         ("notebooks", ["app"], {"ldensf_core", "ldensf_app"}),
         (
             "tests",
             ["app", "train", "test"],
-            {"ldensf_core", "ldensf_app", "bench", "report", "tests"},
+            {"ldensf_core", "ldensf_app", "bench", "report", "tests"} | SCRIPTS,
         ),
     ],
 )

@@ -58,6 +58,7 @@ def test_cycles_hold_what_they_say():
             assert result.estimate.mean.isfinite().all()
 
 
+@pytest.mark.alone
 def test_a_cycle_is_timed_as_a_whole_and_now_and_then_in_its_parts():
     twin = experiment(["ld-ensf", "ensf"], every=2, full_space_members=1)
     cycles = first(twin, 2 * SPLIT_EVERY)

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import torch
 
+from ldensf_app import sessions
 from ldensf_core import serving
 from ldensf_core.cli import main
 
@@ -111,23 +112,15 @@ def test_what_is_to_be_installed_is_said(monkeypatch, capsys, started, missing):
     assert missing in line and "pip install 'ldensf[app]'" in line and started == []
 
 
-@pytest.mark.parametrize(("device", "expected"), [("cpu", {"device": "cpu"}), (None, {})])
+@pytest.mark.parametrize(("device", "expected"), [("cpu", "cpu"), (None, "auto")])
 def test_the_page_is_told_the_device(monkeypatch, device, expected):
     made = []
-
-    class Dashboard:
-        def __init__(self, **settings):
-            made.append(settings)
-
-        def servable(self):
-            pass
-
-    monkeypatch.setattr("ldensf_app.Dashboard", Dashboard)
+    monkeypatch.setattr(sessions, "Dashboard", lambda **settings: made.append(settings))
     monkeypatch.delenv("LDENSF_DEVICE", raising=False)
     if device:
         monkeypatch.setenv("LDENSF_DEVICE", device)
-    exec((ROOT / "app" / "main.py").read_text(), {})
-    assert made == [expected]
+    sessions.dashboard()
+    assert made == [{"device": expected}]
 
 
 @pytest.mark.timeout(300)

@@ -86,7 +86,7 @@ def _summary(scores: xr.Dataset, members: int) -> dict[str, float | None]:
         "coverage90": mean(scores["coverage90"]),
         "parameter_error": mean(final["parameter_error"]),
         **{
-            key: float(np.nanmedian(scores[key].values))
+            key: float(scores[key].median(skipna=True))
             for key in ("forecast_ms", "analysis_ms", "decode_ms")
         },
     }

@@ -85,6 +85,7 @@ def test_pull_does_nothing_when_nothing_is_new(dashboard):
     assert dashboard.scene.maps["truth"].pixels.data is data
 
 
+@pytest.mark.alone
 def test_a_pull_is_quick_while_the_workers_compute(dashboard, wait):
     dashboard.controls.speed.value = np.inf
     dashboard.play()

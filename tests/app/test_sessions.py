@@ -7,10 +7,13 @@ import time
 import weakref
 from types import SimpleNamespace
 
+import pytest
 from bokeh.document import Document
 
 from ldensf_app import Dashboard
 from ldensf_app.sessions import PageBuilder
+
+pytestmark = pytest.mark.alone
 
 
 class Context:

@@ -29,9 +29,9 @@ def test_snapshot_by_snapshot_is_the_whole_run_bit_for_bit(benchmark_, parameter
 
 def test_nothing_is_computed_before_it_is_asked_for():
     truth = Trajectory(Tsunami(20), torch.tensor([[100.0, 200.0]]))
-    assert truth._fields == []
+    assert truth._reached[0] == ()
     truth[2]
-    assert len(truth._fields) == 3
+    assert len(truth._reached[0]) == 3
 
 
 def test_threads_that_ask_at_once_share_the_work():

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from ldensf_app.race import Race
 from ldensf_app.settings import Setup
 
+pytestmark = pytest.mark.alone
+
 CPU = torch.device("cpu")
 
 

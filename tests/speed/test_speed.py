@@ -12,6 +12,8 @@ from ldensf_core.filters import LDEnSF, ldensf
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.speed import Cost, Peak, PublishedLoop, bench, cycle_cost, measured_peak, table
 
+pytestmark = pytest.mark.alone
+
 CPU = torch.device("cpu")
 ROW = [
     "benchmark", "implementation", "members", "device", "cycle_ms", "cycle_ms_10", "cycle_ms_90",

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 from ldensf_core import get_benchmark
 from ldensf_core.benchmarks import Benchmark
 
+pytestmark = pytest.mark.alone
+
 FRAMES = """() => [...Bokeh.index.all_views()]
     .filter((view) => view.model.type == "Figure")
     .map((view) => [view.frame.bbox.width, view.frame.bbox.height])

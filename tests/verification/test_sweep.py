@@ -267,6 +267,7 @@ def test_a_killed_worker_costs_time_alone(one_noise):
     assert_identical(found, one_noise)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "magic://127.0.0.1:9"])
 def test_a_scheduler_that_is_not_there_is_named_within_seconds(monkeypatch, address):
     monkeypatch.setattr(cluster, "PATIENCE", 1)
