@@ -153,9 +153,9 @@ class StepTimes:
 
 
 def _apart(record: Record) -> str:
-    """Times of forecast and analysis where they were taken, which is every few steps."""
+    """Times of forecast and analysis where they were taken, which is at every few observations."""
     if not np.isfinite(record.forecast_ms):
-        return f"taken every {SPLIT_EVERY} steps"
+        return f"taken at every {SPLIT_EVERY}th observation"
     return f"{record.forecast_ms:,.2f} ms, {record.analysis_ms:,.2f} ms"
 
 

@@ -28,7 +28,7 @@ HINTS = {
     "knows what it does not know, the two are alike.",
     "hero": "Median computing time of a forecast and an analysis together, over the cycles that "
     "had both. Filters run beside each other: on the CPU each on one core, on a GPU each in a "
-    f"stream, where it is timed. Every {SPLIT_EVERY} steps the two are run and timed apart. "
+    f"stream, where it is timed. At every {SPLIT_EVERY}th observation the two are timed apart. "
     "Computing mean and spread for the maps is not counted.",
 }
 CURVES = {"errors": "Error", "times": "Step time"}

@@ -6,14 +6,16 @@ same seed, and the library keeps it: one thread for all sessions computes it ahe
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
 from ldensf_app.settings import LD_ENSF, Settings
 from ldensf_core import CheckpointError, list_benchmarks
-from ldensf_core.device import own_stream
+from ldensf_core.device import own_stream, release_memory
+
+log = logging.getLogger(__name__)
 
 _one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))
 
@@ -26,5 +28,12 @@ def warm_up(seed: int, device: str) -> None:
 
 def _prepare(name: str, seed: int, device: str) -> None:
     setup = Settings(benchmark=name, seed=seed, device=device).setup()
-    with contextlib.suppress(CheckpointError), own_stream(torch.device(device)):
-        setup.experiment((LD_ENSF,)).observation(0)  # without weights the page says so when chosen
+    try:
+        with own_stream(torch.device(device)):
+            setup.experiment((LD_ENSF,)).observation(0)
+    except CheckpointError:
+        pass  # the page says so when it is chosen
+    except Exception:
+        log.exception("%s could not be prepared", name)
+    finally:
+        release_memory(torch.device(device))

@@ -100,14 +100,13 @@ class Worker(threading.Thread):
         while not self._closed:
             try:
                 self._next_action()()
+                continue
             except Exception as error:
                 log.exception("%s: %s", self.name, error)
+                message = explain(error, self._device)  # and see whether the GPU is lost
                 self._let_go()
-                self._publish(phase="failed", message=explain(error, self._device))
-            if (
-                self.snapshot.phase == "failed"
-            ):  # the error no longer holds what it was raised among
-                release_memory(self._device)
+                self._publish(phase="failed", message=message)
+            release_memory(self._device)  # once the error holds nothing any more
         self._let_go()
         self._work_on(CPU)
         self.snapshot = Snapshot(version=self.snapshot.version + 1)
@@ -126,6 +125,7 @@ class Worker(threading.Thread):
         self._let_go()
         self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
         if setup.filters and not set(setup.filters) & set(self.filters):
+            self._work_on(CPU)
             self._publish(phase="idle")
             return
         self._work_on(torch.device(setup.device))
@@ -153,14 +153,14 @@ class Worker(threading.Thread):
             with suppress(RuntimeError):  # a stream of a GPU that is lost cannot be left
                 self._stream.close()
             release_memory(self._device)
-            self._device = device
+            self._device = CPU
             self._stream.enter_context(own_stream(device, self.first))
+            self._device = device
 
     def _advance(self) -> None:
         self._due = time.monotonic() + self._period
         cycle = next(self._cycles, None)
         if cycle is None:
-            self._set_playing(False)
             return
         contents, records, observed = cycle_contents(self._experiment.benchmark, cycle)
         last = cycle.index == len(self._experiment) - 1
@@ -171,6 +171,8 @@ class Worker(threading.Thread):
             observed=(*self.snapshot.observed, observed),
             **contents,
         )
+        if last:
+            self._let_go()
 
     def _single_step(self) -> None:
         self._playing = False

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami
 from ldensf_core.checkpoints import load_pretrained
+from ldensf_core.device import release_memory
 from ldensf_core.filters import EnSF, LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
@@ -61,7 +62,7 @@ def main(
     rows = []
     for measure, along, size, arguments in tqdm(tasks):
         if model.device.type == "cuda":
-            torch.cuda.empty_cache()
+            release_memory(model.device)
             torch.cuda.reset_peak_memory_stats(model.device)
         rows.append(
             {

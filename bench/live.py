@@ -85,7 +85,10 @@ class Visitor(threading.Thread):
             race = Race()
             for _ in range(self.random.randint(1, 4)):
                 if time.monotonic() < self.until:
-                    self._play(race, default=turn % 2 == 0)
+                    try:
+                        self._play(race, default=turn % 2 == 0)
+                    except Exception as error:
+                        self._fail(repr(error))
                     turn += 1
             race.close()
             for worker in race.workers:
@@ -104,6 +107,9 @@ class Visitor(threading.Thread):
         while True:
             time.sleep(LOOK)
             view, now = race.view(), time.monotonic()
+            if now - looked > PATIENCE:
+                self._fail(f"{setup}: nothing happened for {PATIENCE:.0f} s")
+                return
             if view.lead.setup is not setup:
                 continue
             if view.message:
@@ -114,9 +120,6 @@ class Visitor(threading.Thread):
             done = sum(len(s.records) for s in view.snapshots)
             if done > seen:
                 seen, looked = done, now
-            if now - looked > PATIENCE:
-                self._fail(f"{setup}: nothing happened for {PATIENCE:.0f} s")
-                return
             ended = not view.any("loading", "queued", "paused", "playing")
             if ended or view.lead.index >= leave_at or (now > self.until and first is not None):
                 self._note(view, first, default and ended)

@@ -64,7 +64,7 @@ def load_pretrained(
     encoder = build_encoder(benchmark, _checked(card, name, folder / "card.json"))
     _fill(encoder, folder, "encoder", card)
     model = LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
-    wait(device)  # other threads, in streams of a GPU of their own, use it, too
+    wait(device)  # threads in other streams use it, too
     return model
 
 

@@ -34,8 +34,8 @@ from ldensf_core.results import result_dataset
 
 LARGEST_NOISE = 10.0
 SPLIT_EVERY = 5
-"""Observations of which one has its forecast and its analysis run and timed apart. Elsewhere both
-are done together, on a GPU in a single launch where the filter can."""
+"""Of every fifth observation, forecast and analysis are run and timed one after the other; of the
+rest together, on a GPU in a single launch where the filter can."""
 SHARED_TRUTHS = 4
 """Truths kept in memory for experiments to come; the largest, of the atmosphere, takes 100 MB."""
 SEEDS = {"truth": 1, "noise": 2, "prior": 3}
@@ -49,7 +49,8 @@ class FilterCycle:
     Attributes:
         estimate: with mean and spread already decoded.
         cycle_ms: time of forecast and analysis together, encoding included; at the initial
-            snapshot there is no forecast, and without an observation no analysis.
+            snapshot there is no forecast, and without an observation no analysis. On a GPU it is
+            that of the filter's stream, after what the filter prepares on the CPU (``expect``).
         forecast_ms, analysis_ms: of each by itself, where they were run one after the other:
             at every ``SPLIT_EVERY``-th observation; elsewhere NaN.
         decode_ms: time of decoding mean and spread.
@@ -257,7 +258,7 @@ class TwinExperiment:
     def _cycle(self, filter_: Filter, index: int, observation: Observation | None) -> FilterCycle:
         watch = Stopwatch(self.device)
         turn = index // self.every % SPLIT_EVERY
-        split = index > 0 and observation is not None and turn == SPLIT_EVERY - 1
+        split = index > 0 and observation is not None and turn == 1 % SPLIT_EVERY
         if observation is not None and self.device.type == "cuda":
             filter_.expect(observation)  # timed is what a GPU does, from the transfer on
         watch.mark()

@@ -104,8 +104,8 @@ class Atmosphere(Benchmark):
         dtype, device = like.real.dtype, like.device
         if (dtype, device) not in self._flows:
             flow = Flow(self).to(device, dtype)
-            wait(device)  # other threads, in streams of a GPU of their own, use it, too
-            self._flows[dtype, device] = flow
+            wait(device)  # threads in other streams use it, too
+            self._flows.setdefault((dtype, device), flow)  # graphs hold on to the first
         return self._flows[dtype, device]
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:

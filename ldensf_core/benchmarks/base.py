@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -368,8 +367,14 @@ class Benchmark(ABC):
         )
 
 
-@lru_cache(maxsize=64)
+_CONSTANTS: dict[tuple, Tensor] = {}
+"""Never let go of: recorded graphs read them."""
+
+
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Kept on the device: to bring it there waits for all that the device is doing."""
-    with torch.inference_mode(False):  # may be used with gradients later
-        return torch.tensor(values, dtype=dtype, device=device)
+    key = values, dtype, device
+    if key not in _CONSTANTS:
+        with torch.inference_mode(False):  # may be used with gradients later
+            _CONSTANTS.setdefault(key, torch.tensor(values, dtype=dtype, device=device))
+    return _CONSTANTS[key]

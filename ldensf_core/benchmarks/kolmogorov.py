@@ -21,7 +21,6 @@ products of aliasing. Time steps are fourth-order Runge-Kutta.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -136,8 +135,8 @@ class Operators(NamedTuple):
 
 def to_spectrum(grid: Tensor) -> Tensor:
     """Values (..., n, n) → Fourier coefficients (..., n, m), x-wavenumbers below n/3 alone."""
-    kept = (grid.shape[-1] - 1) // 3 + 1
-    return torch.fft.fft(torch.fft.rfft(grid)[..., :kept], dim=-2)
+    waves = (grid.shape[-1] - 1) // 3 + 1
+    return torch.fft.fft(torch.fft.rfft(grid)[..., :waves], dim=-2)
 
 
 def to_grid(spectrum: Tensor, n: int) -> Tensor:
@@ -145,24 +144,34 @@ def to_grid(spectrum: Tensor, n: int) -> Tensor:
     return torch.fft.irfft(torch.fft.ifft(spectrum, dim=-2), n=n)
 
 
-@cache
+_OPERATORS: dict[tuple[int, torch.dtype, torch.device], Operators] = {}
+"""Never let go of: recorded graphs read them."""
+
+
 def spectral_operators(n: int, dtype: torch.dtype, device: torch.device) -> Operators:
     """Operators on a grid of n × n, made once: a CUDA graph cannot record copies from the host."""
+    key = n, dtype, device
+    if key not in _OPERATORS:
+        _OPERATORS.setdefault(key, _operators(*key))
+    return _OPERATORS[key]
+
+
+def _operators(n: int, dtype: torch.dtype, device: torch.device) -> Operators:
     limit = (n - 1) // 3
     kx = np.arange(limit + 1.0)
     ky = np.fft.fftfreq(n, 1 / n)[:, None]
-    kept = np.abs(ky) <= limit
+    within = np.abs(ky) <= limit
     squares = kx**2 + ky**2
-    inverse = kept / np.where(squares == 0, np.inf, squares)
-    curl = 1j * kept * np.stack(np.broadcast_arrays(-ky, kx))
+    inverse = within / np.where(squares == 0, np.inf, squares)
+    curl = 1j * within * np.stack(np.broadcast_arrays(-ky, kx))
     y = (np.arange(n) + 0.5) * Kolmogorov.side / n
     force = np.zeros((n, limit + 1), dtype=complex)
     force[:, 0] = np.fft.fft(-WAVENUMBER * np.cos(WAVENUMBER * y)) * n
-    advection = kept * np.stack([kx**2 - ky**2, -kx * ky])
-    parts = squares * kept, -curl * inverse, curl, advection, force
+    advection = within * np.stack([kx**2 - ky**2, -kx * ky])
+    parts = squares * within, -curl * inverse, curl, advection, force
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
     operators = Operators(*(torch.as_tensor(p, dtype=complex_dtype, device=device) for p in parts))
-    wait(device)  # other threads, in streams of a GPU of their own, use them, too
+    wait(device)  # threads in other streams use them, too
     return operators
 
 

@@ -1,7 +1,7 @@
 """Where to compute: the choice, streams and recorded graphs, and how long it takes.
 
-The one place that knows how several threads share a GPU. Nothing else in the project waits for a
-device or records a graph.
+The one place that knows how several threads share a GPU. Nothing else in the project makes streams,
+records graphs or waits for a stream by name.
 """
 
 from ldensf_core.device.choice import device_name, devices, is_lost, resolve_device

@@ -14,7 +14,7 @@ THREAD_CLOCK_IS_FINE = time.get_clock_info("thread_time").resolution < 1e-4
 
 
 def clock(device: torch.device) -> float:
-    """Seconds, for the difference of two readings by one thread, all its work being done.
+    """Seconds, for the difference of two readings by one thread; waits for all that it has queued.
 
     On the CPU with one thread it is that thread's own computing time, so that other programs,
     or another filter on another thread, do not count; with several threads, and on a GPU, it
@@ -48,7 +48,7 @@ class Stopwatch:
             self._marks.append(clock(self.device))
 
     def milliseconds(self) -> list[float]:
-        """Of the parts between the marks so far, all of their work being done."""
+        """Of the parts between the marks so far; waits for the last mark."""
         if self.device.type == "cuda":
             self._marks[-1].synchronize()
             return [a.elapsed_time(b) for a, b in pairwise(self._marks)]

@@ -30,7 +30,10 @@ def _tried(device: torch.device) -> ModuleType:
     try:
         from ldensf_core import kernels
 
-        kernels.try_out(device)
+        with torch.cuda.device(device):
+            kernels.try_out(device)
+    except torch.OutOfMemoryError:
+        raise  # which says nothing of kernels
     except Exception as error:  # of whatever kind: Triton missing, its compiler, the GPU
         logging.getLogger(__name__).warning("a cycle is slower without Triton: %s", error)
         return layers

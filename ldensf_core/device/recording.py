@@ -10,7 +10,7 @@ What CUDA and torch do not allow, and is seen to here:
   generator keeps: graphs that nobody needs any more are put aside and destroyed under the lock.
   Those of a GPU that is lost stay there, since it cannot destroy them and ends the process.
 * Two graphs at work at the same time in one workspace of cuBLAS, which torch keeps for each thread
-  and stream: every graph gets a workspace of its own, so that any thread may replay it.
+  and stream: each graph gets a separate workspace, so that any thread may replay it.
 """
 
 from __future__ import annotations
@@ -29,32 +29,46 @@ from ldensf_core.device.streams import recording_stream
 
 
 class Recording:
-    """A recorded graph; call it to replay it, from one thread at a time."""
+    """A recorded graph; call it to replay it, from one thread at a time.
 
-    def __init__(self, graph: torch.cuda.CUDAGraph) -> None:
-        self._graph = graph
+    What the recorded function reads and writes has to be kept alive by whoever replays it.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.graph = device, torch.cuda.CUDAGraph()
 
     def __call__(self) -> None:
         """Do once more what was recorded, in the stream of this thread."""
-        self._graph.replay()
+        self.graph.replay()
 
     def __del__(self) -> None:
-        _unneeded.append(self._graph)
-        del self._graph
+        _unneeded.append((self.device, self.graph))
+        del self.graph
         _destroy_unneeded()
 
 
 _lock = threading.Lock()
-_unneeded: deque[torch.cuda.CUDAGraph] = deque()
+_unneeded: deque[tuple[torch.device, torch.cuda.CUDAGraph]] = deque()
+_undead: list[Any] = []
+"""Graphs of GPUs that are lost."""
 
 
 def _destroy_unneeded() -> None:
     """Destroy what was put aside, unless a graph is being recorded: then it is done after that."""
-    while _unneeded and not lost and _lock.acquire(blocking=False):
+    while _unneeded and _lock.acquire(blocking=False):
         try:
-            _unneeded.clear()
+            _clear()
         finally:
             _lock.release()
+
+
+def _clear() -> None:
+    """Destroy what was put aside; the lock is held."""
+    while _unneeded:
+        device, graph = _unneeded.popleft()
+        if device in lost:
+            _undead.append(graph)
+        del graph
 
 
 def recorded(
@@ -62,7 +76,7 @@ def recorded(
     device: torch.device,
     generator: torch.Generator | None = None,
 ) -> Recording:
-    """A replay of ``function``, which reads and writes buffers of its own on a GPU.
+    """A replay of ``function``, which reads and writes buffers on a GPU.
 
     It is called once on the way, and so changes its buffers.
 
@@ -70,38 +84,48 @@ def recorded(
         generator: of its random numbers, where it is not the device's default. It is left as it
             was; a replay draws from it what the function itself would draw.
     """
-    with _lock:
-        graph = _recorded(function, device, generator)
-    _destroy_unneeded()
-    return Recording(graph)
+    try:
+        with _lock:
+            try:
+                return _recorded(function, device, generator)
+            except torch.OutOfMemoryError:
+                # The memory of destroyed graphs comes back in no other way.
+                _clear()
+                torch.cuda.empty_cache()
+                return _recorded(function, device, generator)
+    finally:
+        _destroy_unneeded()
 
 
 def _recorded(
     function: Callable[[], object], device: torch.device, generator: torch.Generator | None
-) -> torch.cuda.CUDAGraph:
+) -> Recording:
     drawn = None if generator is None else generator.get_state()
     here, apart = torch.cuda.current_stream(device), recording_stream(device)
     apart.wait_stream(here)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.stream(apart):
-        function()  # libraries allocate and choose kernels on their first calls
+    recording = Recording(device)
+    graph = recording.graph
+    try:
+        with torch.cuda.stream(apart):
+            function()  # libraries allocate and choose kernels on their first calls
+            if generator is not None:
+                graph.register_generator_state(generator)
+            torch._C._cuda_clearCublasWorkspaces()  # lest the graph uses what others use, too
+            try:
+                # Relaxed: this thread may allocate meanwhile, and others are at work.
+                graph.capture_begin(capture_error_mode="relaxed")
+                function()
+            except BaseException:
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+            torch._C._cuda_clearCublasWorkspaces()  # or others would use what is the graph's
+    finally:
+        here.wait_stream(apart)
         if generator is not None:
-            graph.register_generator_state(generator)
-        torch._C._cuda_clearCublasWorkspaces()  # lest the graph uses what others use, too
-        # Relaxed: this thread may allocate meanwhile, and others are at work.
-        graph.capture_begin(capture_error_mode="relaxed")
-        try:
-            function()
-        except BaseException:
-            with suppress(RuntimeError):
-                graph.capture_end()
-            raise
-        graph.capture_end()
-        torch._C._cuda_clearCublasWorkspaces()  # or others would use what is the graph's
-    here.wait_stream(apart)
-    if generator is not None:
-        generator.set_state(drawn)
-    return graph
+            generator.set_state(drawn)
+    return recording
 
 
 def captured(
@@ -112,7 +136,7 @@ def captured(
     Results are static buffers: the next call overwrites them.
 
     Args:
-        function: of tensors; gives a tensor or several.
+        function: of tensors; gives a tensor or several. What else it reads has to be kept alive.
         inputs: tensors on one device. On the CPU the function is returned as it is.
         generator: see ``recorded``.
     """
@@ -148,10 +172,10 @@ _kept = _Kept()
 
 
 def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tensor]:
-    """``captured``, recorded but once in a thread for the same function and shapes.
+    """Like ``captured``, but a thread records each function and shape once and uses it again.
 
-    What takes long to record and is wanted again by the next run, or by several filters. Results
-    are the caller's to keep.
+    For what takes long to record and is wanted by the next run, or by several filters. Results are
+    copies, the caller's to keep.
 
     Args:
         function: of tensors alone; gives one. Functions count as the same if they are equal.
@@ -174,4 +198,5 @@ def release_memory(device: torch.device) -> None:
         return
     _kept.calls.clear()
     with _lock, suppress(RuntimeError):  # a GPU that is lost has no memory to be given back
+        _clear()
         torch.cuda.empty_cache()

@@ -14,9 +14,9 @@ _unused: dict[int, list[Tensor]] = defaultdict(list)
 class Staging:
     """Numbers on the CPU that a GPU can read by itself.
 
-    The memory is never freed but used again. To free it, torch would put an event into every stream
-    that has read from it: also into the one where another graph is recorded just then, or of a GPU
-    that is lost, which ends the process.
+    The memory is never freed but used again: let go of it when what reads from it is done. To free
+    it, torch would put an event into every stream that has read from it: also into the one where
+    another graph is recorded just then, or of a GPU that is lost, which ends the process.
 
     Attributes:
         values: (size,), single precision.
@@ -31,4 +31,5 @@ class Staging:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.values))
 
     def __del__(self) -> None:
-        _unused[len(self.values)].append(self.values)
+        if hasattr(self, "values"):  # which it lacks if no memory could be had
+            _unused[len(self.values)].append(self.values)

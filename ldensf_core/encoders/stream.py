@@ -54,7 +54,10 @@ class ObservationHistory:
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
     def take(self, observation: Observation) -> None:
-        """Put an observation where ``encode`` looks for it, on the CPU, unless it is there."""
+        """Copy an observation, on the CPU, to where ``encode`` takes it from.
+
+        What is there already is not copied again: its values must not change in between.
+        """
         if observation is self._taken_in:
             return
         self._taken_in = None  # until all of it is there

@@ -85,10 +85,7 @@ class Filter(Protocol):
             self.analyse(observation)
 
     def expect(self, observation: Observation) -> None:
-        """Prepare what needs no ensemble for the next analysis, which is to be of an observation.
-
-        It may be left out.
-        """
+        """Prepare for the analysis of an observation, the next one; optional."""
 
     def estimate(self) -> Estimate:
         """The present ensemble. Later calls of the filter leave an estimate as it is."""

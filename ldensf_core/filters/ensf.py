@@ -104,7 +104,8 @@ class EnSF(FullSpaceFilter):
         """
         super().reset(members, seed)
         self._generator = torch.Generator(self.device).manual_seed(seed)
-        self._recorded: tuple[list[ObservedSpace], Callable[..., Tensor]] | None = None
+        self._latest: list[ObservedSpace] | None = None
+        self._recorded: Callable[..., Tensor] | None = None
 
     def analyse(self, observation: Observation) -> None:
         """Correct the ensemble with an observation of its present snapshot.
@@ -119,15 +120,25 @@ class EnSF(FullSpaceFilter):
             return
         spaces = self._spaces(observation)
         values = observation.values.to(self.device, self.dtype)  # a state may be complex
-        if self._recorded is None or self._recorded[0] is not spaces:
+        if self._latest is not spaces:
+            # Sensors that come and go are others each time: recorded is what comes a second time.
+            self._latest, self._recorded = spaces, None
+            self.state = self._after(self.state, values)
+            return
+        if self._recorded is None:
+            inputs = self.state, values
+            self._recorded = captured(self._after, *inputs, generator=self._generator)
+        self.state = self._recorded(self.state, values)
 
-            def corrected(state: Tensor, values: Tensor) -> Tensor:
-                before = self.benchmark.normalise(self.benchmark.fields(state))
-                return self._corrected(state, self._analysed(before, values, spaces) - before)
+    def expect(self, observation: Observation) -> None:
+        """Find what the sensors of an observation see."""
+        if not observation.empty:
+            self._spaces(observation)
 
-            graph = captured(corrected, self.state, values, generator=self._generator)
-            self._recorded = spaces, graph
-        self.state = self._recorded[1](self.state, values)
+    def _after(self, state: Tensor, values: Tensor) -> Tensor:
+        """States after an analysis of values (n, V) of the latest sensors."""
+        before = self.benchmark.normalise(self.benchmark.fields(state))
+        return self._corrected(state, self._analysed(before, values, self._latest) - before)
 
     def analysed(self, ensemble: Tensor, observation: Observation) -> Tensor:
         """Analysis of normalised fields (M, V, ny, nx), drawn from the filter's generator."""

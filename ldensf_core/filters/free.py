@@ -82,8 +82,8 @@ class FreeRun(Filter):
     def estimate(self) -> Estimate:
         """The present ensemble, decoded when asked for.
 
-        On a GPU mean and spread are decoded at once, in a single launch; of more members than are
-        held decoded, it takes a decision on the way, which no recorded graph can.
+        On a GPU mean and spread are decoded at once, in a single launch. Those of larger ensembles
+        are decoded when asked for: that takes a decision on the CPU, which no graph can hold.
         """
         model, index, n = self.model, self.index, self.model.ldnet.n_latent
         error = model.error.deviation[index]
@@ -153,13 +153,13 @@ class FreeRun(Filter):
         key = (*(part.__name__ for part in parts), *self._shapes())
         if key not in self._graphs:
             buffers = self._buffers()
-            kept = [b.clone() for b in buffers]
+            earlier = [b.clone() for b in buffers]
             try:
                 self._graphs[key] = recorded(
                     lambda: [part() for part in parts], self.state.device, self.generator
                 )
             finally:  # a recording that fails has taken its steps too
-                for buffer, before in zip(buffers, kept, strict=True):
+                for buffer, before in zip(buffers, earlier, strict=True):
                     buffer.copy_(before)
         self._graphs[key]()
 

@@ -32,7 +32,8 @@ class FullSpaceFilter(Filter, ABC):
 
     Attributes:
         state: as the solver has it, batched over members.
-        parameters: (M, P), physical units. Both are replaced, never written to.
+        parameters: (M, P), physical units. Both are replaced; on a GPU an analysis may write to the
+            state that the one before it has made.
     """
 
     name: str

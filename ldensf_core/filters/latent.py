@@ -26,8 +26,8 @@ class LatentFilter(FreeRun, ABC):
     """A latent ensemble that observations correct; subclasses say how.
 
     Attributes:
-        waits: whether a correction waits for the device to see that it succeeded, which no
-            recorded graph may: it is then done after the graph of what comes before it.
+        waits: whether ``_correct`` waits for the device, to check something or in linear algebra,
+            which no recorded graph may: it is then run after the graph of what comes before it.
     """
 
     waits = False

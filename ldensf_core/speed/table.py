@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import clock, recorded
+from ldensf_core.device import clock, recorded, release_memory
 from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
 from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork
@@ -108,7 +108,7 @@ def _row(
 ) -> dict[str, Any]:
     device = model.device
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        release_memory(device)
         torch.cuda.reset_peak_memory_stats(device)
     filter_ = _filter(name, model, observed[0])
     filter_.reset(members, seed=0)

@@ -34,6 +34,7 @@ ALONE = {
     "records a graph": r"CUDAGraph|cuda\.graph\b|capture_begin|make_graphed_callables|graph_pool",
     "makes a stream": r"cuda\.Stream\(|cuda\.ExternalStream|default_stream",
     "pins memory": r"pin_memory",
+    "frees memory": r"empty_cache",
 }
 
 
@@ -144,7 +145,7 @@ class Graph:
         pass
 
     def __del__(self):
-        Graph.destroyed.append(recording._lock.locked())
+        Graph.destroyed.append(recording._lock.locked())  # by this very thread
 
 
 def test_graphs_are_destroyed_by_one_thread_and_never_during_a_recording(monkeypatch):
@@ -154,15 +155,42 @@ def test_graphs_are_destroyed_by_one_thread_and_never_during_a_recording(monkeyp
     def record(function, device, generator):
         first.clear()  # the last reference to another recording goes while this one is made
         during.append(len(Graph.destroyed))
-        return Graph()
+        return recording.Recording(device)
 
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(recording, "_recorded", record)
-    first = [recording.Recording(Graph())]
+    first = [recording.Recording(CPU)]
     second = recording.recorded(lambda: None, CPU)
     assert during == [0] and len(Graph.destroyed) == 1
     second()
     del second
-    assert len(Graph.destroyed) == 2
+    assert Graph.destroyed == [True, True]
+
+
+def test_graphs_of_a_gpu_that_is_lost_are_never_destroyed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(recording, "_undead", undead := [])
+    monkeypatch.setattr(recording, "lost", {torch.device("cuda", 1)})
+    Graph.destroyed = []
+    for index in (0, 1):
+        recording.Recording(torch.device("cuda", index))
+    assert Graph.destroyed == [True] and len(undead) == 1
+
+
+def test_a_recording_without_room_is_tried_again_once_there_is_some(monkeypatch):
+    """Memory of graphs that nobody needs any more comes back by this alone."""
+    freed, tries = [], []
+
+    def record(function, device, generator):
+        tries.append(len(freed))
+        if not freed:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "recorded"
+
+    monkeypatch.setattr(recording, "_recorded", record)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(recording._lock.locked()))
+    assert recording.recorded(lambda: None, CPU) == "recorded"
+    assert tries == [0, 1] and freed == [True]
 
 
 def test_one_recording_at_a_time(monkeypatch):
@@ -172,7 +200,6 @@ def test_one_recording_at_a_time(monkeypatch):
         start = time.monotonic()
         time.sleep(0.01)
         spans.append((start, time.monotonic()))
-        return Graph()
 
     monkeypatch.setattr(recording, "_recorded", record)
     threads = [
