@@ -109,6 +109,7 @@ class Worker(threading.Thread):
             release_memory(self._device)  # once the error holds nothing any more
         self._let_go()
         self._work_on(CPU)
+        release_memory(CPU)
         self.snapshot = Snapshot(version=self.snapshot.version + 1)
         atexit.unregister(self._end)
 

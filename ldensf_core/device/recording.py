@@ -15,6 +15,7 @@ What CUDA and torch do not allow, and is seen to here:
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -193,8 +194,13 @@ def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tens
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back to a GPU what this thread and torch keep of its memory for later."""
+    """Give back what this thread, torch and the C library keep of a device's memory for later.
+
+    Of the CPU's, glibc keeps some megabytes for each thread that has ended.
+    """
     if device.type != "cuda":
+        with suppress(AttributeError, OSError):  # other C libraries do so by themselves
+            ctypes.CDLL(None).malloc_trim(0)
         return
     _kept.calls.clear()
     with _lock, suppress(RuntimeError):  # a GPU that is lost has no memory to be given back
