@@ -1,5 +1,7 @@
 """What ``panel serve app`` does once, before the first browser comes."""
 
+import gc
+
 from bokeh.server.contexts import ServerContext
 from bokeh.settings import settings
 
@@ -12,3 +14,7 @@ def on_server_loaded(server_context: ServerContext) -> None:
     # Looks through all models of every new page for mistakes in programming: 0.2 s of the event
     # loop. A test does so instead.
     settings.perform_document_validation = False
+    # What was imported is never garbage: to look through it takes Python's collector half a second,
+    # in the event loop as elsewhere.
+    gc.collect()
+    gc.freeze()
