@@ -3,7 +3,7 @@
     python bench/gpu_failures.py
 
 Two pages, by their workers alone. One asks for more memory than this process may have, while the
-other plays: it is told so, and the other comes to its end. Then the GPU is made to fail for good,
+other plays: the page says so, and the other comes to its end. Then the GPU is made to fail for good,
 by an index out of bounds in a kernel: the page says so and what to do, and goes on on the CPU.
 Exits with 1 if any of it is not so. It needs a GPU, which works again for other processes.
 """
@@ -53,7 +53,7 @@ def main() -> None:
     immodest.set_speed(math.inf)
     immodest.play()
     told = until(immodest, lambda view: bool(view.message)).message
-    findings.append(("too large an ensemble is told so", "fewer members" in told, told))
+    findings.append(("too large an ensemble is a message", "fewer members" in told, told))
     seen = until(modest, lambda view: not view.any("paused", "playing", "loading", "queued"))
     done = [s.phase for s in seen.snapshots] == ["finished", "finished"] and not seen.message
     findings.append(("the other page comes to its end", done, seen.message or "no message"))
@@ -66,7 +66,7 @@ def main() -> None:
         wait(device)
     immodest.step()
     lost = until(immodest, lambda view: bool(view.message)).message
-    findings.append(("a GPU that is lost is told so", "has failed" in lost, lost))
+    findings.append(("a GPU that is lost is a message", "has failed" in lost, lost))
     immodest.reset(replace(usual, device="cpu", filters=("ld-ensf", "none")))
     immodest.play()
     on_cpu = until(immodest, lambda view: view.lead.phase == "finished")

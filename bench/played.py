@@ -2,7 +2,7 @@
 
     python bench/played.py --device cuda
 
-Serves the app in a process of its own, opens a page, chooses each benchmark in turn, presses play
+Serves the app in a separate process, opens a page, chooses each benchmark in turn, presses play
 and takes in the frames as a browser would. Printed are how many came, the error that the page tells
 at the end, and how far the last picture of the truth is from a run of the solver in this process
 (relative, of the points that are sent). Exits with 1 if a frame failed to come or a picture is not

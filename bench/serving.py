@@ -1,4 +1,4 @@
-"""The app served in a process of its own, and what scripts do there by Bokeh's client."""
+"""The app served in a separate process, and what scripts do there by Bokeh's client."""
 
 from __future__ import annotations
 

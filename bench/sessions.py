@@ -2,7 +2,7 @@
 
     python bench/sessions.py --sessions 50 --at-a-time 5 --first 10
 
-Serves the app in a process of its own, opens sessions by Bokeh's client, a few at a time, waits
+Serves the app in a separate process, opens sessions by Bokeh's client, a few at a time, waits
 until each shows its first cycle, closes it, and waits until the server has let it go. Within the
 server a tick of 10 ms records the longest time for which the event loop did nothing else, which
 is how long one visitor kept all others waiting. Memory is compared with that after the first

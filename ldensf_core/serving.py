@@ -1,4 +1,4 @@
-"""The dashboard served by Panel, in a process of its own.
+"""The dashboard served by Panel, in a separate process.
 
 The app is found without being imported, and no GPU is asked for here: what serves it may fork, and
 CUDA does not survive that.
@@ -68,7 +68,7 @@ def serve(
     elif basic_auth is not None:
         environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_urlsafe())
     print(f"The dashboard is at {root(port, address, prefix)} (Ctrl-C ends it)", flush=True)
-    # In a session of its own, Ctrl-C is this process's alone, which ends all the others.
+    # In a separate session, Ctrl-C is this process's alone, which ends all the others.
     with subprocess.Popen(command, env=environment, start_new_session=True) as server:
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:

@@ -27,7 +27,7 @@ def on_cluster(
     scheduler: str | None,
     workers: int | None,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Each task with its result, as they come; a worker that dies has its task run by another.
+    """Each task with its result, as they come; if a worker dies, another runs its task.
 
     Interrupted, it ends the processes that it started first.
     """
