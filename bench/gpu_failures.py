@@ -4,7 +4,7 @@
 
 Two pages, by their workers alone. One asks for more memory than this process may have, while the
 other plays: the first says so, and the other comes to its end. Then the GPU is made to fail for
-good, by an index out of bounds in a kernel: the page says so and what to do, and goes on on the CPU.
+good, by an index out of bounds in a kernel: the page says so, and what to do, and works on the CPU.
 Exits with 1 if any of it is not so. It needs a GPU, which works again for other processes.
 """
 
