@@ -36,25 +36,9 @@ class PageBuilder(Handler):
 
 
 def build(document: Document) -> None:
-    """Put a dashboard on a document, and write it out for the browser that is to ask for it."""
+    """Put a dashboard on a document."""
     with set_curdoc(document):
         dashboard().servable()
-    write_ahead(document)
-
-
-def write_ahead(document: Document) -> None:
-    """Let a document be written for its first reader now, while nobody waits for this thread.
-
-    Bokeh does so in its event loop when a browser asks: for each of several that come together a
-    quarter of a second. If the document has changed by then it is written anew.
-    """
-    written = [document.to_json()]
-
-    def to_json(**options: Any) -> Any:
-        return written.pop() if written else Document.to_json(document, **options)
-
-    document.to_json = to_json
-    document.on_change(lambda _: written.clear())
 
 
 def dashboard() -> Dashboard:

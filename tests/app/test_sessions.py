@@ -9,29 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from bokeh.document import Document
-from bokeh.models import Div
 
 from ldensf_app import Dashboard
-from ldensf_app.sessions import PageBuilder, write_ahead
+from ldensf_app.sessions import PageBuilder
 
 pytestmark = pytest.mark.alone
-
-
-def test_a_document_is_written_ahead_unless_it_changes(monkeypatch):
-    document, written = Document(), []
-    document.add_root(Div(text="as it was built"))
-    to_json = Document.to_json
-    monkeypatch.setattr(
-        Document, "to_json", lambda self, **options: written.append(1) or to_json(self, **options)
-    )
-    write_ahead(document)
-    ahead = document.to_json()
-    assert written == [1] and ahead == to_json(document)
-    assert document.to_json() == ahead and written == [1, 1]  # only its first reader gets it
-
-    write_ahead(document)
-    document.roots[0].text = "changed"
-    assert "changed" in str(document.to_json())
 
 
 class Context:
