@@ -59,7 +59,13 @@ def main() -> None:
     findings.append(("the other page comes to its end", done, seen.message or "no message"))
     immodest.reset(usual)
     again = until(immodest, lambda view: not view.starting)
-    findings.append(("and so does this one, with fewer", again.lead.index >= 0 and not again.message, again.message))
+    findings.append(
+        (
+            "and so does this one, with fewer",
+            again.lead.index >= 0 and not again.message,
+            again.message,
+        )
+    )
 
     with suppress(RuntimeError):
         torch.zeros(1, device=device)[torch.full((1,), 7, device=device)]
