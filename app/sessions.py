@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bokeh.application.handlers import Handler
 from bokeh.document import Document
+from bokeh.models import ImportedStyleSheet
 from panel.io.state import set_curdoc
 
 from ldensf_app.dashboard import Dashboard
@@ -36,9 +38,45 @@ class PageBuilder(Handler):
 
 
 def build(document: Document) -> None:
-    """Put a dashboard on a document."""
+    """Put a dashboard on a document, and write it out for the browser that is to ask for it."""
     with set_curdoc(document):
         dashboard().servable()
+    write_ahead(document)
+
+
+def write_ahead(document: Document) -> None:
+    """Let a document be written for its first reader now, while nobody waits for this thread.
+
+    Bokeh does so in its event loop when a browser asks: for each of several that come together a
+    third of a second. If the document has changed by then it is written anew; the addresses of
+    style sheets, which Panel changes in the meantime without saying so, are put in.
+    """
+    written = [document.to_json()]
+    sheets = {sheet.id: sheet for sheet in document.select({"type": ImportedStyleSheet})}
+    addresses = [
+        (sheets[at["id"]], at["attributes"])
+        for at in _objects(written[0].content)
+        if at["id"] in sheets
+    ]
+
+    def to_json(**options: Any) -> Any:
+        for sheet, attributes in addresses:
+            attributes["url"] = sheet.url
+        return written.pop() if written else Document.to_json(document, **options)
+
+    document.to_json = to_json
+    document.on_change(lambda _: written.clear())
+
+
+def _objects(json: Any) -> Iterator[dict[str, Any]]:
+    """All models in a written document."""
+    if isinstance(json, dict):
+        if "attributes" in json:
+            yield json
+        json = list(json.values())
+    if isinstance(json, list):
+        for part in json:
+            yield from _objects(part)
 
 
 def dashboard() -> Dashboard:

@@ -58,7 +58,7 @@ def main() -> None:
     done = [s.phase for s in seen.snapshots] == ["finished", "finished"] and not seen.message
     findings.append(("the other page comes to its end", done, seen.message or "no message"))
     immodest.reset(usual)
-    again = until(immodest, lambda view: not view.starting)
+    again = until(immodest, lambda view: view.lead.setup == usual and not view.starting)
     findings.append(
         (
             "and so does this one, with fewer",

@@ -9,11 +9,34 @@ from types import SimpleNamespace
 
 import pytest
 from bokeh.document import Document
+from bokeh.models import Div, ImportedStyleSheet
 
 from ldensf_app import Dashboard
-from ldensf_app.sessions import PageBuilder
+from ldensf_app.sessions import PageBuilder, write_ahead
 
 pytestmark = pytest.mark.alone
+
+
+def test_a_document_is_written_ahead_unless_it_changes(monkeypatch):
+    document, written = Document(), []
+    sheet = ImportedStyleSheet(url="far/away.css")
+    document.add_root(Div(text="as it was built", stylesheets=[sheet]))
+    to_json = Document.to_json
+    monkeypatch.setattr(
+        Document, "to_json", lambda self, **options: written.append(1) or to_json(self, **options)
+    )
+    write_ahead(document)
+    document.hold()
+    sheet.url = "near/by.css"  # as Panel does, which takes the event away
+    document.callbacks._held_events = []
+    document.callbacks._hold = None
+    ahead = document.to_json()
+    assert written == [1] and ahead == to_json(document)
+    assert document.to_json() == ahead and written == [1, 1]  # only its first reader gets it
+
+    write_ahead(document)
+    document.roots[0].text = "changed"
+    assert "changed" in str(document.to_json())
 
 
 class Context:
