@@ -22,7 +22,7 @@ from ldensf_app import units
 from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_app.settings import FILTERS, FREE_RUN
 from ldensf_app.snapshot import Record
-from ldensf_core.experiment import SPLIT_EVERY
+from ldensf_core.twin.experiment import SPLIT_EVERY
 
 RIGHT, TOP = 14, 8  # px, room around a frame
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ldensf_app.race import View
-from ldensf_core.results import SETTINGS, run_dataset
+from ldensf_core.twin.results import SETTINGS, run_dataset
 
 
 def view_dataset(view: View, benchmark: Any) -> xr.Dataset:

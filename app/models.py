@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ldensf_core import checkpoints, load_pretrained
+from ldensf_core import load_pretrained
+from ldensf_core.weights import checkpoints
 
 KEPT = 6  # models, of three benchmarks on two devices
 _loading = threading.Lock()

@@ -11,7 +11,7 @@ from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
 from ldensf_app.race import View
 from ldensf_app.settings import ENSF, FILTERS, FREE_RUN
 from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
-from ldensf_core.experiment import SPLIT_EVERY
+from ldensf_core.twin.experiment import SPLIT_EVERY
 
 NOTHING = "–"
 MANY = 4  # filters, of which a legend is set in small print

@@ -25,13 +25,13 @@ import torch
 import typer
 
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami, get_benchmark
-from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import clock, resolve_device, wait
+from ldensf_core.device import clock, environment, machine_name, resolve_device, wait
 from ldensf_core.surrogate import LDNet
 from ldensf_core.training.recipes import RECIPES, Recipe, published, small
 from ldensf_core.training.surrogate import SurrogateTraining
 from ldensf_core.verification.baselines import surrogate_error
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.checkpoints import load_pretrained
 
 STAGES = ("joint", "decoder")
 SPLITS = ("validation", "test")
@@ -133,7 +133,7 @@ def coordinate_row(
         },
         "decode_ms": decode_ms(benchmark, model, members, device) * MEMBERS / members,
         "timed_members": members,
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 
@@ -153,7 +153,7 @@ def shipped_row(name: str, device: torch.device) -> dict[str, Any]:
         **{split: errors.get(split) for split in SPLITS},
         "decode_ms": decode_ms(model.benchmark, model.ldnet, MEMBERS, device),
         "timed_members": MEMBERS,
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

@@ -18,9 +18,9 @@ import typer
 from tqdm import tqdm
 
 from ldensf_core import TwinExperiment, get_benchmark, list_benchmarks, load_pretrained
-from ldensf_core.device import clock
-from ldensf_core.model import LatentModel
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.device import clock, environment, machine_name
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.model import LatentModel
 
 
 def main(
@@ -68,7 +68,7 @@ def row(model: LatentModel, members: int, cycles: int, repeats: int) -> dict[str
         "benchmark": name,
         "members": members,
         "decode_ms": median(times[1:]),
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

@@ -23,8 +23,8 @@ import torch
 import typer
 
 from ldensf_core import FILTERS, TwinExperiment, list_benchmarks
-from ldensf_core.checkpoints import PRETRAINED
-from ldensf_core.verification.scores import relative_rmse
+from ldensf_core.scores import relative_rmse
+from ldensf_core.weights.checkpoints import PRETRAINED
 
 CYCLES, POINTS = 10, 100
 ALIKE = 1e-5

@@ -15,13 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ldensf_core import layers, list_benchmarks, load_pretrained
-from ldensf_core.device import resolve_device
+from ldensf_core import list_benchmarks, load_pretrained
+from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.encoders import SingleEncoder
 from ldensf_core.filters import LDEnSF
-from ldensf_core.model import LatentModel
+from ldensf_core.latent_cycle import layers
 from ldensf_core.speed import observed_run
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.model import LatentModel
 
 SENSORS = (40, 300)
 CYCLES = 4  # with each
@@ -78,7 +79,7 @@ def row(model: LatentModel, members: int) -> dict[str, Any]:
         "benchmark": model.benchmark.name,
         "members": members,
         "apart": float(apart.max()),
-        "device": device_name(model.device),
+        "device": machine_name(model.device),
     }
 
 

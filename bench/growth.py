@@ -20,13 +20,13 @@ import typer
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami
-from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import release_memory
+from ldensf_core.device import environment, machine_name, release_memory
 from ldensf_core.filters import EnSF, LDEnSF
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.speed import milliseconds, observed_run, peak_memory_mb, restarting
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.checkpoints import load_pretrained
+from ldensf_core.weights.model import LatentModel
 
 GRIDS = {
     "kolmogorov": (Kolmogorov, (100, 150, 200, 300)),
@@ -72,7 +72,7 @@ def main(
                 "size": size,
                 "ms": measure(model, *arguments),
                 "memory_mb": peak_memory_mb(model.device),
-                "device": device_name(model.device),
+                "device": machine_name(model.device),
             }
         )
     fitted = exponents(rows)

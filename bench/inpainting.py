@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 from ldensf_core import TwinExperiment, get_benchmark, list_benchmarks
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import resolve_device
+from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.filters import EnSF, FullSpaceFilter, InpaintingEnSF
 from ldensf_core.filters.ensf_inpainting import Inpainting
 from ldensf_core.filters.tuning import TUNING
-from ldensf_core.verification.scores import relative_rmse, relative_spread
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.scores import relative_rmse, relative_spread
+from ldensf_core.verification.table import as_text
 
 MEMBERS = 20
 
@@ -93,7 +93,7 @@ def row(
         "truths": truths,
         "rel_rmse_final": float(error),
         "spread_skill": float(spread / error),
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

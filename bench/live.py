@@ -30,9 +30,9 @@ import typer
 from ldensf_app.race import Race
 from ldensf_app.settings import FULL_SPACE_MEMBERS, MEMBERS, ROWS, Settings, Setup
 from ldensf_core import FILTERS, list_benchmarks
-from ldensf_core.device import resolve_device
+from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.speed import NAMES, bench
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
 
 PATIENCE = 240.0
 """Seconds to a first cycle or to the next, after which a run counts as failed."""
@@ -203,7 +203,7 @@ def main(
     summary = {
         "visitors": visitors,
         "seconds": seconds,
-        "device": device_name(on),
+        "device": machine_name(on),
         "runs": diary.runs,
         "default_scenes_to_the_end": diary.finished,
         "cycles": diary.cycles,

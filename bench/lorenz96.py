@@ -36,10 +36,11 @@ import typer
 from torch import Tensor
 from tqdm import tqdm
 
-from ldensf_core.filters.kalman import letkf_analysis
-from ldensf_core.filters.localisation import gaspari_cohn
-from ldensf_core.filters.score import published_map
-from ldensf_core.verification.table import as_text, environment
+from ldensf_core.analyses.kalman import letkf_analysis
+from ldensf_core.analyses.localisation import gaspari_cohn
+from ldensf_core.analyses.score import published_map
+from ldensf_core.device import environment
+from ldensf_core.verification.table import as_text
 
 Analysis = Callable[[Tensor, Tensor], Tensor]
 

@@ -18,12 +18,12 @@ import torch
 import typer
 
 from ldensf_core import list_benchmarks, load_pretrained
-from ldensf_core.device import own_stream, recorded, resolve_device, wait
+from ldensf_core.device import environment, machine_name, own_stream, recorded, resolve_device, wait
 from ldensf_core.filters import LDEnSF
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
 from ldensf_core.speed import observed_run
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.model import LatentModel
 
 ROUNDS = 10  # through all snapshots but the initial one
 
@@ -78,7 +78,7 @@ def row(model: LatentModel, members: int) -> dict[str, Any]:
         "cycle_ms": a_cycle(filter_.cycle, observed, device),
         "decoded_after_ms": a_cycle(after, observed, device),
         "decoded_beside_ms": a_cycle(overlapped, observed, device),
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

@@ -22,11 +22,11 @@ import typer
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import list_benchmarks
-from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import resolve_device
-from ldensf_core.model import LatentModel
+from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.verification.baselines import baseline_errors, surrogate_error
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.checkpoints import load_pretrained
+from ldensf_core.weights.model import LatentModel
 
 PUBLISHED = {"kolmogorov": 0.0123, "tsunami": 0.0168, "atmosphere": 0.0656}
 """Xiao, Si and Chen (ICLR 2026)."""
@@ -62,7 +62,7 @@ def row(name: str, runs: int | None, device: torch.device) -> dict[str, Any]:
         "published": PUBLISHED[name],
         **baseline_errors(model.benchmark, device, runs),
         **{f"noise {sigma:g}": thrown_off(model, sigma, runs) for sigma in NOISE},
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

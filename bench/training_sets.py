@@ -18,13 +18,13 @@ import torch
 import typer
 
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami, get_benchmark
-from ldensf_core.checkpoints import PRETRAINED, read_card
-from ldensf_core.device import clock, resolve_device
+from ldensf_core.device import clock, environment, machine_name, resolve_device
 from ldensf_core.training.recipes import RECIPES, Recipe, small
 from ldensf_core.training.run import peak_gpu_gib
 from ldensf_core.training.surrogate import SurrogateTraining
 from ldensf_core.verification.baselines import surrogate_error
-from ldensf_core.verification.table import as_text, device_name, environment
+from ldensf_core.verification.table import as_text
+from ldensf_core.weights.checkpoints import PRETRAINED, read_card
 
 SMALL = {
     "kolmogorov": lambda: Kolmogorov(24),
@@ -98,7 +98,7 @@ def row(
         **errors,
         "shipped_validation": shipped["validation"],
         "shipped_test": shipped["test"],
-        "device": device_name(device),
+        "device": machine_name(device),
     }
 
 

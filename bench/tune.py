@@ -19,10 +19,11 @@ import typer
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import list_benchmarks
+from ldensf_core.device import environment
 from ldensf_core.filters import FULL_SPACE_FILTERS
 from ldensf_core.observations import LAYOUTS
 from ldensf_core.verification.sweep import verify
-from ldensf_core.verification.table import as_text, environment
+from ldensf_core.verification.table import as_text
 from ldensf_core.verification.table import rows as as_rows
 
 INFLATIONS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5)

@@ -16,9 +16,7 @@ import typer
 import xarray as xr
 
 from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
-from ldensf_core.checkpoints import CheckpointError
-from ldensf_core.device import resolve_device
-from ldensf_core.experiment import TwinExperiment
+from ldensf_core.device import environment, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS, RULES
 from ldensf_core.observations import LAYOUTS, SensorNetwork
@@ -28,9 +26,11 @@ from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
+from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.verification.sweep import verify as run_verification
-from ldensf_core.verification.table import as_text, environment
+from ldensf_core.verification.table import as_text
 from ldensf_core.verification.table import rows as as_rows
+from ldensf_core.weights.checkpoints import CheckpointError
 
 app = typer.Typer(
     help="Latent data assimilation: LD-EnSF beside the full-space filter.",

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import xarray as xr
 
-from ldensf_core.checkpoints import PRETRAINED
 from ldensf_core.cli import main
+from ldensf_core.weights.checkpoints import PRETRAINED
 
 
 def run(monkeypatch, *arguments):
@@ -165,7 +165,7 @@ def forbid(monkeypatch):
         raise AssertionError("it was run before the output was looked at")
 
     monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", started)
-    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", started)
+    monkeypatch.setattr("ldensf_core.twin.experiment.TwinExperiment.run", started)
     monkeypatch.setattr("ldensf_core.verification.sweep.run", started)
     monkeypatch.setattr("ldensf_core.training.run.train_surrogate", started)
 
@@ -215,7 +215,7 @@ def test_a_failed_run_leaves_the_file_that_was_there(monkeypatch, capsys, tmp_pa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ldensf_core.benchmarks.Benchmark.simulate", fails)
-    monkeypatch.setattr("ldensf_core.experiment.TwinExperiment.run", fails)
+    monkeypatch.setattr("ldensf_core.twin.experiment.TwinExperiment.run", fails)
     arguments = [*COMMANDS[command].split(), "--output", target, "--device", "cpu"]
     assert run(monkeypatch, *arguments) == 2
     assert target.read_text() == "of last year" and list(tmp_path.iterdir()) == [target]

@@ -19,8 +19,8 @@ from ldensf_app.worker import Worker
 from ldensf_core import TwinExperiment, get_benchmark
 from ldensf_core.cli import main
 from ldensf_core.conventions import described
-from ldensf_core.experiment import _truth
-from ldensf_core.results import result_dataset
+from ldensf_core.twin.experiment import _truth
+from ldensf_core.twin.results import result_dataset
 from ldensf_core.verification.sweep import verify
 
 BENCHMARKS = ("tsunami", "kolmogorov", "atmosphere")

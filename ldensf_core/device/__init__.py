@@ -6,7 +6,7 @@ records graphs or waits for a stream by name.
 
 from ldensf_core.device.choice import device_name, devices, is_lost, resolve_device
 from ldensf_core.device.clock import Stopwatch, clock
-from ldensf_core.device.own_kernels import cycle_functions
+from ldensf_core.device.machine import environment, machine_name
 from ldensf_core.device.recording import captured, kept, recorded, release_memory
 from ldensf_core.device.staging import Staging
 from ldensf_core.device.streams import own_stream, wait
@@ -16,11 +16,12 @@ __all__ = [
     "Stopwatch",
     "captured",
     "clock",
-    "cycle_functions",
     "device_name",
     "devices",
+    "environment",
     "is_lost",
     "kept",
+    "machine_name",
     "own_stream",
     "recorded",
     "release_memory",

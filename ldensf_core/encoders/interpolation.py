@@ -16,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.surrogate.bases import Basis
+from ldensf_core.domains.bases import Basis
 
 
 class OptimalInterpolation(nn.Module):

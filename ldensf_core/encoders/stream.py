@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.device import Staging, cycle_functions, wait
+from ldensf_core.device import Staging, wait
 from ldensf_core.encoders.history import HistoryEncoder
 from ldensf_core.encoders.single import SingleEncoder
+from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 
 FEWEST = 64

@@ -13,7 +13,7 @@ from ldensf_core.filters.latent_ensf import LatentEnSF
 from ldensf_core.filters.latent_etkf import LatentEnKF, LatentETKF
 from ldensf_core.filters.ldensf import RULES, LDEnSF
 from ldensf_core.filters.letkf import LETKF
-from ldensf_core.model import LatentModel
+from ldensf_core.weights.model import LatentModel
 
 LATENT_FILTERS: dict[str, Callable[[LatentModel, str], Filter]] = {
     "ld-ensf": LDEnSF,

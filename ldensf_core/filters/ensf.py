@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ldensf_core.analyses.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import captured
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation, SensorNetwork
 

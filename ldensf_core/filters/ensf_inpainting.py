@@ -21,9 +21,9 @@ import torch
 from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
+from ldensf_core.analyses.score import AffineMap, published_map
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.ensf import EnSF
-from ldensf_core.filters.score import AffineMap, published_map
 from ldensf_core.observations import SensorNetwork
 
 SMOOTHING = 1e-6

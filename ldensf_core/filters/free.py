@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.device import captured, cycle_functions, recorded
+from ldensf_core.device import captured, recorded
 from ldensf_core.filters.base import Estimate, Filter
-from ldensf_core.model import LatentModel
+from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
 from ldensf_core.surrogate.spectral import DIRECT
+from ldensf_core.weights.model import LatentModel
 
 
 class FreeRun(Filter):

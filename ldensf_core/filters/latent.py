@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.filters.free import FreeRun
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation
+from ldensf_core.weights.model import LatentModel
 
 
 class LatentFilter(FreeRun, ABC):

@@ -21,14 +21,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ldensf_core.analyses.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.checkpoints import load_vae
 from ldensf_core.device import captured
+from ldensf_core.encoders.autoencoder import CoupledVAE, ObservationReader
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.score import AffineMap, published_map, smallest_stable_sigma
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation
-from ldensf_core.vae import CoupledVAE, ObservationReader
+from ldensf_core.weights.checkpoints import load_vae
 
 
 class LatentEnSF(FullSpaceFilter):

@@ -12,7 +12,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from ldensf_core.filters.kalman import enkf_analysis, letkf_analysis
+from ldensf_core.analyses.kalman import enkf_analysis, letkf_analysis
 from ldensf_core.filters.latent import LatentFilter
 
 

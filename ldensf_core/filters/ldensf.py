@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import torch
 
+from ldensf_core.analyses.score import published_map, smallest_stable_sigma
 from ldensf_core.filters.latent import LatentFilter
-from ldensf_core.filters.score import published_map, smallest_stable_sigma
-from ldensf_core.model import LatentModel
+from ldensf_core.weights.model import LatentModel
 
 RULES = ("gaussian", "published")
 EULER_STEPS = 10_000

@@ -16,10 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ldensf_core.analyses.kalman import CHUNK, update_weights, updated
+from ldensf_core.analyses.localisation import Lattice, gaspari_cohn
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.kalman import CHUNK, update_weights, updated
-from ldensf_core.filters.localisation import Lattice, gaspari_cohn
 from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation, SensorNetwork
 

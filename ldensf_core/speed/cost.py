@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ldensf_core.device import clock
-from ldensf_core.model import LatentModel
+from ldensf_core.weights.model import LatentModel
 
 ANALYSIS_OPERATIONS = 12
 """For each component of each member: moments, noise, one affine map, in units and back."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 
-from ldensf_core.filters.score import euler_loop, smallest_stable_sigma
-from ldensf_core.model import LatentModel
+from ldensf_core.analyses.score import euler_loop, smallest_stable_sigma
 from ldensf_core.observations import Observation
+from ldensf_core.weights.model import LatentModel
 
 
 class PublishedLoop:

@@ -21,14 +21,13 @@ import torch
 from tqdm import tqdm
 
 from ldensf_core.benchmarks.base import is_whole
-from ldensf_core.checkpoints import load_pretrained
-from ldensf_core.device import clock, recorded, release_memory
+from ldensf_core.device import clock, machine_name, recorded, release_memory
 from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.speed.cost import Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
-from ldensf_core.verification.table import device_name
+from ldensf_core.weights.checkpoints import load_pretrained
+from ldensf_core.weights.model import LatentModel
 
 try:
     import resource
@@ -130,7 +129,7 @@ def _row(
         "benchmark": model.benchmark.name,
         "implementation": name,
         "members": members,
-        "device": device_name(device),
+        "device": machine_name(device),
         "cycle_ms": median(times["cycle"]),
         "cycle_ms_10": float(low),
         "cycle_ms_90": float(high),

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.surrogate.bases import Basis
+from ldensf_core.domains.bases import Basis
 
 NEGLIGIBLE = 1e-4
 """Share of an ensemble's variance that its spread may leave out."""

@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.ldensf import LDEnSF
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.scores import crps, spread_skill
 from ldensf_core.training.recipes import Recipe
-from ldensf_core.verification.scores import crps, spread_skill
+from ldensf_core.weights.model import LatentModel
 
 
 class Setting(NamedTuple):

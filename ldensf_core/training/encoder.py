@@ -12,14 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ldensf_core.architecture import Architecture, build_encoder
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders import HistoryEncoder
-from ldensf_core.surrogate import BASES, LDNet
+from ldensf_core.surrogate import LDNet
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
+from ldensf_core.weights.architecture import Architecture, build_encoder
 
 
 @torch.no_grad()

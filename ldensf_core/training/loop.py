@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ldensf_core.checkpoints import CheckpointError
 from ldensf_core.device import recorded
 from ldensf_core.training.muon import StackedMuon
+from ldensf_core.weights.checkpoints import CheckpointError
 
 WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ldensf_core.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
+from ldensf_core.weights.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,7 @@ from typing import Any
 import torch
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.checkpoints import (
-    VAE,
-    load_pretrained,
-    load_surrogate,
-    read_card,
-    round_as_stored,
-    save_card,
-    save_part,
-    save_weights,
-)
+from ldensf_core.device import environment
 from ldensf_core.files import check_folder
 from ldensf_core.training.calibration import calibrate
 from ldensf_core.training.encoder import train_encoder
@@ -35,7 +26,16 @@ from ldensf_core.verification.baselines import (
     surrogate_error,
 )
 from ldensf_core.verification.reconstruction import reconstruction_error
-from ldensf_core.verification.table import environment
+from ldensf_core.weights.checkpoints import (
+    VAE,
+    load_pretrained,
+    load_surrogate,
+    read_card,
+    round_as_stored,
+    save_card,
+    save_part,
+    save_weights,
+)
 
 PARTS = ("all", "encoder", "calibration", VAE)
 """What is made anew; with the encoder, the calibration too. The coupled autoencoder, which needs

@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.architecture import build_ldnet
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.surrogate import LDNet
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
+from ldensf_core.weights.architecture import build_ldnet
 
 NOISE = (-2.5, -0.5)
 """Range of the logarithm (to ten) of a noisy state's noise, in units of the training deviation."""

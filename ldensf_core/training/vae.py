@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from ldensf_core.architecture import build_vae
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.encoders.autoencoder import CoupledVAE
 from ldensf_core.training.encoder import field_statistics
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
-from ldensf_core.vae import CoupledVAE
+from ldensf_core.weights.architecture import build_vae
 
 PRIOR_WEIGHT = 1e-5
 COUPLING_WEIGHT = 1e-5

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.encoders.autoencoder import CoupledVAE, ObservationReader
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.vae import CoupledVAE, ObservationReader
-from ldensf_core.verification.scores import relative_rmse
+from ldensf_core.scores import relative_rmse
 
 NOISE = 0.1
 """Of the sensors, the benchmark's own grid of them."""

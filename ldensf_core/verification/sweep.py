@@ -24,18 +24,18 @@ from tqdm import tqdm
 
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.benchmarks.base import is_whole
-from ldensf_core.checkpoints import PRETRAINED, load_pretrained
-from ldensf_core.device import resolve_device
-from ldensf_core.experiment import TwinExperiment
+from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import LATENT_FILTERS
 from ldensf_core.filters.tuning import TUNING
-from ldensf_core.model import LatentModel
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.scores import rank_histogram
+from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
-from ldensf_core.verification.scores import cycle_scores, rank_histogram
-from ldensf_core.verification.table import device_name, environment
+from ldensf_core.verification.cycle import cycle_scores
+from ldensf_core.weights.checkpoints import PRETRAINED, load_pretrained
+from ldensf_core.weights.model import LatentModel
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
 
@@ -183,7 +183,7 @@ def run(
         name: {
             **{score: np.array([at[score] for at in scores[name]]) for score in archive.SCORES},
             "rank_histogram": np.mean(ranks[name], axis=0),
-            "device": device_name(experiment.device),
+            "device": machine_name(experiment.device),
         }
         for name in filters
     }

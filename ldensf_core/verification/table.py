@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import platform
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
-from ldensf_core.verification.scores import spread_skill
+from ldensf_core.scores import spread_skill
 
 
 def rows(scores: xr.Dataset) -> list[dict[str, Any]]:
@@ -46,26 +44,6 @@ def as_text(rows: list[dict[str, Any]]) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         for line in lines
     )
-
-
-def environment() -> dict[str, Any]:
-    """The machine and the versions that rows were made with."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "cpu": device_name(torch.device("cpu")),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """A device's own name, for people who compare rows."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()})"
 
 
 def _summary(scores: xr.Dataset, members: int) -> dict[str, float | None]:

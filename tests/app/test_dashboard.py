@@ -187,7 +187,7 @@ def test_a_switch_in_the_middle_of_a_run_applies_at_once(full_space, wait, monke
 
 
 def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkeypatch, tmp_path):
-    monkeypatch.setattr("ldensf_core.checkpoints.PRETRAINED", tmp_path)
+    monkeypatch.setattr("ldensf_core.weights.checkpoints.PRETRAINED", tmp_path)
     dashboard.settings.filters = ["ld-ensf"]
     dashboard.settings.benchmark = "kolmogorov"
     wait(lambda: dashboard.race.view().any("failed") and dashboard.race.view().lead.setup)

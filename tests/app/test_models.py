@@ -4,7 +4,8 @@ import shutil
 import pytest
 
 from ldensf_app.models import shared_model
-from ldensf_core import CheckpointError, checkpoints
+from ldensf_core import CheckpointError
+from ldensf_core.weights import checkpoints
 
 
 def test_a_model_is_loaded_once():

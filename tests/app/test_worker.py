@@ -210,7 +210,7 @@ def test_a_failing_cycle_becomes_a_message_and_keeps_what_was_computed(
 
 
 def test_missing_weights_become_a_message(setup, wait, monkeypatch, tmp_path):
-    monkeypatch.setattr("ldensf_core.checkpoints.PRETRAINED", tmp_path)
+    monkeypatch.setattr("ldensf_core.weights.checkpoints.PRETRAINED", tmp_path)
     worker = Worker("test", ("ld-ensf", "none"))
     worker.reset(replace(setup, filters=("ld-ensf",)))
     wait(lambda: worker.snapshot.phase == "failed")

@@ -10,7 +10,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from bench import lorenz96
-from ldensf_core.filters.score import published_map
+from ldensf_core.analyses.score import published_map
 
 COMMAND = Typer()
 COMMAND.command()(lorenz96.main)

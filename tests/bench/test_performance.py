@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench import performance
-from ldensf_core.verification.table import environment
+from ldensf_core.device import environment
 from report import command, timings
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,9 +10,9 @@ import xarray as xr
 from PIL import Image
 
 from bench import results
+from ldensf_core.device import environment
 from ldensf_core.filters import FILTERS
 from ldensf_core.verification import archive
-from ldensf_core.verification.table import environment
 from report import command, page, score_figures, sweeps
 from report.style import FILTER_MARKS
 

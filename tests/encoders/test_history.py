@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Tsunami
+from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders import HistoryEncoder, ObservationHistory, OptimalInterpolation
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.surrogate import BASES
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,10 +3,9 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Axis, Tsunami
+from ldensf_core.domains.bases import BASES, SolenoidalBasis, SphereBasis
 from ldensf_core.encoders import OptimalInterpolation
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.surrogate import BASES
-from ldensf_core.surrogate.bases import SolenoidalBasis, SphereBasis
 
 COUNT = 30
 """Coefficients of each variable of the tsunami."""

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from ldensf_core.analyses.score import euler_loop, published_map, smallest_stable_sigma
 from ldensf_core.benchmarks import Atmosphere, Tsunami
 from ldensf_core.filters.ensf import EnSF
-from ldensf_core.filters.score import euler_loop, published_map, smallest_stable_sigma
 from ldensf_core.observations import Observation, SensorNetwork
 
 MEMBERS = 20_000

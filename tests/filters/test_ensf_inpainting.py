@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from ldensf_core.analyses.score import published_map
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
 from ldensf_core.filters.ensf_inpainting import InpaintingEnSF, interpolation
-from ldensf_core.filters.score import published_map
 from ldensf_core.observations import Observation
 
 MEMBERS = 4000

@@ -4,13 +4,13 @@ from functools import cache
 import pytest
 import torch
 
-from ldensf_core.architecture import VAEArchitecture, build_vae
+from ldensf_core.analyses.score import euler_loop, smallest_stable_sigma
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.checkpoints import CheckpointError
+from ldensf_core.encoders.autoencoder import LOG_STD
 from ldensf_core.filters.latent_ensf import LatentEnSF
-from ldensf_core.filters.score import euler_loop, smallest_stable_sigma
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.vae import LOG_STD
+from ldensf_core.weights.architecture import VAEArchitecture, build_vae
+from ldensf_core.weights.checkpoints import CheckpointError
 
 STEPS, EPSILON = 40, 0.05
 MEMBERS = 20_000
@@ -256,7 +256,7 @@ def test_what_cannot_be_used_is_refused(basin):
 
 
 def test_without_weights_it_says_how_to_make_them(basin, monkeypatch, tmp_path):
-    monkeypatch.setattr("ldensf_core.checkpoints.PRETRAINED", tmp_path)
+    monkeypatch.setattr("ldensf_core.weights.checkpoints.PRETRAINED", tmp_path)
     (tmp_path / "tsunami").mkdir()
     (tmp_path / "tsunami" / "card.json").write_text('{"benchmark": "tsunami"}')
     with pytest.raises(CheckpointError, match=r"ldensf train tsunami --part vae"):

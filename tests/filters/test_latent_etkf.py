@@ -6,7 +6,7 @@ import torch
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.filters import FreeRun, LatentEnKF, LatentETKF
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.verification.scores import relative_rmse
+from ldensf_core.scores import relative_rmse
 
 FILTERS = [LatentETKF, LatentEnKF]
 

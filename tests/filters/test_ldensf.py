@@ -5,8 +5,8 @@ import torch
 
 from ldensf_core.filters import FreeRun, LatentEnKF, LatentETKF, LDEnSF, free, ldensf
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.scores import relative_rmse
 from ldensf_core.surrogate import SurrogateError
-from ldensf_core.verification.scores import relative_rmse
 
 LAST_QUARTER = range(39, 51)
 

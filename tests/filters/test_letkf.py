@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
+from ldensf_core.analyses.kalman import letkf_analysis
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.filters.kalman import letkf_analysis
 from ldensf_core.filters.letkf import LETKF
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.verification.scores import relative_rmse
+from ldensf_core.scores import relative_rmse
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from ldensf_core.analyses.score import smallest_stable_sigma
 from ldensf_core.benchmarks import list_benchmarks
 from ldensf_core.filters import FULL_SPACE_FILTERS
-from ldensf_core.filters.score import smallest_stable_sigma
 from ldensf_core.filters.tuning import TUNING
 
 

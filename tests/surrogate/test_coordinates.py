@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch import nn
 
-from ldensf_core.architecture import build_ldnet
 from ldensf_core.benchmarks import Atmosphere, Axis, Kolmogorov, Tsunami, get_benchmark
 from ldensf_core.surrogate import CoordinateDecoder, coordinates
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.recipes import PUBLISHED
+from ldensf_core.weights.architecture import build_ldnet
 
 PERIODIC = {"kolmogorov": (True, True), "tsunami": (False, False), "atmosphere": (True, False)}
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from ldensf_core.scores import relative_rmse
 from ldensf_core.surrogate import LDNet
-from ldensf_core.verification.scores import relative_rmse
 
 
 class FirstTwo(nn.Module):

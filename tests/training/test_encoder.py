@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from ldensf_core.architecture import Architecture, build_encoder
 from ldensf_core.benchmarks import Axis, Tsunami
 from ldensf_core.benchmarks.atmosphere import Atmosphere
 from ldensf_core.benchmarks.kolmogorov import Kolmogorov
+from ldensf_core.domains.bases import BASES
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.surrogate import BASES
 from ldensf_core.training.encoder import statistics
 from ldensf_core.training.networks import NetworkBank
+from ldensf_core.weights.architecture import Architecture, build_encoder
 
 RUNS, TIMES, LATENT = 12, 5, 3
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ldensf_core import checkpoints
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.checkpoints import load_pretrained, load_vae, read_card, save_card
 from ldensf_core.training import calibration, run
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.verification.reconstruction import reconstruction_error
+from ldensf_core.weights import checkpoints
+from ldensf_core.weights.checkpoints import load_pretrained, load_vae, read_card, save_card
 
 COARSE = {
     "kolmogorov": lambda: Kolmogorov(32),

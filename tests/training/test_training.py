@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ldensf_core.architecture import CoordinateArchitecture, build_encoder, build_ldnet
 from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.observations import SensorNetwork
@@ -16,6 +15,7 @@ from ldensf_core.training.encoder import observed_times, train_encoder
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.surrogate import muon_matrices, noise_levels, train_surrogate
+from ldensf_core.weights.architecture import CoordinateArchitecture, build_encoder, build_ldnet
 
 CPU = torch.device("cpu")
 RECIPE = replace(

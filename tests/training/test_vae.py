@@ -9,9 +9,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from ldensf_core.architecture import build_vae
 from ldensf_core.benchmarks import Tsunami, get_benchmark
-from ldensf_core.checkpoints import VAE, CheckpointError, save_part
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.vae import (
     COUPLING_WEIGHT,
@@ -22,6 +20,8 @@ from ldensf_core.training.vae import (
 )
 from ldensf_core.verification.baselines import baseline_errors
 from ldensf_core.verification.reconstruction import reconstruction_error
+from ldensf_core.weights.architecture import build_vae
+from ldensf_core.weights.checkpoints import VAE, CheckpointError, save_part
 
 CPU = torch.device("cpu")
 RECIPE = small(RECIPES["tsunami"])

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from ldensf_core.architecture import VAEArchitecture, build_vae
 from ldensf_core.benchmarks import Tsunami
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.verification.reconstruction import reconstruction_error
+from ldensf_core.weights.architecture import VAEArchitecture, build_vae
 
 CPU = torch.device("cpu")
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from ldensf_core import SensorNetwork, TwinExperiment
+from ldensf_core.device import environment
 from ldensf_core.verification.sweep import verify
-from ldensf_core.verification.table import as_text, environment
+from ldensf_core.verification.table import as_text
 from ldensf_core.verification.table import rows as as_rows
 
 KEYS = (

@@ -1,0 +1,1 @@
+"""Analyses as pure functions: score maps, Kalman and ensemble transforms, localisation."""

@@ -1,0 +1,1 @@
+"""Twin experiments: a truth, observations, filters that follow, and the record of it."""

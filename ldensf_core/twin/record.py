@@ -1,0 +1,64 @@
+"""What is kept of a cycle, which itself holds whole ensembles: numbers, mean and spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.scores import relative_rmse, relative_spread
+
+if TYPE_CHECKING:
+    from ldensf_core.twin.experiment import Cycle
+
+
+@dataclass(frozen=True)
+class Record:
+    """Numbers of one filter at one cycle, kept for the whole run.
+
+    Attributes:
+        error, spread: relative RMSE of the mean, and the spread on the same scale.
+        cycle_ms: of forecast and analysis together; fields are not counted.
+        forecast_ms, analysis_ms: of each by itself; NaN but for every few cycles.
+        decode_ms: of mean and spread.
+        complete: whether there was a forecast as well as an analysis, so that cycles compare.
+        parameters: (M, P), physical units.
+    """
+
+    error: float
+    spread: float
+    cycle_ms: float
+    forecast_ms: float
+    analysis_ms: float
+    decode_ms: float
+    complete: bool
+    parameters: np.ndarray
+
+
+def record_cycle(
+    benchmark: Benchmark, cycle: Cycle, name: str
+) -> tuple[Record, np.ndarray, np.ndarray]:
+    """What is kept of the cycle of the filter ``name``: record, mean and spread (V, ny, nx)."""
+    result = cycle.filters[name]
+    mean, spread = result.estimate.mean.cpu(), result.estimate.spread.cpu()
+    record = Record(
+        error=float(relative_rmse(benchmark, mean, cycle.truth)),
+        spread=float(relative_spread(benchmark, spread, cycle.truth)),
+        cycle_ms=float(result.cycle_ms),
+        forecast_ms=float(result.forecast_ms),
+        analysis_ms=float(result.analysis_ms),
+        decode_ms=float(result.decode_ms),
+        complete=cycle.index > 0 and cycle.observation is not None,
+        parameters=frozen(result.estimate.parameters),
+    )
+    return record, frozen(mean), frozen(spread)
+
+
+def frozen(values: Tensor | np.ndarray) -> np.ndarray:
+    """A read-only float32 copy on the CPU."""
+    array = np.array(values.cpu().numpy() if isinstance(values, Tensor) else values, np.float32)
+    array.setflags(write=False)
+    return array
