@@ -23,6 +23,7 @@ import torch
 import typer
 
 from ldensf_core import FILTERS, TwinExperiment, list_benchmarks
+from ldensf_core.filters import LDEnSF
 from ldensf_core.scores import relative_rmse
 from ldensf_core.weights.checkpoints import PRETRAINED
 
@@ -43,7 +44,7 @@ def main(
     found: dict[str, np.ndarray] = {}
     for name in list_benchmarks() if benchmark == "all" else benchmark.split(","):
         found |= followed(name, list(FILTERS), "gaussian")
-        found |= followed(name, ["ld-ensf"], "published")
+        found |= followed(name, [LDEnSF.name], "published")
         for path in sorted((PRETRAINED / name).glob("*.safetensors")):
             digest = hashlib.sha256(path.read_bytes()).digest()
             found[f"{name}/{path.name}"] = np.frombuffer(digest, np.uint8)
@@ -61,7 +62,8 @@ def main(
 
 def followed(name: str, filters: list[str], rule: str) -> dict[str, np.ndarray]:
     """Arrays over the first cycles, by what they are."""
-    twin = TwinExperiment(name, filters, device="cpu", rule=rule, **SETTING)
+    options = {LDEnSF.name: {"rule": rule}} if LDEnSF.name in filters else {}
+    twin = TwinExperiment(name, filters, device="cpu", options=options, **SETTING)
     draws = np.random.default_rng(0)
     ny, nx = twin.benchmark.grid_shape
     points = draws.integers(ny, size=POINTS), draws.integers(nx, size=POINTS)

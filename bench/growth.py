@@ -22,6 +22,7 @@ from tqdm import tqdm
 from ldensf_core.benchmarks import Atmosphere, Benchmark, Kolmogorov, Tsunami
 from ldensf_core.device import environment, machine_name, release_memory
 from ldensf_core.filters import EnSF, LDEnSF
+from ldensf_core.filters.chosen import make_filter
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.speed import milliseconds, observed_run, peak_memory_mb, restarting
 from ldensf_core.verification.table import as_text
@@ -99,8 +100,7 @@ def full_cycle(model: LatentModel, benchmark: Benchmark, members: int) -> float:
     network = SensorNetwork.grid(benchmark, *benchmark.sensor_grid)
     shape = (len(benchmark.variables), *benchmark.grid_shape)
     observed = [network.observe(torch.zeros(shape), i, 0.1, 0.0, seed=0) for i in range(3)]
-    filter_ = EnSF(benchmark, model.device)
-    filter_.reset(members, seed=0)
+    filter_ = make_filter(EnSF, benchmark, members, 0, model.device)
     filter_.analyse(observed[0])
 
     return median(milliseconds(filter_.cycle, observed, model.device, restarting(filter_, members)))

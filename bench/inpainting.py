@@ -19,12 +19,11 @@ import typer
 from torch import Tensor
 from tqdm import tqdm
 
-from ldensf_core import TwinExperiment, get_benchmark, list_benchmarks
+from ldensf_core import Twin, follow, get_benchmark, list_benchmarks
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.filters import EnSF, FullSpaceFilter, InpaintingEnSF
 from ldensf_core.filters.ensf_inpainting import Inpainting
-from ldensf_core.filters.tuning import TUNING
 from ldensf_core.scores import relative_rmse, relative_spread
 from ldensf_core.verification.table import as_text
 
@@ -56,7 +55,7 @@ def main(
 ) -> None:
     """Print one row a way."""
     flow, on = get_benchmark(benchmark), resolve_device(device)
-    tuning = dict(TUNING[InpaintingEnSF.name][benchmark])
+    tuning = dict(flow.tuning[InpaintingEnSF.name])
     if steps is not None:
         tuning["steps"] = steps
     rows = [row(flow, way, tuning, truths, on) for way in tqdm(WAYS, unit="way")]
@@ -76,15 +75,11 @@ def row(
     for number in range(truths):
         truth = benchmark.split("validation").isel(trajectory=number)
         filter_.reset(MEMBERS, seed=number)
-        options = {"full_space_members": 1, "seed": number, "truth": truth, "device": device}
-        for cycle in TwinExperiment(benchmark.name, ["ensf"], **options):  # for its observations
-            if cycle.index:
-                filter_.forecast()
-            filter_.analyse(cycle.observation)
+        for cycle in follow(filter_, Twin(benchmark, truth=truth, seed=number, device=device)):
             if cycle.index >= 0.75 * benchmark.n_times:
-                estimate = filter_.estimate()
-                errors.append(relative_rmse(benchmark, estimate.mean.cpu(), cycle.truth))
-                spreads.append(relative_spread(benchmark, estimate.spread.cpu(), cycle.truth))
+                mean, spread = cycle.estimate.mean.cpu(), cycle.estimate.spread.cpu()
+                errors.append(relative_rmse(benchmark, mean, cycle.truth))
+                spreads.append(relative_spread(benchmark, spread, cycle.truth))
     error, spread = np.mean(errors), np.mean(spreads)
     return {
         "benchmark": benchmark.name,

@@ -1,21 +1,27 @@
 """Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
 
 from ldensf_core.benchmarks import get_benchmark, list_benchmarks
-from ldensf_core.filters import FILTERS, FULL_SPACE_FILTERS, RULES
-from ldensf_core.observations import SensorNetwork
-from ldensf_core.twin.experiment import Cycle, FilterCycle, TwinExperiment
+from ldensf_core.filters import FILTERS, register_filter
+from ldensf_core.filters.chosen import make_filter
+from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.twin.experiment import TwinExperiment
+from ldensf_core.twin.follow import Cycle, FilterCycle, follow
+from ldensf_core.twin.twin import Twin
 from ldensf_core.weights.checkpoints import CheckpointError, load_pretrained
 
 __all__ = [
     "FILTERS",
-    "FULL_SPACE_FILTERS",
-    "RULES",
     "CheckpointError",
     "Cycle",
     "FilterCycle",
+    "Observation",
     "SensorNetwork",
+    "Twin",
     "TwinExperiment",
+    "follow",
     "get_benchmark",
     "list_benchmarks",
     "load_pretrained",
+    "make_filter",
+    "register_filter",
 ]

@@ -10,7 +10,7 @@ import math
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import xarray as xr
@@ -18,10 +18,11 @@ import xarray as xr
 from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
 from ldensf_core.device import environment, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
-from ldensf_core.filters import FILTERS, RULES
+from ldensf_core.filters import FILTERS
+from ldensf_core.filters.options import options_of
 from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.serving import serve
-from ldensf_core.speed import COMPARED, IMPLEMENTATIONS
+from ldensf_core.speed import COMPARED, implementations
 from ldensf_core.speed import bench as run_bench
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.run import PARTS
@@ -39,7 +40,6 @@ app = typer.Typer(
 )
 
 Layout = StrEnum("Layout", list(LAYOUTS))
-Rule = StrEnum("Rule", list(RULES))
 Part = StrEnum("Part", list(PARTS))
 
 Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}.")]
@@ -54,11 +54,28 @@ LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed."
 Noise = Annotated[
     float, typer.Option(help="Standard deviation, as a fraction of each variable's own.")
 ]
-Every = Annotated[int, typer.Option(help="Every so many snapshots are observed.")]
+Every = Annotated[int, typer.Option(help="Observe every N-th snapshot.")]
 Members = Annotated[int, typer.Option(help="Ensemble size.")]
 Missing = Annotated[float, typer.Option(help="Probability that a sensor reports nothing.")]
-Filters = Annotated[str, typer.Option(help=f"With commas, of: {', '.join(FILTERS)}.")]
-RuleOption = Annotated[Rule, typer.Option(help="Analysis rule of the latent filter.")]
+Filters = Annotated[
+    str,
+    typer.Option(
+        help=f"With commas, of: {', '.join(FILTERS)}. One may run several times under labels: "
+        "small=ld-ensf,large=ld-ensf."
+    ),
+]
+OPTIONS = "; ".join(
+    f"{name}: {', '.join(options_of(kind))}" for name, kind in FILTERS.items() if options_of(kind)
+)
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="FILTER.OPTION=VALUE",
+        help=f"Set an option of a filter; may be given several times. There are {OPTIONS}; and "
+        "members of every filter.",
+    ),
+]
 
 
 @app.command()
@@ -113,7 +130,7 @@ def assimilate(
     every: Every = 1,
     missing: Missing = 0.0,
     members: Members = 20,
-    rule: RuleOption = Rule.gaussian,
+    option: Options = None,
     seed: Seed = 7,
     device: Device = "auto",
 ) -> None:
@@ -122,7 +139,7 @@ def assimilate(
     network = SensorNetwork.place(get_benchmark(benchmark), sensors, layout.value, seed)
     experiment = TwinExperiment(
         benchmark,
-        _names(filters),
+        _labelled(filters),
         network,
         noise=noise,
         every=every,
@@ -130,7 +147,7 @@ def assimilate(
         seed=seed,
         device=device,
         missing=missing,
-        rule=rule.value,
+        options=_options(option),
     )
     _write(experiment.run(progress=True), output)
 
@@ -151,11 +168,11 @@ def verify(
         typer.Option(help="Standard deviations, with commas, as fractions of each variable's own."),
     ] = "0.1",
     every: Annotated[
-        str, typer.Option(help="Every so many snapshots are observed, with commas.")
+        str, typer.Option(help="Observe every N-th snapshot; several N with commas.")
     ] = "1",
     missing: Missing = 0.0,
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20",
-    rule: RuleOption = Rule.gaussian,
+    option: Options = None,
     seed: Seed = 0,
     device: Device = "auto",
     output: Annotated[
@@ -181,7 +198,7 @@ def verify(
     """
     scores = run_verification(
         benchmark,
-        _names(filters),
+        _labelled(filters),
         truths=truths,
         sensors=None if sensors is None else _numbers("sensors", sensors, int),
         layout=_names(layout),
@@ -189,7 +206,7 @@ def verify(
         every=_numbers("every", every, int),
         missing=missing,
         members=_numbers("members", members, int),
-        rule=rule.value,
+        options=_options(option),
         seed=seed,
         device=device,
         progress=True,
@@ -207,8 +224,9 @@ def verify(
 def bench(
     benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20,100,1000",
-    implementations: Annotated[
-        str, typer.Option(help=f"With commas, of: {', '.join(IMPLEMENTATIONS)}.")
+    compared: Annotated[
+        str,
+        typer.Option("--implementations", help=f"With commas, of: {', '.join(implementations())}."),
     ] = ",".join(COMPARED),
     sensors: Sensors = None,
     full_space_members: Annotated[
@@ -219,9 +237,7 @@ def bench(
 ) -> None:
     """Time a cycle: one row an implementation and size of the ensemble."""
     sizes = _numbers("members", members, int)
-    rows = run_bench(
-        benchmark, sizes, _names(implementations), sensors, full_space_members, device, True
-    )
+    rows = run_bench(benchmark, sizes, _names(compared), sensors, full_space_members, device, True)
     if as_json:
         print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
     else:
@@ -285,6 +301,35 @@ def main() -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _labelled(text: str) -> dict[str, str]:
+    """Filters by label: ``small=ld-ensf,ensf``."""
+    pairs = [(label, name or label) for label, _, name in (n.partition("=") for n in _names(text))]
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"filters {text!r}: each once, or under labels: small=ld-ensf,ensf")
+    return dict(pairs)
+
+
+def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
+    """Options of filters, by label: ``["letkf.radius=200", "ld-ensf.rule=published"]``."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in given or []:
+        what, _, value = text.partition("=")
+        label, _, name = what.rpartition(".")
+        if not label or not name or not value:
+            raise ValueError(f"option {text!r}: FILTER.OPTION=VALUE is needed")
+        found.setdefault(label, {})[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _numbers(name: str, text: str, kind: type) -> list:

@@ -17,7 +17,7 @@ from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
-FIXED = ("seed", "missing", "rule", "split", "tuning", "weights")
+FIXED = ("seed", "missing", "split", "options", "weights")
 """Attributes in which files that are shown as one agree."""
 
 

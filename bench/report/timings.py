@@ -10,7 +10,7 @@ from typing import Any
 
 from ldensf_app.colours import FILTER_LABELS
 from ldensf_core.benchmarks import list_benchmarks
-from ldensf_core.speed import IMPLEMENTATIONS, NAMES
+from ldensf_core.speed import NAMES, implementations
 
 Row = dict[str, Any]
 PUBLISHED = {"kolmogorov": 2e5, "tsunami": 4e3, "atmosphere": 5e5}
@@ -101,7 +101,7 @@ def _where(row: Row) -> tuple[str, str, int]:
 
 
 def _place(row: Row) -> tuple[Any, ...]:
-    implementation = IMPLEMENTATIONS.index(row["implementation"])
+    implementation = implementations().index(row["implementation"])
     return (
         list_benchmarks().index(row["benchmark"]),
         row["device"],

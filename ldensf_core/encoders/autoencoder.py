@@ -13,13 +13,15 @@ share of variance that it leaves unknown. So any sensors and any noise will do.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders.interpolation import OptimalInterpolation
-from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.observations import Observation
 from ldensf_core.surrogate.spectral import ResidualBlock, SpectralDecoder
 
 LOG_STD = (-6.0, 0.0)
@@ -99,21 +101,16 @@ class ObservationReader:
 
     def __init__(self, benchmark: Benchmark, vae: CoupledVAE) -> None:
         self.benchmark, self.vae = benchmark, vae
-        self._known: tuple[Observation, Tensor, Tensor] | None = None  # sensors, gain, unknown
+        self._known: tuple[Any, ...] = (None,)  # layout, gain, unknown
 
     def read(self, observation: Observation) -> Normal:
-        """Distribution of z, (L,), by one observation, on any device; missing values say nothing.
-
-        Raises:
-            ValueError: if a sensor is outside the domain.
-        """
+        """Distribution of z, (L,), by an observation on any device; missing values say nothing."""
         like, interpolation = self.vae.mean, self.vae.interpolation
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
-        if self._known is None or not observation.from_the_sensors_of(self._known[0]):
-            SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
+        if observation.layout != self._known[0]:
             moved = observation.to(like.device)
             self._known = (
-                observation,
+                observation.layout,
                 *interpolation.gain(moved.positions, moved.present, moved.std.to(like) / std),
             )
         _, gain, unknown = self._known

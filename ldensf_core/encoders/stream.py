@@ -39,7 +39,7 @@ class ObservationHistory:
         self.benchmark, self.encoder = benchmark, encoder
         self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
         self.room = 0
-        self._seen: Observation | None = None
+        self._layout: tuple | None = None  # that the matrix and the table are for
         self._taken_in: Observation | None = None
         self.encode_single = SingleEncoder(encoder, cycle_functions(self.memory.device))
 
@@ -63,10 +63,10 @@ class ObservationHistory:
             return
         self._taken_in = None  # until all of it is there
         wait(self.memory.device)  # the transfer before this one reads from the same place
-        if self._seen is None or not observation.from_the_sensors_of(self._seen):
-            self._seen = None  # while matrix and table are written, they are nobody's
+        if observation.layout != self._layout:
+            self._layout = None  # while matrix and table are written, they are nobody's
             self._prepare(observation)
-            self._seen = observation
+            self._layout = observation.layout
         # In NumPy: a call of torch lets another thread have the interpreter, and waits for it.
         self._slots[:] = observation.values.cpu().numpy()
         if self._gaps:

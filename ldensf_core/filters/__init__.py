@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.ensf import EnSF
@@ -11,34 +11,32 @@ from ldensf_core.filters.free import FreeRun
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.latent_ensf import LatentEnSF
 from ldensf_core.filters.latent_etkf import LatentEnKF, LatentETKF
-from ldensf_core.filters.ldensf import RULES, LDEnSF
+from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.filters.letkf import LETKF
-from ldensf_core.weights.model import LatentModel
+from ldensf_core.registry import Registry
 
-LATENT_FILTERS: dict[str, Callable[[LatentModel, str], Filter]] = {
-    "ld-ensf": LDEnSF,
-    "latent-etkf": lambda model, rule: LatentETKF(model),
-    "latent-enkf": lambda model, rule: LatentEnKF(model),
-    "none": lambda model, rule: FreeRun(model),
-}
-"""Filters on a trained model, which live in its latent space; the analysis rule is LD-EnSF's."""
 
-FULL_SPACE_FILTERS: dict[str, type[FullSpaceFilter]] = {
-    "ensf": EnSF,
-    "ensf-inpainting": InpaintingEnSF,
-    "letkf": LETKF,
-    "latent-ensf": LatentEnSF,
-}
-"""Filters that run the benchmark's solver for every member, made of benchmark and device."""
+def _check(kind: Any) -> None:
+    lacking = [what for what in ("title", "sentence") if not getattr(kind, what, "")]
+    if not isinstance(kind, type) or lacking or getattr(kind, "kind", "") not in KINDS:
+        raise ValueError(
+            f"filter {kind!r}: a class is needed that says its name, title, sentence and kind, "
+            f"which is {' or '.join(map(repr, KINDS))}"
+        )
 
-FILTERS = (*LATENT_FILTERS, *FULL_SPACE_FILTERS)
+
+KINDS = ("latent", "full space")
+FILTERS: Registry[type[Filter]] = Registry(
+    "filter",
+    [LDEnSF, LatentETKF, LatentEnKF, EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun],
+    _check,
+)
+"""The classes of all filters, by name."""
+register_filter = FILTERS.register
 
 __all__ = [
     "FILTERS",
-    "FULL_SPACE_FILTERS",
-    "LATENT_FILTERS",
     "LETKF",
-    "RULES",
     "EnSF",
     "Estimate",
     "Filter",
@@ -49,4 +47,5 @@ __all__ = [
     "LatentETKF",
     "LatentEnKF",
     "LatentEnSF",
+    "register_filter",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -58,13 +58,28 @@ class Estimate:
 class Filter(Protocol):
     """A filter carries an ensemble from snapshot to snapshot and corrects it.
 
+    Its class says all that is said of it anywhere: a table of filters elsewhere is a fault. What
+    can be set are keyword arguments of its class, see ``options``.
+
     Attributes:
-        name: as in the registry.
-        full_space: whether each forecast runs the benchmark's solver for every member.
+        name: by which it is asked for, as ``ld-ensf``.
+        title: for people, as "LD-EnSF".
+        sentence: what it does, in one sentence.
+        kind: ``latent`` filters are made of a ``LatentModel`` and live in its latent space;
+            ``full space`` ones of benchmark, device and dtype, and run its solver for every member.
+        corrects: whether observations correct the ensemble at all.
+        corrects_parameters: whether they correct the unknown parameters, too.
+        without_weights: the filter that stands in for a latent one where a benchmark has no trained
+            weights, if there is one.
     """
 
-    name: str
-    full_space: bool
+    name: ClassVar[str]
+    title: ClassVar[str]
+    sentence: ClassVar[str]
+    kind: ClassVar[Literal["latent", "full space"]]
+    corrects: ClassVar[bool] = True
+    corrects_parameters: ClassVar[bool] = True
+    without_weights: ClassVar[type[Filter] | None] = None
 
     def reset(self, members: int, seed: int) -> None:
         """Draw ``members`` from the prior; the ensemble stands at snapshot 0."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -28,11 +29,18 @@ from ldensf_core.analyses.score import AffineMap, published_map, smallest_stable
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import captured
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.tuning import TUNING
+from ldensf_core.filters.options import Option
 from ldensf_core.observations import Observation, SensorNetwork
 
 NULL_EIGENVALUE = 1e-10
 """Below this share of the largest, an eigenvalue of H Hᵀ is zero: sensors that repeat others."""
+
+Steps = Annotated[
+    int, Option("Euler steps of the reverse SDE: more leave less noise behind.", low=3)
+]
+Epsilon = Annotated[
+    float, Option("ε of the reverse SDE's schedule, which ends there.", low=0.0, high=1.0)
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,31 +78,32 @@ class EnSF(FullSpaceFilter):
     Args:
         benchmark: whose solver carries the members.
         device, dtype: of the ensemble.
-        steps, epsilon: of the reverse SDE; by default those of the benchmark in ``tuning``.
+        steps, epsilon: of the reverse SDE.
 
     Raises:
         ValueError: for ``steps`` and ``epsilon`` that ``smallest_stable_sigma`` refuses.
     """
 
     name = "ensf"
+    title = "EnSF"
+    sentence = "Corrects the fields where the sensors are, with the published score filter."
+    corrects_parameters = False
 
     def __init__(
         self,
         benchmark: Benchmark,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        steps: int | None = None,
-        epsilon: float | None = None,
+        steps: Steps = 100,
+        epsilon: Epsilon = 0.3,
     ) -> None:
         super().__init__(benchmark, device, dtype)
-        tuning = TUNING[self.name][benchmark.name]
-        self.steps = tuning["steps"] if steps is None else steps
-        self.epsilon = tuning["epsilon"] if epsilon is None else epsilon
+        self.steps, self.epsilon = steps, epsilon
         self.smallest_sigma = smallest_stable_sigma(self.steps, self.epsilon)
         self._unobserved = published_map(
             torch.full((1,), torch.inf, dtype=dtype, device=device), self.steps, self.epsilon
         )
-        self._seen: tuple[tuple[bytes, ...], list[ObservedSpace]] = ((), [])
+        self._seen: tuple[tuple | None, list[ObservedSpace]] = None, []
 
     def reset(self, members: int, seed: int) -> None:
         """Draw ``members`` from the prior; the ensemble stands at snapshot 0.
@@ -112,9 +121,6 @@ class EnSF(FullSpaceFilter):
 
         Missing values carry no information; with all of them missing nothing changes, not even
         by the noise that the published scheme adds to what is unobserved.
-
-        Raises:
-            ValueError: if a sensor is outside the domain.
         """
         if observation.empty:
             return
@@ -165,21 +171,16 @@ class EnSF(FullSpaceFilter):
 
     def _spaces(self, observation: Observation) -> list[ObservedSpace]:
         """What the present sensors see, kept until positions, noise or gaps change."""
-        present = observation.present.cpu()
-        positions = observation.positions.cpu().double().numpy()
-        sigma = observation.std.cpu().double() / self.benchmark.std(
-            torch.empty(0, dtype=torch.float64)
-        )
-        key = (positions.tobytes(), present.numpy().tobytes(), sigma.numpy().tobytes())
-        if self._seen[0] != key:
-            network = SensorNetwork.at(self.benchmark, positions)
-            patterns, pattern_of = present.unique(dim=1, return_inverse=True)
+        if observation.layout != self._seen[0]:
+            sigma = observation.std.cpu().double()
+            sigma = sigma / self.benchmark.std(sigma)
+            patterns, pattern_of = observation.present.cpu().unique(dim=1, return_inverse=True)
             spaces = [
-                self._space(network, pattern, (pattern_of == i).nonzero()[:, 0], sigma)
+                self._space(observation.sensors, pattern, (pattern_of == i).nonzero()[:, 0], sigma)
                 for i, pattern in enumerate(patterns.mT)
                 if pattern.any()
             ]
-            self._seen = (key, spaces)
+            self._seen = observation.layout, spaces
         return self._seen[1]
 
     def _space(

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ldensf_core.analyses.score import AffineMap, published_map
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.filters.ensf import EnSF
+from ldensf_core.filters.ensf import EnSF, Epsilon, Steps
 from ldensf_core.observations import SensorNetwork
 
 SMOOTHING = 1e-6
@@ -54,6 +54,18 @@ class InpaintingEnSF(EnSF):
     """EnSF at the sensors, its increments inpainted. Arguments and errors as of ``EnSF``."""
 
     name = "ensf-inpainting"
+    title = "EnSF inpainting"
+    sentence = "Corrects the fields at the sensors as EnSF does, and paints them between."
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        steps: Steps = 200,
+        epsilon: Epsilon = 0.3,
+    ) -> None:
+        super().__init__(benchmark, device, dtype, steps, epsilon)
 
     def _analysed(self, ensemble: Tensor, values: Tensor, spaces: list[Inpainting]) -> Tensor:
         y = (values - self.benchmark.mean(values)) / self.benchmark.std(values)

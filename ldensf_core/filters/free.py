@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ldensf_core.device import captured, recorded
 from ldensf_core.filters.base import Estimate, Filter
+from ldensf_core.filters.full_space import SolverRun
 from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
@@ -37,7 +38,11 @@ class FreeRun(Filter):
     """
 
     name = "none"
-    full_space = False
+    title = "no assimilation"
+    sentence = "Carries the prior ensemble forward and never corrects it."
+    kind = "latent"
+    corrects = corrects_parameters = False
+    without_weights = SolverRun
 
     def __init__(self, model: LatentModel) -> None:
         self.model = model

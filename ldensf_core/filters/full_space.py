@@ -36,8 +36,7 @@ class FullSpaceFilter(Filter, ABC):
             state that the one before it has made.
     """
 
-    name: str
-    full_space = True
+    kind = "full space"
 
     def __init__(
         self,
@@ -66,9 +65,6 @@ class FullSpaceFilter(Filter, ABC):
         """Correct the ensemble with an observation of its present snapshot.
 
         Missing values carry no information; with all of them missing nothing changes.
-
-        Raises:
-            ValueError: if a sensor is outside the domain.
         """
 
     def estimate(self) -> Estimate:
@@ -80,6 +76,18 @@ class FullSpaceFilter(Filter, ABC):
         """State after adding an increment (M, V, ny, nx) to its normalised fields."""
         std = self.benchmark.std(increment)[:, None, None]
         return self.benchmark.corrected(state, increment * std)
+
+
+class SolverRun(FullSpaceFilter):
+    """The prior ensemble, carried by the solver and never corrected."""
+
+    name = "none"
+    title = "no assimilation"
+    sentence = "Carries the prior ensemble forward and never corrects it."
+    corrects = corrects_parameters = False
+
+    def analyse(self, observation: Observation) -> None:
+        """Do nothing: observations are not used."""
 
 
 class PriorEnsemble:

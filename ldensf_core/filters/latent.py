@@ -30,6 +30,8 @@ class LatentFilter(FreeRun, ABC):
             which no recorded graph may: it is then run after the graph of what comes before it.
     """
 
+    corrects = corrects_parameters = True
+    without_weights = None
     waits = False
 
     def __init__(self, model: LatentModel) -> None:

@@ -25,8 +25,8 @@ from ldensf_core.analyses.score import AffineMap, published_map, smallest_stable
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import captured
 from ldensf_core.encoders.autoencoder import CoupledVAE, ObservationReader
+from ldensf_core.filters.ensf import Epsilon, Steps
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.tuning import TUNING
 from ldensf_core.observations import Observation
 from ldensf_core.weights.checkpoints import load_vae
 
@@ -41,7 +41,7 @@ class LatentEnSF(FullSpaceFilter):
     Args:
         benchmark: whose solver carries the members.
         device, dtype: of the ensemble.
-        steps, epsilon: of the reverse SDE; by default those of the benchmark in ``tuning``.
+        steps, epsilon: of the reverse SDE.
         vae: on ``device``, for the benchmark; by default the shipped one is loaded.
 
     Raises:
@@ -50,20 +50,21 @@ class LatentEnSF(FullSpaceFilter):
     """
 
     name = "latent-ensf"
+    title = "Latent-EnSF"
+    sentence = "Corrects the fields in the latent space of an autoencoder, with the score filter."
+    corrects_parameters = False
 
     def __init__(
         self,
         benchmark: Benchmark,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        steps: int | None = None,
-        epsilon: float | None = None,
+        steps: Steps = 100,
+        epsilon: Epsilon = 0.05,
         vae: CoupledVAE | None = None,
     ) -> None:
         super().__init__(benchmark, device, dtype)
-        tuning = TUNING[self.name][benchmark.name]
-        self.steps = tuning["steps"] if steps is None else steps
-        self.epsilon = tuning["epsilon"] if epsilon is None else epsilon
+        self.steps, self.epsilon = steps, epsilon
         self.smallest_sigma = smallest_stable_sigma(self.steps, self.epsilon)
         self.vae = load_vae(benchmark, self.device) if vae is None else vae
         self._reader = ObservationReader(benchmark, self.vae)
@@ -85,9 +86,6 @@ class LatentEnSF(FullSpaceFilter):
         """Correct the ensemble with an observation of its present snapshot.
 
         Missing values carry no information; with all of them missing nothing changes.
-
-        Raises:
-            ValueError: if a sensor is outside the domain.
         """
         if not observation.empty:
             y, rule = self.observed(observation)

@@ -45,6 +45,8 @@ class LatentETKF(LatentKalmanFilter):
     """The ensemble transform Kalman filter, whose analysis draws no random numbers."""
 
     name = "latent-etkf"
+    title = "latent ETKF"
+    sentence = "Corrects latent state and parameters with the ensemble transform Kalman filter."
 
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
         """By the symmetric square root."""
@@ -56,6 +58,8 @@ class LatentEnKF(LatentKalmanFilter):
     """The stochastic ensemble Kalman filter: each member sees its own noisy observation."""
 
     name = "latent-enkf"
+    title = "latent EnKF"
+    sentence = "Corrects latent state and parameters with the stochastic ensemble Kalman filter."
 
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
         """With noise drawn from the filter's generator."""

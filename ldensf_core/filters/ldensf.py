@@ -15,10 +15,13 @@ Two rules for that map can be chosen:
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 
 from ldensf_core.analyses.score import published_map, smallest_stable_sigma
 from ldensf_core.filters.latent import LatentFilter
+from ldensf_core.filters.options import Option
 from ldensf_core.weights.model import LatentModel
 
 RULES = ("gaussian", "published")
@@ -37,8 +40,21 @@ class LDEnSF(LatentFilter):
     """
 
     name = "ld-ensf"
+    title = "LD-EnSF"
+    sentence = "Corrects latent state and parameters with an ensemble score filter."
 
-    def __init__(self, model: LatentModel, rule: str = "gaussian") -> None:
+    def __init__(
+        self,
+        model: LatentModel,
+        rule: Annotated[
+            str,
+            Option(
+                "How forecast and observation are weighed: by the exact answer for Gaussian "
+                "errors, calibrated, or by the score filter's Euler loop, in 10,000 steps.",
+                choices=RULES,
+            ),
+        ] = "gaussian",
+    ) -> None:
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         super().__init__(model)

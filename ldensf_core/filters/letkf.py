@@ -13,6 +13,9 @@ chance correlations with so many from using up its spread at the first analysis.
 
 from __future__ import annotations
 
+import math
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
@@ -20,7 +23,7 @@ from ldensf_core.analyses.kalman import CHUNK, update_weights, updated
 from ldensf_core.analyses.localisation import Lattice, gaspari_cohn
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters.full_space import FullSpaceFilter
-from ldensf_core.filters.tuning import TUNING
+from ldensf_core.filters.options import Option
 from ldensf_core.observations import Observation, SensorNetwork
 
 SMALLEST_SIGMA = 1e-3
@@ -41,48 +44,54 @@ class LETKF(FullSpaceFilter):
         parameter_taper: weight of every observation for the parameters, from 0 to 1.
         points: of the lattice to a radius; ``inf`` for an analysis at every grid point.
 
-    The first three are by default those of the benchmark in ``tuning``.
-
     Raises:
         ValueError: for any of these out of range, naming it and what is allowed.
     """
 
     name = "letkf"
+    title = "LETKF"
+    sentence = "Corrects every grid point with the observations around it, by ensemble transform."
 
     def __init__(
         self,
         benchmark: Benchmark,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        inflation: float | None = None,
-        radius: float | None = None,
-        parameter_taper: float | None = None,
-        points: float = 4.0,
+        inflation: Annotated[
+            float, Option("Factor of the forecast's deviations, at every analysis.", low=0.0)
+        ] = 1.1,
+        radius: Annotated[
+            float,
+            Option(
+                "Distance of localisation, in the units of the axes: an observation counts nothing "
+                "beyond its double.",
+                low=0.0,
+            ),
+        ] = math.inf,
+        parameter_taper: Annotated[
+            float, Option("Weight of observations for the unknown parameters.", low=0.0, high=1.0)
+        ] = 0.3,
+        points: Annotated[
+            float, Option("Points of the analysis lattice to a radius.", low=0.0)
+        ] = 4.0,
     ) -> None:
         super().__init__(benchmark, device, dtype)
-        tuning = TUNING[self.name][benchmark.name]
-        self.inflation = tuning["inflation"] if inflation is None else inflation
-        self.radius = tuning["radius"] if radius is None else radius
-        taper = tuning["parameter_taper"] if parameter_taper is None else parameter_taper
-        self.parameter_taper = taper
+        self.inflation, self.radius, self.parameter_taper = inflation, radius, parameter_taper
         for what in ("inflation", "radius"):
             if not getattr(self, what) > 0:
                 raise ValueError(f"{what} = {getattr(self, what)}: more than 0 is needed")
-        if not 0 <= taper <= 1:
-            raise ValueError(f"parameter_taper = {taper}: allowed is 0 to 1")
+        if not 0 <= parameter_taper <= 1:
+            raise ValueError(f"parameter_taper = {parameter_taper}: allowed is 0 to 1")
         if not points > 0:
             raise ValueError(f"points = {points}: more than 0 is needed")
         like = torch.empty(0, dtype=dtype, device=self.device)
         self.lattice = Lattice(benchmark, self.radius / points, like)
-        self._seen: tuple[Tensor, Tensor] | None = None
+        self._seen: tuple[SensorNetwork | None, Tensor] = None, like
 
     def analyse(self, observation: Observation) -> None:
         """Correct states and parameters with an observation of the present snapshot.
 
         Missing values carry no information; with all of them missing nothing changes.
-
-        Raises:
-            ValueError: if a sensor is outside the domain.
         """
         if observation.empty:
             return
@@ -100,15 +109,14 @@ class LETKF(FullSpaceFilter):
         """
         observation = observation.to(self.device)
         mean, std = self.benchmark.mean(ensemble), self.benchmark.std(ensemble)
-        network = SensorNetwork.at(self.benchmark, observation.positions.cpu().numpy())
         present = observation.present
         y = ((observation.values.to(ensemble) - mean) / std)[present]
         sigma = (observation.std.to(ensemble) / std).clamp(min=SMALLEST_SIGMA)
         variance = sigma.square().expand_as(present)[present]
-        observed = network.values(ensemble)[:, present]
+        observed = observation.sensors.values(ensemble)[:, present]
         sensors = present.nonzero()[:, 0]
 
-        taper = self._taper(observation.positions)[:, sensors]
+        taper = self._taper(observation.sensors)[:, sensors]
         local = update_weights(observed, y, variance, taper, self.inflation)
         fields = self._updated(ensemble, local)
 
@@ -129,10 +137,10 @@ class LETKF(FullSpaceFilter):
                 after[:, :, band].addcmul_(deviation, gained[:, None])
         return after
 
-    def _taper(self, positions: Tensor) -> Tensor:
-        """Weights of all sensors at the points of the lattice, kept until positions change."""
-        if self._seen is None or not torch.equal(self._seen[0], positions):
-            distances = self.benchmark.distances(self.lattice.positions, positions.cpu().double())
+    def _taper(self, sensors: SensorNetwork) -> Tensor:
+        """Weights of all sensors at the points of the lattice, kept until they are others."""
+        if sensors != self._seen[0]:
+            distances = self.benchmark.distances(self.lattice.positions, sensors.places.double())
             weights = gaspari_cohn(distances, self.radius)
-            self._seen = positions, weights.to(dtype=self.dtype, device=self.device)
+            self._seen = sensors, weights.to(dtype=self.dtype, device=self.device)
         return self._seen[1]

@@ -8,6 +8,7 @@ are extrapolated constantly (on a wall there is no other).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,8 +42,8 @@ class SensorNetwork:
         object.__setattr__(self, "positions", np.array(self.positions, dtype=float) + 0.0)
 
     @cached_property
-    def _places(self) -> Tensor:
-        """One tensor for all observations: that their sensors are the same is then seen at once."""
+    def places(self) -> Tensor:
+        """The positions as a tensor, (n, 2)."""
         return torch.as_tensor(self.positions, dtype=torch.float32)
 
     @property
@@ -166,23 +167,34 @@ class SensorNetwork:
         return torch.as_tensor(points), torch.as_tensor(weights)
 
     def observe(
-        self, fields: Tensor, index: int, noise: float, missing: float, seed: int
+        self,
+        fields: Tensor,
+        index: int,
+        noise: float | Sequence[float],
+        missing: float,
+        seed: int,
+        variables: Sequence[str] | None = None,
     ) -> Observation:
         """Measure ``fields`` (V, ny, nx) at snapshot ``index`` with additive Gaussian noise.
 
         Args:
-            noise: standard deviation as a fraction of each variable's own.
+            noise: standard deviation as a fraction of each variable's own, the same for all or by
+                variable.
             missing: probability that a sensor reports nothing at this time.
             seed: of the noise; each index draws its own numbers.
+            variables: names of those that are measured; by default all.
         """
         rng = np.random.default_rng([seed, index])
-        n, v = len(self), len(self.benchmark.variables)
-        draws = torch.as_tensor(rng.standard_normal((n, v))).to(fields)
+        n, of_field = len(self), self.benchmark.variables
+        draws = torch.as_tensor(rng.standard_normal((n, len(of_field)))).to(fields)
         lost = torch.as_tensor(rng.random(n) < missing, device=fields.device)
-        std = noise * self.benchmark.std(fields)
+        std = torch.as_tensor(noise, dtype=fields.dtype, device=fields.device)
+        std = std * self.benchmark.std(fields)
         values = self.values(fields) + std * draws
         values[lost] = torch.nan
-        return Observation(index, self._places.to(fields), values, std)
+        if variables is not None:
+            values[:, [v.name not in variables for v in of_field]] = torch.nan
+        return Observation(index, self, values, std)
 
 
 def _check_domain(benchmark: object) -> None:

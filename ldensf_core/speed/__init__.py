@@ -4,9 +4,9 @@ from ldensf_core.speed.cost import Cost, Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
 from ldensf_core.speed.table import (
     COMPARED,
-    IMPLEMENTATIONS,
     NAMES,
     bench,
+    implementations,
     milliseconds,
     observed_run,
     peak_memory_mb,
@@ -15,13 +15,13 @@ from ldensf_core.speed.table import (
 
 __all__ = [
     "COMPARED",
-    "IMPLEMENTATIONS",
     "NAMES",
     "Cost",
     "Peak",
     "PublishedLoop",
     "bench",
     "cycle_cost",
+    "implementations",
     "measured_peak",
     "milliseconds",
     "observed_run",

@@ -20,9 +20,12 @@ import psutil
 import torch
 from tqdm import tqdm
 
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.device import clock, machine_name, recorded, release_memory
-from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
+from ldensf_core.filters import FILTERS, EnSF, FullSpaceFilter, LDEnSF
+from ldensf_core.filters.base import Filter
+from ldensf_core.filters.chosen import Wanted, chosen, make_filter
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.speed.cost import Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
@@ -34,13 +37,9 @@ try:
 except ImportError:  # Windows, whose peak psutil knows
     resource = None
 
-NAMES = {"this": "ld-ensf", "full-space-ensf": "ensf"}
+NAMES = {"this": LDEnSF.name, "full-space-ensf": EnSF.name}
 """Filters that have another name here."""
 COMPARED = ("this", "published-loop", "full-space-ensf")
-IMPLEMENTATIONS = (
-    *COMPARED,
-    *(name for name in (*LATENT_FILTERS, *FULL_SPACE_FILTERS) if name not in NAMES.values()),
-)
 WARM_UP, FEWEST, MOST = 5, 5, 3000
 """Calls that do not count, and how many do at least and at most."""
 SECONDS = 2.0
@@ -48,9 +47,9 @@ SECONDS = 2.0
 
 
 def bench(
-    benchmark: str,
+    benchmark: str | Benchmark,
     members: Sequence[int] = (20, 100, 1000),
-    implementations: Sequence[str] = COMPARED,
+    implementations: Sequence[Wanted] = COMPARED,
     sensors: int | None = None,
     full_space_members: int = 20,
     device: str = "auto",
@@ -59,6 +58,8 @@ def bench(
     """One row an implementation and size of the ensemble.
 
     Args:
+        benchmark: name or object.
+        implementations: names of ``implementations()``, or classes of filters.
         sensors: on a grid; by default the benchmark's own.
         full_space_members: the largest ensemble that the solver is run for.
 
@@ -66,12 +67,7 @@ def bench(
         ValueError: for a name that is unknown or an ensemble without members.
         CheckpointError: if the weights cannot be loaded.
     """
-    if not isinstance(implementations, Sequence) or isinstance(implementations, str):
-        implementations = [implementations]
-    if not implementations or any(name not in IMPLEMENTATIONS for name in implementations):
-        raise ValueError(
-            f"implementations {list(implementations)}: choose of {', '.join(IMPLEMENTATIONS)}"
-        )
+    kinds = _kinds(implementations)
     members = list(members) if isinstance(members, Iterable) else [members]
     if not members or not all(is_whole(size, 1) for size in members):
         raise ValueError(f"members {members}: each is to be at least 1, a whole number")
@@ -83,12 +79,37 @@ def bench(
     observed = observed_run(model, sensors)
     peak = measured_peak(model.device)
     tasks = [
-        (name, size)
+        (name, kind, size)
         for size in members
-        for name in implementations
-        if NAMES.get(name, name) not in FULL_SPACE_FILTERS or size <= full_space_members
+        for name, kind in kinds.items()
+        if getattr(kind, "kind", "latent") == "latent" or size <= full_space_members
     ]
     return [_row(model, observed, peak, *task) for task in tqdm(tasks, disable=not progress)]
+
+
+def implementations() -> list[str]:
+    """Names of what can be timed: filters, and the latent cycle as it was published."""
+    return [*COMPARED, *(name for name in FILTERS if name not in NAMES.values())]
+
+
+def _kinds(wanted: Any) -> dict[str, type[Filter] | type[PublishedLoop]]:
+    """Classes by the name of their row."""
+    several = wanted if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    found: dict[str, Any] = {}
+    for one in several:
+        if isinstance(one, str) and one not in implementations():
+            raise ValueError(
+                f"implementations {list(several)}: choose of {', '.join(implementations())}"
+            )
+        if one == "published-loop":
+            found[one] = PublishedLoop
+        elif isinstance(one, str) and one in NAMES:
+            found[one] = FILTERS[NAMES[one]]
+        else:
+            found |= {label: chosen_.kind for label, chosen_ in chosen([one]).items()}
+    if not found:
+        raise ValueError(f"implementations []: choose of {', '.join(implementations())}")
+    return found
 
 
 def observed_run(
@@ -103,14 +124,22 @@ def observed_run(
 
 
 def _row(
-    model: LatentModel, observed: list[Observation], peak: Peak, name: str, members: int
+    model: LatentModel,
+    observed: list[Observation],
+    peak: Peak,
+    name: str,
+    kind: type,
+    members: int,
 ) -> dict[str, Any]:
     device = model.device
     if device.type == "cuda":
         release_memory(device)
         torch.cuda.reset_peak_memory_stats(device)
-    filter_ = _filter(name, model, observed[0])
-    filter_.reset(members, seed=0)
+    if kind is PublishedLoop:
+        filter_ = PublishedLoop(model, observed[0])
+        filter_.reset(members, seed=0)
+    else:
+        filter_ = make_filter(kind, model.benchmark, members, 0, device, model)
     filter_.analyse(observed[0])
     restart = restarting(filter_, members)
     calls: dict[str, Callable[[Observation], object] | None] = {
@@ -123,7 +152,8 @@ def _row(
         key: call and milliseconds(call, observed, device, restart) for key, call in calls.items()
     }
     sensors = len(observed[0].values)
-    cost = cycle_cost(model, members, sensors) if name in ("this", "published-loop") else None
+    of_paper = kind in (LDEnSF, PublishedLoop)
+    cost = cycle_cost(model, members, sensors) if of_paper else None
     low, high = np.quantile(times["cycle"], [0.1, 0.9])
     return {
         "benchmark": model.benchmark.name,
@@ -141,15 +171,6 @@ def _row(
         "bytes": cost and cost.bytes,
         "limit_ms": cost and cost.milliseconds(peak),
     }
-
-
-def _filter(name: str, model: LatentModel, observation: Observation) -> Any:
-    if name == "published-loop":
-        return PublishedLoop(model, observation)
-    name = NAMES.get(name, name)
-    if name in FULL_SPACE_FILTERS:
-        return FULL_SPACE_FILTERS[name](model.benchmark, model.device)
-    return LATENT_FILTERS[name](model, "gaussian")
 
 
 def restarting(filter_: Any, members: int) -> Callable[[], None]:

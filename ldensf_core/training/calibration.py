@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import xarray as xr
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark
@@ -22,6 +23,8 @@ from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.scores import crps, spread_skill
 from ldensf_core.training.recipes import Recipe
+from ldensf_core.twin.follow import follow
+from ldensf_core.twin.twin import Twin
 from ldensf_core.weights.model import LatentModel
 
 
@@ -39,6 +42,11 @@ class Setting(NamedTuple):
         if self.layout == "random":
             return SensorNetwork.random(benchmark, nx * ny, seed)
         return SensorNetwork.grid(benchmark, nx, ny)
+
+    def twin(self, benchmark: Benchmark, run: xr.Dataset, seed: int, device: torch.device) -> Twin:
+        """A run, observed so."""
+        sensors = self.network(benchmark, seed)
+        return Twin(benchmark, sensors, self.noise, self.every, seed, device, truth_fields=run)
 
 
 SETTINGS = (
@@ -63,19 +71,18 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
     one is closest to the error, by the mean size of the logarithm of their ratio.
     """
     bench, truths = model.benchmark, recipe.calibration_truths
-    parameters = bench.parameter_array(bench.split("validation").isel(trajectory=slice(truths)))
-    physical = torch.as_tensor(parameters, dtype=torch.float32, device=model.device)
-    fields = bench.trajectories(physical)
+    runs = bench.simulate(bench.split("validation").isel(trajectory=slice(truths)), model.device)
     tried = [
         {"inflation": inflation, "process_noise": noise}
         for inflation, noise in itertools.product(recipe.inflation, recipe.process_noise)
     ]
     found = np.zeros((len(SETTINGS), len(tried), 3))  # CRPS, variance, square error
-    tasks = list(itertools.product(enumerate(SETTINGS), enumerate(tried)))
-    for (i, setting), (j, calibration) in tqdm(tasks, desc="calibration", unit="run"):
-        filter_ = LDEnSF(replace(model, card={"calibration": calibration}))
-        for t, truth in enumerate(fields):
-            found[i, j] += np.array(_scores(filter_, truth, setting, seed + t)) / truths
+    tasks = list(itertools.product(enumerate(SETTINGS), range(truths)))
+    for (i, setting), t in tqdm(tasks, desc="calibration", unit="truth"):
+        twin = setting.twin(bench, runs.isel(trajectory=t), seed + t, model.device)
+        for j, calibration in enumerate(tried):
+            filter_ = LDEnSF(replace(model, card={"calibration": calibration}))
+            found[i, j] += np.array(_scores(filter_, twin)) / truths
     score, variance, square_error = found.transpose(2, 0, 1)
     mean = (score / score.min(axis=1, keepdims=True)).mean(axis=0)
     off = np.abs(np.log(np.vectorize(spread_skill)(variance, square_error, MEMBERS))).mean(axis=0)
@@ -83,26 +90,18 @@ def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
     return tried[best] | {"crps": float(score[:, best].mean()), "truths": truths}
 
 
-def _scores(
-    filter_: LDEnSF, truth: torch.Tensor, setting: Setting, seed: int
-) -> tuple[float, float, float]:
-    """CRPS, variance and square error of one run over one truth (T, V, ny, nx), averaged."""
-    bench = filter_.model.benchmark
-    std = bench.std(truth)[:, None, None]
-    area = bench.area(truth)
-    sensors = setting.network(bench, seed)
-    filter_.reset(MEMBERS, seed)
+def _scores(filter_: LDEnSF, twin: Twin) -> tuple[float, float, float]:
+    """CRPS, variance and square error of one run, averaged."""
+    bench = twin.benchmark
+    filter_.reset(MEMBERS, twin.seed)
     scores = []
-    for index, fields in enumerate(truth):
-        if index:
-            filter_.forecast()
-        if index % setting.every == 0:
-            filter_.analyse(sensors.observe(fields, index, setting.noise, 0.0, seed))
-        if index % STRIDE == 0:
-            estimate = filter_.estimate()
+    for cycle in follow(filter_, twin):
+        if cycle.index % STRIDE == 0:
+            truth = cycle.truth.to(cycle.estimate.mean)
+            std, area = bench.std(truth)[:, None, None], bench.area(truth)
             variance, error = (
                 float((area * (x / std).square()).mean())
-                for x in (estimate.spread, estimate.mean - fields)
+                for x in (cycle.estimate.spread, cycle.estimate.mean - truth)
             )
-            scores.append((crps(bench, estimate.ensemble, fields), variance, error))
+            scores.append((crps(bench, cycle.estimate.ensemble, truth), variance, error))
     return tuple(np.mean(scores, axis=0))

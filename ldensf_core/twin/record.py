@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.scores import relative_rmse, relative_spread
-
-if TYPE_CHECKING:
-    from ldensf_core.twin.experiment import Cycle
+from ldensf_core.twin.follow import Cycle
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.conventions import conventional, described, position
+from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.twin.follow import Cycle
 from ldensf_core.twin.record import Record, record_cycle
-
-if TYPE_CHECKING:
-    from ldensf_core.twin.experiment import Cycle, TwinExperiment
+from ldensf_core.twin.twin import Twin
 
 SERIES = {
     "rel_rmse": ("error", "relative RMSE of the ensemble mean, fields normalised", "1"),
@@ -24,15 +26,15 @@ SERIES = {
     "decode_ms": ("decode_ms", "time of decoding mean and spread", "ms"),
 }
 """By filter and time: the attribute of a ``Record``, what it is, and its units."""
-SETTINGS = ("noise", "every", "members", "full_space_members", "seed", "missing", "rule")
-"""Of an experiment, kept as attributes."""
 MOMENTS = {"mean": "realization: mean", "spread": "realization: standard_deviation"}
 """Of the ensemble, in CF's words."""
 
 
 def result_dataset(
-    experiment: TwinExperiment,
+    twin: Twin,
+    labels: Sequence[str],
     cycles: Iterable[Cycle],
+    attributes: Mapping[str, Any],
     on_cycle: Callable[[], object] = lambda: None,
 ) -> xr.Dataset:
     """Everything about ``cycles``, ready for ``to_netcdf``: see ``run_dataset``.
@@ -40,47 +42,43 @@ def result_dataset(
     They are taken one by one, and let go with the ensembles that they hold.
 
     Args:
-        cycles: of ``experiment``, from its first.
+        labels: of the filters. ``cycles``: of ``twin``, from its first.
         on_cycle: called after each.
     """
-    benchmark, names = experiment.benchmark, list(experiment.filters)
-    shape = (len(experiment), len(benchmark.variables), *benchmark.grid_shape)
+    benchmark = twin.benchmark
+    shape = (len(twin), len(benchmark.variables), *benchmark.grid_shape)
     truth = np.empty(shape, np.float32)
-    mean, spread = np.empty((2, len(names), *shape), np.float32)
-    records: dict[str, list[Record]] = {name: [] for name in names}
-    observed: list[np.ndarray | None] = []
+    mean, spread = np.empty((2, len(labels), *shape), np.float32)
+    records: dict[str, list[Record]] = {label: [] for label in labels}
+    observed: list[Observation | None] = []
     for cycle in cycles:
         n = len(observed)
         truth[n] = cycle.truth
-        for i, name in enumerate(names):
-            record, mean[i, n], spread[i, n] = record_cycle(benchmark, cycle, name)
-            records[name].append(record)
-        observed.append(None if cycle.observation is None else cycle.observation.values.numpy())
+        for i, label in enumerate(labels):
+            record, mean[i, n], spread[i, n] = record_cycle(benchmark, cycle, label)
+            records[label].append(record)
+        observed.append(cycle.observation)
         del cycle  # before the next is computed
         on_cycle()
     return run_dataset(
         benchmark,
-        experiment.sensors.positions,
-        experiment.true_parameters,
+        twin.sensors,
+        twin.true_parameters,
         records,
         observed,
         truth[: len(observed)],
         mean[:, : len(observed)],
         spread[:, : len(observed)],
-        {
-            "layout": experiment.sensors.layout,
-            **{name: getattr(experiment, name) for name in SETTINGS},
-            "device": str(experiment.device),
-        },
+        attributes,
     )
 
 
 def run_dataset(
     benchmark: Benchmark,
-    sensors: np.ndarray,
+    sensors: SensorNetwork,
     true_parameters: np.ndarray,
     records: Mapping[str, Sequence[Record]],
-    observed: Sequence[np.ndarray | None],
+    observed: Sequence[Observation | None],
     truth: np.ndarray,
     mean: np.ndarray,
     spread: np.ndarray,
@@ -96,20 +94,17 @@ def run_dataset(
     (filter, time), in ms. A filter that is behind has NaN for the cycles that it has not run.
 
     Args:
-        sensors: positions, (n, 2).
+        sensors: that observe the first snapshot; those that later ones add come after them.
         true_parameters: (P,).
         records: by filter, one a cycle that it has run; at least one.
-        observed: values (n, V) of each cycle, None where nothing was measured.
+        observed: at each cycle, None where nothing was measured.
         truth: (T, V, ny, nx), or (V, ny, nx) of one cycle.
         mean, spread: the same of each filter, (F, T, V, ny, nx) or (F, V, ny, nx).
-        attributes: that say how it was made.
+        attributes: that say how it was made; what is no text or number is kept as JSON.
     """
     n_times = max(map(len, records.values()))
     fields = ("time", "y", "x")[4 - truth.ndim :]
-    measured = _filled(
-        [np.empty((0, 0)) if values is None else values for values in observed],
-        (n_times, len(sensors), len(benchmark.variables)),
-    )
+    places, measured = _measured(sensors, observed, (n_times, len(benchmark.variables)))
     data: dict[str, tuple] = {}
     for i, v in enumerate(benchmark.variables):
         cf = v.units, v.standard_name
@@ -144,13 +139,13 @@ def run_dataset(
         )
     axes = benchmark.coordinates()
     axes["time"] = ("time", benchmark.times[:n_times], axes["time"][2])
-    places = {
-        f"sensor_{axis.name}": (
-            "sensor",
-            sensors[:, i],
-            position(axis),
-        )
+    columns = {
+        f"sensor_{axis.name}": ("sensor", places[:, i], position(axis))
         for i, axis in enumerate((benchmark.x, benchmark.y))
+    }
+    kept = {
+        name: value if isinstance(value, str | int | float) else json.dumps(value, default=float)
+        for name, value in attributes.items()
     }
     ensemble = {
         "filter": ("filter", list(records), {"long_name": "filter"}),
@@ -161,10 +156,34 @@ def run_dataset(
         ),
     }
     return conventional(
-        xr.Dataset(data, axes | ensemble | places, {"benchmark": benchmark.name, **attributes}),
+        xr.Dataset(data, axes | ensemble | columns, {"benchmark": benchmark.name, **kept}),
         f"{benchmark.title}: twin experiment",
         "a run of the solver, observed with noise and followed by filters",
     )
+
+
+def _measured(
+    sensors: SensorNetwork, observed: Sequence[Observation | None], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """All places, (n, 2), and what was measured there, (T, n, V), NaN where nothing was."""
+    row: dict[tuple[float, float, int], int] = {}  # of a place, and how often it has come before
+    networks = [sensors, *(o.sensors for o in observed if o is not None)]
+    rows = {network: _rows(network, row) for network in dict.fromkeys(networks)}
+    table = np.full((shape[0], len(row), shape[1]), np.nan, np.float32)
+    for target, observation in zip(table, observed, strict=False):
+        if observation is not None:
+            target[rows[observation.sensors]] = observation.values.cpu().numpy()
+    return np.array([place[:2] for place in row]), table
+
+
+def _rows(network: SensorNetwork, row: dict[tuple[float, float, int], int]) -> list[int]:
+    """The row of each sensor; new places get the next ones. Several may stand at one place."""
+    seen: Counter[tuple[float, float]] = Counter()
+    found = []
+    for x, y in network.positions.tolist():
+        found.append(row.setdefault((x, y, seen[x, y]), len(row)))
+        seen[x, y] += 1
+    return found
 
 
 def _filled(rows: Sequence, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:

@@ -26,7 +26,7 @@ AXES = {
     "sensors": "number of sensors",
     "layout": "how the sensors are placed",
     "noise": "standard deviation of the observations over each variable's own",
-    "every": "every so many snapshots are observed",
+    "every": "snapshots from one observation to the next",
     "members": "ensemble size",
     "truth": "number of the trajectory in its split",
 }
@@ -132,7 +132,7 @@ def together(
 ) -> dict[str, Any]:
     """The attributes ``names`` of runs of two sweeps, which have to agree in them.
 
-    Of ``tuning``, which is by filter, they do in what they have in common.
+    Of ``options``, which are by filter, they do in what they have in common.
 
     Raises:
         ValueError: naming one in which they differ, with both values.
@@ -140,7 +140,7 @@ def together(
     agreed = {name: new[name] for name in names}
     for name in names:
         of_old, of_new = old.get(name), new[name]
-        if name == "tuning" and of_old is not None:
+        if name == "options" and of_old is not None:
             both = json.loads(of_old), json.loads(of_new)
             agreed[name] = json.dumps(both[0] | both[1], sort_keys=True)
             common = both[0].keys() & both[1].keys()

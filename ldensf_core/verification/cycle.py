@@ -6,7 +6,7 @@ import numpy as np
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.scores import coverage, crps, relative_rmse, relative_spread
-from ldensf_core.twin.experiment import Cycle
+from ldensf_core.twin.follow import Cycle
 
 
 def cycle_scores(

@@ -22,27 +22,26 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from ldensf_core.benchmarks import get_benchmark
+from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.benchmarks.base import is_whole
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
-from ldensf_core.filters import LATENT_FILTERS
-from ldensf_core.filters.tuning import TUNING
+from ldensf_core.filters.chosen import Chosen, Wanted, chosen
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.scores import rank_histogram
 from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.cycle import cycle_scores
-from ldensf_core.weights.checkpoints import PRETRAINED, load_pretrained
+from ldensf_core.weights.checkpoints import PRETRAINED, has_weights, load_pretrained
 from ldensf_core.weights.model import LatentModel
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
 
 
 def verify(
-    benchmark: str,
-    filters: Sequence[str],
+    benchmark: str | Benchmark,
+    filters: Wanted | Sequence[Wanted] | Mapping[str, Any],
     truths: int = 10,
     sensors: int | Sequence[int] | None = None,
     layout: str | Sequence[str] = "grid",
@@ -52,9 +51,8 @@ def verify(
     seed: int = 0,
     device: str = "auto",
     missing: float = 0.0,
-    rule: str = "gaussian",
     split: str = "test",
-    tuning: Mapping[str, Mapping[str, float]] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     progress: bool = False,
     output: Path | None = None,
     workers: int | None = 0,
@@ -68,6 +66,7 @@ def verify(
     of seed ``seed + i``; so is its random layout.
 
     Args:
+        benchmark, filters, options: as of ``TwinExperiment``. A row's filter is its label.
         output: file for the scores, written after every run. Runs that it holds are not run again,
             and others than those asked for stay in it.
         workers: processes of a local cluster, each with one thread; none runs all in this
@@ -103,8 +102,9 @@ def verify(
         raise ValueError(f"workers = {workers}: the scheduler has workers of its own")
     if sensors is None:
         sensors = math.prod(bench.sensor_grid)
+    labelled = chosen(filters, options, has_weights(bench))
     over: dict[str, Sequence] = {
-        "filter": _several("filters", filters),
+        "filter": list(labelled),
         "sensors": _several("sensors", sensors),
         "layout": _several("layout", layout),
         "noise": _several("noise", noise),
@@ -116,14 +116,15 @@ def verify(
         dict(zip(SETTING, values, strict=True))
         for values in itertools.product(*(over[axis] for axis in SETTING))
     ]
-    common = {"seed": seed, "missing": missing, "rule": rule, "split": split, "tuning": tuning}
+    common = {"seed": seed, "missing": missing, "split": split}
     for setting in settings:  # whatever cannot be run is refused before anything runs
-        _experiment(benchmark, over["filter"], 0, device=device, **setting, **common)
+        _experiment(bench, labelled, 0, device=device, **setting, **common)
+    of_filters = {label: one.settings(bench) for label, one in labelled.items()}
     fixed = {
-        "benchmark": benchmark,
+        "benchmark": bench.name,
         **common,
-        "tuning": _tuning(benchmark, over["filter"], tuning or {}),
-        "weights": _weights(benchmark),
+        "options": json.dumps(of_filters, sort_keys=True, default=float),  # numbers of numpy's
+        "weights": _weights(bench),
     }
     made = {"command": archive.command(), "environment": json.dumps(environment())}
     scores = archive.blank(bench, over, fixed | made)
@@ -135,13 +136,17 @@ def verify(
     to_do = []
     for truth, setting in itertools.product(over["truth"], settings):
         at = {**setting, "truth": truth}
-        rest = [f for f in over["filter"] if not archive.finished(scores, {**at, "filter": f})]
+        rest = {
+            label: one
+            for label, one in labelled.items()
+            if not archive.finished(scores, {**at, "filter": label})
+        }
         if rest:
             to_do.append({**at, "filters": rest})
     if workers is None:
         alone = len(to_do) < 2 or resolve_device(device).type == "cuda"
         workers = 0 if alone else min(os.cpu_count() or 1, len(to_do))
-    run_ = partial(run, benchmark, device=device, **common)
+    run_ = partial(run, bench, device=device, **common)
     total = len(to_do) * bench.n_times
     with tqdm(total=total, unit="cycle", disable=not progress) as bar:
         if to_do and (workers or scheduler is not None):
@@ -161,8 +166,8 @@ def verify(
 
 
 def run(
-    benchmark: str,
-    filters: Sequence[str],
+    benchmark: Benchmark,
+    filters: Mapping[str, Chosen],
     truth: int,
     on_cycle: Callable[[], object] = lambda: None,
     **setting: Any,
@@ -173,11 +178,8 @@ def run(
     ranks: dict[str, list[np.ndarray]] = {name: [] for name in filters}
     for cycle in experiment:
         for name, result in cycle.filters.items():
-            scores[name].append(
-                cycle_scores(experiment.benchmark, cycle, name, experiment.true_parameters)
-            )
-            ensemble = result.estimate.ensemble
-            ranks[name].append(rank_histogram(experiment.benchmark, ensemble, cycle.truth))
+            scores[name].append(cycle_scores(benchmark, cycle, name, experiment.true_parameters))
+            ranks[name].append(rank_histogram(benchmark, result.estimate.ensemble, cycle.truth))
         on_cycle()
     return {
         name: {
@@ -190,8 +192,8 @@ def run(
 
 
 def _experiment(
-    benchmark: str,
-    filters: Sequence[str],
+    benchmark: Benchmark,
+    filters: Mapping[str, Chosen],
     truth: int,
     *,
     sensors: int,
@@ -201,22 +203,21 @@ def _experiment(
     split: str,
     **arguments: Any,
 ) -> TwinExperiment:
-    bench = get_benchmark(benchmark)
-    latent = any(name in filters for name in LATENT_FILTERS)
+    latent = any(one.latent for one in filters.values())
     return TwinExperiment(
         benchmark,
         filters,
-        SensorNetwork.place(bench, sensors, layout, seed + truth),
+        SensorNetwork.place(benchmark, sensors, layout, seed + truth),
         seed=seed + truth,
         device=device,
-        truth=bench.split(split).isel(trajectory=truth),
+        truth=benchmark.split(split).isel(trajectory=truth),
         model=_model(benchmark, resolve_device(device)) if latent else None,
         **arguments,
     )
 
 
 @lru_cache(maxsize=1)
-def _model(benchmark: str, device: torch.device) -> LatentModel:
+def _model(benchmark: Benchmark, device: torch.device) -> LatentModel:
     """A process loads it once, not with every run."""
     return load_pretrained(benchmark, device)
 
@@ -231,19 +232,7 @@ def _several(name: str, values: Any) -> list:
     return found
 
 
-def _tuning(
-    benchmark: str, filters: Sequence[str], given: Mapping[str, Mapping[str, float]]
-) -> str:
-    """What tells filters from others of the same name: how they are tuned, by default or not."""
-    tuned = {
-        name: {**TUNING.get(name, {}).get(benchmark, {}), **given.get(name, {})}
-        for name in filters
-        if name in TUNING or name in given
-    }
-    return json.dumps(tuned, sort_keys=True, default=float)  # numbers of numpy's
-
-
-def _weights(benchmark: str) -> str:
+def _weights(benchmark: Benchmark) -> str:
     """What tells trained weights from others: they come with a card that names their hashes."""
-    card = PRETRAINED / benchmark / "card.json"
+    card = PRETRAINED / benchmark.name / "card.json"
     return hashlib.sha256(card.read_bytes()).hexdigest()[:12] if card.exists() else "none"

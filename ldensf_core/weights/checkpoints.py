@@ -57,6 +57,7 @@ def load_pretrained(
             card lacks what is needed.
     """
     benchmark = get_benchmark(name)
+    name = benchmark.name
     device = resolve_device(device)
     folder = PRETRAINED / name if folder is None else folder
     ldnet, error = load_surrogate(name, device, folder)
@@ -66,6 +67,11 @@ def load_pretrained(
     model = LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
     wait(device)  # threads in other streams use it, too
     return model
+
+
+def has_weights(benchmark: Benchmark) -> bool:
+    """Whether trained weights of a benchmark are shipped."""
+    return (PRETRAINED / benchmark.name / "card.json").exists()
 
 
 def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet, SurrogateError]:

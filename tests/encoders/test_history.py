@@ -69,7 +69,8 @@ def test_order_of_sensors_does_not_matter(tsunami, model, truths):
     network = SensorNetwork.random(tsunami, 100, seed=2)
     observed = observations(network, truths[1], missing=0.2)
     order = torch.randperm(100)
-    shuffled = [Observation(o.index, o.positions[order], o.values[order], o.std) for o in observed]
+    other = SensorNetwork.at(tsunami, network.positions[order.numpy()])
+    shuffled = [Observation(o.index, other, o.values[order], o.std) for o in observed]
     (mean, std), (mean_shuffled, std_shuffled) = (
         streamed(model, observed),
         streamed(model, shuffled),

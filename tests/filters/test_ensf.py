@@ -50,8 +50,8 @@ def observe(benchmark, positions, sigma, gaps=()):
     values = values * benchmark.std(values) + benchmark.mean(values)
     for gap in gaps:
         values[gap] = torch.nan
-    positions = torch.tensor(positions)
-    return Observation(0, positions, values, torch.as_tensor(sigma) * benchmark.std(values))
+    sensors = SensorNetwork.at(benchmark, positions)
+    return Observation(0, sensors, values, torch.as_tensor(sigma) * benchmark.std(values))
 
 
 def sampled(benchmark, observation, fields, seed=3):
@@ -181,7 +181,7 @@ def test_missing_values_do_not_count(tiny):
     fields = forecast(tiny, members=4)
     positions = [[210.0, 130.0], [260.0, 170.0], [870.0, 405.0]]
     gappy = observe(tiny, positions, [0.4] * 3, gaps=[(2, slice(None))])
-    two = Observation(0, gappy.positions[:2], gappy.values[:2], gappy.std)
+    two = Observation(0, SensorNetwork.at(tiny, positions[:2]), gappy.values[:2], gappy.std)
     assert torch.equal(sampled(tiny, gappy, fields), sampled(tiny, two, fields))
 
 

@@ -5,7 +5,7 @@ import torch
 from ldensf_core.analyses.score import published_map
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
 from ldensf_core.filters.ensf_inpainting import InpaintingEnSF, interpolation
-from ldensf_core.observations import Observation
+from ldensf_core.observations import Observation, SensorNetwork
 
 MEMBERS = 4000
 
@@ -28,7 +28,7 @@ def observe(benchmark, positions, sigma=0.2, gaps=()):
     for gap in gaps:
         values[gap] = torch.nan
     std = sigma * benchmark.std(values)
-    return Observation(0, torch.as_tensor(positions), values, std)
+    return Observation(0, SensorNetwork.at(benchmark, positions), values, std)
 
 
 def filter_of(benchmark, members=1, **options):

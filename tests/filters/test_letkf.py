@@ -42,7 +42,9 @@ def observe(benchmark, positions, sigma=0.1, gaps=(), seed=3):
     values = values * benchmark.std(values) + benchmark.mean(values)
     for gap in gaps:
         values[gap] = torch.nan
-    return Observation(0, torch.tensor(positions), values, sigma * benchmark.std(values))
+    return Observation(
+        0, SensorNetwork.at(benchmark, positions), values, sigma * benchmark.std(values)
+    )
 
 
 def corrected(benchmark, fields, observation, **options):
@@ -170,7 +172,7 @@ def test_missing_values_do_not_count(basin):
     """A sensor that reports nothing is as good as none."""
     positions = [[210.0, 130.0], [260.0, 170.0], [870.0, 405.0]]
     gappy = observe(basin, positions, gaps=[(2, slice(None))])
-    two = Observation(0, gappy.positions[:2], gappy.values[:2], gappy.std)
+    two = Observation(0, SensorNetwork.at(basin, positions[:2]), gappy.values[:2], gappy.std)
     fields = smooth(basin, 5)
     assert torch.equal(corrected(basin, fields, gappy), corrected(basin, fields, two))
 

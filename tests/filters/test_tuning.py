@@ -3,15 +3,15 @@ import math
 import pytest
 
 from ldensf_core.analyses.score import smallest_stable_sigma
-from ldensf_core.benchmarks import list_benchmarks
-from ldensf_core.filters import FULL_SPACE_FILTERS
-from ldensf_core.filters.tuning import TUNING
+from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.filters import FILTERS
+from ldensf_core.filters.options import options_of
 
 
 @pytest.mark.parametrize("name", list_benchmarks())
 def test_letkf_has_its_tuning(name):
     """Inflation of some per cent, a radius within the domain or none, and a share."""
-    values = TUNING["letkf"][name]
+    values = get_benchmark(name).tuning["letkf"]
     assert set(values) == {"inflation", "radius", "parameter_taper"}
     assert 1 <= values["inflation"] <= 1.5
     widths = {"tsunami": 1000.0, "kolmogorov": 6.28, "atmosphere": 40_000.0}  # of the domain
@@ -22,10 +22,14 @@ def test_letkf_has_its_tuning(name):
 @pytest.mark.parametrize("name", list_benchmarks())
 @pytest.mark.parametrize("filter_", ["ensf", "ensf-inpainting", "latent-ensf"])
 def test_score_filters_have_a_schedule(filter_, name):
-    values = TUNING[filter_][name]
+    values = get_benchmark(name).tuning[filter_]
     assert set(values) == {"steps", "epsilon"}
     assert smallest_stable_sigma(**values) < 0.1  # the noise by default
 
 
-def test_only_filters_that_need_it_are_tuned():
-    assert set(TUNING) == set(FULL_SPACE_FILTERS)
+@pytest.mark.parametrize("name", list_benchmarks())
+def test_what_is_tuned_are_options_of_filters(name):
+    for filter_, values in get_benchmark(name).tuning.items():
+        options = options_of(FILTERS[filter_])
+        for option, value in values.items():
+            options[option].check(value, filter_)

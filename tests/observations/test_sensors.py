@@ -334,7 +334,8 @@ def test_observation_keeps_the_dtype_of_the_fields(tsunami):
 
 
 def test_observation_moves_whole():
-    observation = Observation(2, torch.zeros(1, 2), torch.tensor([[torch.nan, 1.0]]), torch.ones(2))
+    sensors = SensorNetwork.at(get_benchmark("kolmogorov"), [[1.0, 2.0]])
+    observation = Observation(2, sensors, torch.tensor([[torch.nan, 1.0]]), torch.ones(2))
     moved = observation.to("cpu")
     assert moved.index == 2
     assert torch.equal(moved.present, torch.tensor([[False, True]]))
@@ -386,7 +387,7 @@ def test_observations_differ_by_all_that_they_hold(tsunami):
     observation = SensorNetwork.grid(tsunami, 2, 2).observe(on_grid(tsunami), 3, 0.1, 0.0, seed=2)
     others = [
         replace(observation, index=4),
-        replace(observation, positions=observation.positions + 1),
+        replace(observation, sensors=SensorNetwork.at(tsunami, observation.positions + 1)),
         replace(observation, values=observation.values + 1),
         replace(observation, std=observation.std + 1),
         replace(observation, values=observation.values.float()),

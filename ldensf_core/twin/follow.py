@@ -1,0 +1,100 @@
+"""Following a twin: the loop of forecast and analysis, and how long each takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ldensf_core.device import Stopwatch
+from ldensf_core.filters import Estimate, Filter
+from ldensf_core.twin.twin import Moment, Twin
+
+SPLIT_EVERY = 5
+"""Of every fifth observation, forecast and analysis are run and timed one after the other; of the
+rest together, on a GPU in a single launch where the filter can."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilterCycle:
+    """One filter after one cycle.
+
+    Attributes:
+        estimate: with mean and spread already decoded.
+        cycle_ms: time of forecast and analysis together, encoding included; at the initial
+            snapshot there is no forecast, and without an observation no analysis. On a GPU it is
+            that of the filter's stream, after what the filter prepares on the CPU (``expect``).
+        forecast_ms, analysis_ms: of each by itself, where they were run one after the other:
+            at every ``SPLIT_EVERY``-th observation; elsewhere NaN.
+        decode_ms: time of decoding mean and spread.
+    """
+
+    estimate: Estimate
+    cycle_ms: float
+    forecast_ms: float
+    analysis_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cycle(Moment):
+    """A moment of a twin, and what filters make of it.
+
+    Attributes:
+        filters: by label.
+    """
+
+    filters: Mapping[str, FilterCycle]
+
+    @property
+    def estimate(self) -> Estimate:
+        """Of the filter, where there is one alone."""
+        (only,) = self.filters.values()
+        return only.estimate
+
+
+def follow(filters: Filter | Mapping[str, Filter], twin: Twin) -> Iterator[Cycle]:
+    """Let filters that stand at snapshot 0 follow a twin to its end, one ``Cycle`` a snapshot.
+
+    Each observation is assimilated at its snapshot, between them the ensemble is carried forward.
+
+    Args:
+        filters: one, or several by label.
+    """
+    if not isinstance(filters, Mapping):
+        filters = {filters.name: filters}
+    for moment in map(twin.moment, range(len(twin))):
+        # Nothing here holds on to a cycle's estimates while the next is computed.
+        yield Cycle(
+            **vars(moment),
+            filters={
+                label: _cycle(filter_, moment, twin.every, twin.device)
+                for label, filter_ in filters.items()
+            },
+        )
+
+
+def _cycle(filter_: Filter, moment: Moment, every: int, device: torch.device) -> FilterCycle:
+    watch = Stopwatch(device)
+    observation = moment.observation if moment.assimilate else None
+    turn = moment.index // every % SPLIT_EVERY
+    split = moment.index > 0 and observation is not None and turn == 1 % SPLIT_EVERY
+    if observation is not None and device.type == "cuda":
+        filter_.expect(observation)  # timed is what a GPU does, from the transfer on
+    watch.mark()
+    if split:
+        filter_.forecast()
+        watch.mark()
+    if moment.index and not split:
+        filter_.cycle(observation)
+    elif observation is not None:
+        filter_.analyse(observation)
+    watch.mark()
+    estimate = filter_.estimate()
+    _ = estimate.mean, estimate.spread
+    watch.mark()
+    *parts, decoded = watch.milliseconds()
+    forecast, analysis = parts if split else (math.nan, math.nan)
+    return FilterCycle(estimate, sum(parts), forecast, analysis, decoded)
