@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -123,7 +122,6 @@ class Benchmark(ABC):
     time_units: str
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
-    tuning: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -262,10 +260,6 @@ class Benchmark(ABC):
             np.array([p.low for p in self.parameters])
             + unit * np.array([p.high - p.low for p in self.parameters])
         )
-
-    def sample_truth(self, seed: int) -> xr.Dataset:
-        """The parameters of a twin's truth."""
-        return self.sample_parameters(1, seed).isel(trajectory=0)
 
     def split(self, name: str) -> xr.Dataset:
         """Parameters of the ``train`` (120), ``validation`` (40) or ``test`` (40) trajectories."""

@@ -174,7 +174,8 @@ class Twin:
             fields = known_fields(benchmark, truth_fields)
             names = [p.name for p in benchmark.parameters]
             if set(names) <= set(map(str, truth_fields.variables)):
-                nobody = np.ravel(benchmark.parameter_array(truth_fields[names].squeeze()))
+                known = {name: truth_fields[name].values.item() for name in names}
+                return benchmark.parameter_array(known), fields
             return nobody, fields
         if truth is None and self._own is not None:
             return nobody, unknown_fields(benchmark)

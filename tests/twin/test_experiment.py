@@ -9,10 +9,11 @@ import pytest
 import torch
 import xarray as xr
 
-from ldensf_core import FILTERS, SensorNetwork, TwinExperiment
+from ldensf_core import FILTERS, SensorNetwork, TwinExperiment, make_filter
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.filters.tuning import TUNING
-from ldensf_core.twin.experiment import SPLIT_EVERY, Trajectory
+from ldensf_core.filters import FreeRun, LDEnSF
+from ldensf_core.twin.follow import SPLIT_EVERY
+from ldensf_core.twin.truth import Trajectory
 
 
 def experiment(filters="none", **options):
@@ -82,7 +83,7 @@ def test_cycles_in_one_go_and_in_parts_are_the_same(monkeypatch):
     """Which of them are timed apart changes nothing but the times."""
     runs = []
     for every in (1, 1000):
-        monkeypatch.setattr("ldensf_core.twin.experiment.SPLIT_EVERY", every)
+        monkeypatch.setattr("ldensf_core.twin.follow.SPLIT_EVERY", every)
         twin = experiment(["ld-ensf", "latent-enkf", "letkf"], full_space_members=2)
         runs.append(first(twin, 4))
     for name in runs[0][0].filters:
@@ -294,7 +295,8 @@ def test_every_filter_runs_and_beats_none(monkeypatch, name):
 )
 def test_a_wild_value_fails_no_filter(monkeypatch, name, rule, wild):
     """It may blow up and say NaN, in that cycle and later."""
-    twin = experiment(name, full_space_members=3, rule=rule)
+    options = {name: {"rule": rule}} if name == "ld-ensf" else {}
+    twin = experiment(name, full_space_members=3, options=options)
     observation = twin.observation
 
     def spoilt(index):
@@ -316,11 +318,37 @@ def relative_rmse(mean, truth):
     return float((mean - truth).norm() / truth.norm())
 
 
-def test_full_space_filters_can_be_tuned():
-    twin = experiment("letkf", tuning={"letkf": {"radius": 321.0, "inflation": 1.5}})
-    letkf = twin._start("letkf")
-    assert (letkf.radius, letkf.inflation) == (321.0, 1.5)
-    assert experiment("letkf")._start("letkf").radius == TUNING["letkf"]["tsunami"]["radius"]
+def test_options_go_before_what_is_tuned_and_that_before_defaults(tsunami):
+    given = {"letkf": {"radius": 321.0, "inflation": 1.5}}
+    settings = experiment("letkf", options=given).settings["options"]["letkf"]
+    assert (settings["radius"], settings["inflation"]) == (321.0, 1.5)
+    assert settings["points"] == 4.0
+    assert settings["parameter_taper"] == tsunami.tuning["letkf"]["parameter_taper"]
+    letkf = make_filter("letkf", tsunami, members=2, radius=321.0)
+    assert (letkf.radius, letkf.inflation) == (321.0, tsunami.tuning["letkf"]["inflation"])
+
+
+def test_one_filter_under_several_labels():
+    filters = {"small": ("ld-ensf", {"members": 2}), "large": "ld-ensf", "none": FreeRun}
+    twin = experiment(filters, members=4, options={"large": {"rule": "published"}})
+    cycle = first(twin)[-1]
+    members = {label: len(f.estimate.parameters) for label, f in cycle.filters.items()}
+    assert members == {"small": 2, "large": 4, "none": 4}
+    same = first(experiment("ld-ensf", members=2))[-1].filters["ld-ensf"].estimate
+    assert torch.equal(cycle.filters["small"].estimate.mean, same.mean)
+    published = experiment("ld-ensf", members=4, options={"ld-ensf": {"rule": "published"}})
+    same = first(published)[-1].filters["ld-ensf"].estimate
+    assert torch.equal(cycle.filters["large"].estimate.mean, same.mean)
+
+
+def test_classes_and_objects_are_filters(model, tsunami):
+    ready = LDEnSF(model)
+    cycles = zip(*(first(experiment(f)) for f in ("ld-ensf", LDEnSF, [ready])), strict=True)
+    for cycle in cycles:
+        means = [c.filters["ld-ensf"].estimate.mean for c in cycle]
+        assert torch.equal(means[0], means[1]) and torch.equal(means[0], means[2])
+    with pytest.raises(ValueError, match=r"options of 'ld-ensf' = .* the filter is made already"):
+        experiment([ready], options={"ld-ensf": {"rule": "published"}})
 
 
 def test_run_goes_to_a_file_and_back(tmp_path):
@@ -336,32 +364,40 @@ def test_run_goes_to_a_file_and_back(tmp_path):
 # -- what is refused ----------------------------------------------------------------------
 
 
+def letkf(**options):
+    return {"filters": "letkf", "options": {"letkf": options}}
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         (
             {"filters": []},
-            r"filters \[\]: choose one or more of ld-ensf, .*, none, ensf, .*, letkf",
+            r"filters \[\]: choose one or more of ld-ensf, .*, ensf, .*, letkf, .*, none",
         ),
-        ({"filters": ["none", "none"]}, r"'none', 'none'\]: choose .*, each once"),
-        ({"filters": ["ld-ensf", "kalman"]}, r"'kalman'\]: choose one or more of ld-ensf, latent"),
-        ({"filters": "kalman"}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
+        ({"filters": ["none", "none"]}, r"'none', 'none'\]: each once, or a mapping from labels"),
         (
-            {"tuning": {"ld-ensf": {}}},
-            r"tuning of \['ld-ensf'\]: allowed are ensf, .*, letkf",
+            {"filters": ["ld-ensf", "kalman"]},
+            "filter 'kalman' is unknown; there are ld-ensf, latent",
         ),
-        ({"filters": None}, r"filters \[None\]: choose one or more of ld-ensf"),
-        ({"filters": [["none"]]}, r"filters \[\['none'\]\]: choose one or more of ld-ensf"),
-        ({"tuning": "letkf"}, "tuning 'letkf': a mapping by filter is needed"),
-        ({"tuning": {"letkf": None}}, "tuning of 'letkf' with None: allowed are inflation, "),
+        ({"filters": "kalman"}, "filter 'kalman' is unknown; there are ld-ensf"),
+        ({"filters": {"a": ("none", 3)}}, r"\('none', 3\): a filter, or a filter and its options"),
+        ({"filters": {"": "none"}}, "there is another ''"),
+        ({"options": {"kalman": {}}}, r"options of \['kalman'\]: the filters are none"),
+        ({"filters": None}, "filter None: a name, a class or an object of Filter is needed"),
+        ({"filters": [["none"]]}, r"filter \['none'\]: a name, a class or an object of Filter"),
+        ({"filters": [int]}, "filter <class 'int'>: a name, a class or an object of Filter"),
+        ({"options": "letkf"}, "options 'letkf': a mapping by filter is needed"),
+        ({"filters": "ld-ensf", "options": {"ld-ensf": None}}, "options of 'ld-ensf' = None: a mapping by name"),
+        ({"filters": "ld-ensf", "options": {"ld-ensf": {"radius": 3}}}, "{'radius': 3}: allowed are rule"),
+        (letkf(radiuss=3), "allowed are inflation, radius, parameter_taper, points"),
+        (letkf(radius="3"), "radius of 'letkf' = '3': allowed is 0 to inf"),
+        (letkf(radius=math.nan), "radius of 'letkf' = nan: allowed is 0 to inf"),
+        (letkf(members=0), "members of 'letkf' = 0: a whole number of at least 1"),
         (
-            {"tuning": {"letkf": {"radiuss": 3}}},
-            r"'letkf' with {'radiuss': 3}: allowed are inflation, radius, parameter_taper, points",
+            {"filters": "ensf", "options": {"ensf": {"steps": 99.5}}},
+            "steps of 'ensf' = 99.5: a whole number of at least 3",
         ),
-        ({"tuning": {"latent-ensf": {"vae": 3}}}, "with {'vae': 3}: allowed are steps, epsilon"),
-        ({"tuning": {"letkf": {"radius": "3"}}}, "tuning of 'letkf': radius = '3': allowed is"),
-        ({"tuning": {"letkf": {"radius": math.nan}}}, "tuning of 'letkf': radius = nan: allowed"),
-        ({"tuning": {"ensf": {"steps": 99.5}}}, "'ensf': steps = 99.5: a whole number of at least"),
         ({"sensors": [[1.0, 2.0]]}, r"sensors \[\[1.0, 2.0\]\]: a SensorNetwork is needed"),
         ({"sensors": "grid"}, "sensors 'grid': a SensorNetwork is needed"),
         ({"model": "tsunami"}, "model 'tsunami': a LatentModel is needed"),
@@ -369,7 +405,7 @@ def test_run_goes_to_a_file_and_back(tmp_path):
         ({"noise": None}, "noise = None: allowed is 0 to 10"),
         ({"noise": True}, "noise = True: allowed is 0 to 10"),
         ({"missing": "0"}, "missing = '0': allowed is 0 to 1"),
-        ({"rule": None}, "rule None is unknown; there are gaussian, published"),
+        ({"filters": "ld-ensf", "options": {"ld-ensf": {"rule": None}}}, "rule of 'ld-ensf' = None: there are gaussian"),
         ({"device": None}, "device None is unknown; there are auto, cpu, cuda"),
         ({"truth": 3}, "parameters 3: a mapping or dataset of source_x, source_y is needed"),
         (
@@ -399,7 +435,6 @@ def test_run_goes_to_a_file_and_back(tmp_path):
         ({"missing": 2}, "missing = 2: allowed is 0 to 1"),
         ({"missing": -0.1}, "missing = -0.1: allowed is 0 to 1"),
         ({"missing": math.nan}, "missing = nan: allowed is 0 to 1"),
-        ({"rule": "kalman"}, "rule 'kalman' is unknown; there are gaussian, published"),
         ({"device": "gpu"}, "device 'gpu' is unknown; there are auto, cpu, cuda"),
         ({"truth": {"source_x": 100.0}}, r"takes the parameters source_x, source_y; missing: \['s"),
         (
@@ -425,7 +460,7 @@ def test_numbers_of_numpy_are_taken(tsunami):
         missing=0.25,
         every=2,
         seed=3,
-        tuning={"letkf": {"radius": 250.0}},
+        options={"letkf": {"radius": 250.0}},
     )
     numpy = experiment(
         "letkf",
@@ -435,7 +470,7 @@ def test_numbers_of_numpy_are_taken(tsunami):
         every=np.int64(2),
         seed=np.uint16(3),
         members=np.int8(3),
-        tuning={"letkf": {"radius": np.float32(250.0)}},
+        options={"letkf": {"radius": np.float32(250.0)}},
     )
     one, other = next(iter(plain)), next(iter(numpy))
     assert other.observation == one.observation
@@ -462,7 +497,7 @@ def test_cuda_where_there_is_none(monkeypatch):
 
 
 def test_sensors_of_another_benchmark_are_refused():
-    with pytest.raises(ValueError, match=r"make them with get_benchmark\('tsunami'\)"):
+    with pytest.raises(ValueError, match="in 'tsunami': make them with this benchmark"):
         experiment(sensors=SensorNetwork.grid(Tsunami(20), 4, 4))
 
 
@@ -472,17 +507,17 @@ def test_two_truths_are_refused(tsunami):
 
 
 def test_filters_are_those_that_are_exported():
-    assert FILTERS == (
+    assert list(FILTERS)[:8] == [
         "ld-ensf",
         "latent-etkf",
         "latent-enkf",
-        "none",
         "ensf",
         "ensf-inpainting",
         "letkf",
         "latent-ensf",
-    )
-    assert experiment("none").filters == ("none",)
+        "none",
+    ]
+    assert list(experiment("none").filters) == ["none"]
 
 
 def test_weights_are_not_read_where_none_are_needed(monkeypatch):

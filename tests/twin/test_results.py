@@ -1,4 +1,5 @@
 import itertools
+import json
 import weakref
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from ldensf_core import TwinExperiment
+from ldensf_core.twin import follow as following
 from ldensf_core.twin.results import result_dataset
 
 FILTERS = ("ld-ensf", "ensf")
@@ -23,7 +25,7 @@ def twin():
         seed=3,
         device="cpu",
         missing=0.3,
-        rule="published",
+        options={"ld-ensf": {"rule": "published"}},
     )
 
 
@@ -34,7 +36,7 @@ def cycles(twin):
 
 @pytest.fixture(scope="module")
 def result(twin, cycles):
-    return result_dataset(twin, cycles)
+    return result_dataset(twin, FILTERS, cycles, twin.settings)
 
 
 def test_dimensions_and_units(tsunami, result):
@@ -87,10 +89,13 @@ def test_settings_are_kept(result):
         "full_space_members": 2,
         "seed": 3,
         "missing": 0.3,
-        "rule": "published",
         "device": "cpu",
     }
     assert settings.items() < result.attrs.items()
+    options = json.loads(result.attrs["options"])
+    assert options["ld-ensf"] == {"filter": "ld-ensf", "rule": "published"}
+    assert options["ensf"] == {"filter": "ensf", "steps": 100, "epsilon": 0.3}
+    assert json.loads(result.attrs["changes"]) == []
 
 
 def test_values_are_those_of_the_cycles(tsunami, twin, cycles, result):
@@ -152,7 +157,7 @@ def test_times_of_the_parts_are_missing_where_they_were_not_taken(cycles, result
 def test_estimates_are_let_go_as_cycles_come(monkeypatch):
     """Whole ensembles hang on them: of two filters only the other's is there, of this cycle."""
     made, alive = [], []
-    run_cycle = TwinExperiment._cycle
+    run_cycle = following._cycle
 
     def watched(*arguments):
         alive.append(sum(estimate() is not None for estimate in made))
@@ -160,7 +165,7 @@ def test_estimates_are_let_go_as_cycles_come(monkeypatch):
         made.append(weakref.ref(cycle.estimate))
         return cycle
 
-    monkeypatch.setattr(TwinExperiment, "_cycle", watched)
+    monkeypatch.setattr(following, "_cycle", watched)
     run = TwinExperiment("tsunami", ["ensf", "none"], members=2, device="cpu").run()
     assert len(made) == 2 * 51 and run.rel_rmse.notnull().all()
     assert alive == [0, 1] * 51
