@@ -132,7 +132,9 @@ class LETKF(FullSpaceFilter):
     def _taper(self, positions: Tensor) -> Tensor:
         """Weights of all sensors at the points of the lattice, kept until positions change."""
         if self._seen is None or not torch.equal(self._seen[0], positions):
-            distances = self.benchmark.distances(self.lattice.positions, positions.cpu().double())
+            distances = self.benchmark.domain.distances(
+                self.lattice.positions, positions.cpu().double()
+            )
             weights = gaspari_cohn(distances, self.radius)
             self._seen = positions, weights.to(dtype=self.dtype, device=self.device)
         return self._seen[1]

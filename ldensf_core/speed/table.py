@@ -20,7 +20,7 @@ import psutil
 import torch
 from tqdm import tqdm
 
-from ldensf_core.benchmarks.base import is_whole
+from ldensf_core.checks import is_whole
 from ldensf_core.device import clock, machine_name, recorded, release_memory
 from ldensf_core.filters import FULL_SPACE_FILTERS, LATENT_FILTERS, FullSpaceFilter, LDEnSF
 from ldensf_core.observations import Observation, SensorNetwork

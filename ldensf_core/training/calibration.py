@@ -89,7 +89,7 @@ def _scores(
     """CRPS, variance and square error of one run over one truth (T, V, ny, nx), averaged."""
     bench = filter_.model.benchmark
     std = bench.std(truth)[:, None, None]
-    area = bench.area(truth)
+    area = bench.domain.areas(truth)
     sensors = setting.network(bench, seed)
     filter_.reset(MEMBERS, seed)
     scores = []

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.benchmarks.base import is_number, is_whole
+from ldensf_core.checks import is_number, is_whole
 from ldensf_core.device import Stopwatch, kept, resolve_device
 from ldensf_core.filters import (
     FILTERS,

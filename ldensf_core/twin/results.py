@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks import Benchmark, labels
 from ldensf_core.conventions import conventional, described, position
 from ldensf_core.twin.record import Record, record_cycle
 
@@ -142,7 +142,7 @@ def run_dataset(
             _filled(rows, (len(records), n_times), np.float64),
             described(long_name, units),
         )
-    axes = benchmark.coordinates()
+    axes = labels.coordinates(benchmark)
     axes["time"] = ("time", benchmark.times[:n_times], axes["time"][2])
     places = {
         f"sensor_{axis.name}": (
