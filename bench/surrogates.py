@@ -79,7 +79,7 @@ def thrown_off(model: LatentModel, sigma: float, runs: int | None) -> float:
         noise = torch.randn(latent.shape, generator=generator, device=model.device)
         fields = ldnet.decode(latent)
         off = ldnet.decode(latent + sigma * model.encoder.std[: ldnet.n_latent] * noise) - fields
-        area = bench.area(fields)
+        area = bench.domain.areas(fields)
         changed += float((area * off.square()).mean())
         total += float((area * fields.square()).mean())
     return math.sqrt(changed / total)

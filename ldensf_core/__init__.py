@@ -1,6 +1,6 @@
 """Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
 
-from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import get_benchmark, list_benchmarks, register_benchmark
 from ldensf_core.filters import FILTERS, register_filter
 from ldensf_core.filters.chosen import make_filter
 from ldensf_core.observations import Observation, SensorNetwork
@@ -23,5 +23,6 @@ __all__ = [
     "list_benchmarks",
     "load_pretrained",
     "make_filter",
+    "register_benchmark",
     "register_filter",
 ]

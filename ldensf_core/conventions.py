@@ -9,12 +9,10 @@ that they have neither the standard name ``time`` nor the axis ``T``, which are 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import xarray as xr
 
-if TYPE_CHECKING:
-    from ldensf_core.benchmarks import Axis
+from ldensf_core.domains import Axis
 
 CONVENTIONS = "CF-1.11"
 REFERENCES = (

@@ -22,14 +22,14 @@ RANKED = 40
 
 def relative_rmse(benchmark: Benchmark, mean: Tensor, truth: Tensor) -> float:
     """‖mean − truth‖/‖truth‖ of fields (V, ny, nx)."""
-    root = benchmark.area(truth).sqrt()
+    root = benchmark.domain.areas(truth).sqrt()
     error = root * (mean - truth) / benchmark.std(truth)[:, None, None]
     return float(error.norm() / (root * benchmark.normalise(truth)).norm())
 
 
 def relative_spread(benchmark: Benchmark, spread: Tensor, truth: Tensor) -> float:
     """‖spread‖/‖truth‖ of fields (V, ny, nx): what ``relative_rmse`` is expected to be."""
-    root = benchmark.area(truth).sqrt()
+    root = benchmark.domain.areas(truth).sqrt()
     normalised = root * spread / benchmark.std(truth)[:, None, None]
     return float(normalised.norm() / (root * benchmark.normalise(truth)).norm())
 
@@ -50,7 +50,7 @@ def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
             estimator="pwm",
             backend="torch",
         )
-    return float((score * benchmark.area(score)).mean())
+    return float((score * benchmark.domain.areas(score)).mean())
 
 
 def coverage(benchmark: Benchmark, ensemble: Tensor, truth: Tensor, level: float = 0.9) -> float:
@@ -70,7 +70,7 @@ def coverage(benchmark: Benchmark, ensemble: Tensor, truth: Tensor, level: float
     low, high = torch.lerp(ordered[below.to(flat.device)], ordered[above.to(flat.device)], weight)
     inside = (truth.flatten() >= low) & (truth.flatten() <= high)
     inside = inside.view_as(truth).float()
-    return float((inside * benchmark.area(inside)).mean())
+    return float((inside * benchmark.domain.areas(inside)).mean())
 
 
 def spread_skill(mean_variance: float, mean_square_error: float, members: int) -> float:
@@ -96,7 +96,7 @@ def rank_histogram(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> np.
         return np.full(len(ensemble) + 1, np.nan)
     steps = [math.ceil(n / RANKED) for n in benchmark.grid_shape]
     every = (..., *(slice(step // 2, None, step) for step in steps))
-    area = xr.DataArray(benchmark.area(truth)[every].cpu().numpy(), dims=("y", "x"))
+    area = xr.DataArray(benchmark.domain.areas(truth)[every].cpu().numpy(), dims=("y", "x"))
     members = xr.DataArray(ensemble[every].cpu().numpy(), dims=("member", "variable", "y", "x"))
     fields = xr.DataArray(truth[every].cpu().numpy(), dims=("variable", "y", "x"))
     return frequencies(members, fields, "member", weights=area).to_numpy()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Axis, Tsunami, get_benchmark
-from ldensf_core.domains.bases import SolenoidalBasis, SphereBasis, WallBasis
+from ldensf_core.domains.bases import PeriodicBasis, SolenoidalBasis, SphereBasis, WallBasis
 from ldensf_core.weights.checkpoints import load_pretrained
 from ldensf_core.weights.model import LatentModel
 
@@ -49,7 +49,7 @@ def truths(tsunami: Tsunami, true_parameters: torch.Tensor) -> torch.Tensor:
     return tsunami.trajectories(true_parameters)
 
 
-# Small bases of the three kinds, each with the area weights of its grid.
+# Small bases of each kind, each with the area weights of its grid.
 
 
 def axis(name, n, low, high, periodic=False):
@@ -62,7 +62,13 @@ def walls(count=120):
     return WallBasis(x, y, ("cs", "sc", "cc"), torch.tensor([0.2, -0.1, 0.5]), count)
 
 
-def periodic(count=90, std=(1.5, 0.6)):
+def periodic(count=120):
+    """Wider than high, with an even number of points along x, an odd one along y."""
+    x, y = axis("x", 24, -1.0, 5.0, periodic=True), axis("y", 19, 2.0, 6.0, periodic=True)
+    return PeriodicBasis(x, y, torch.tensor([0.2, -0.1, 0.5]), count)
+
+
+def solenoidal(count=90, std=(1.5, 0.6)):
     """An odd number of points along x, an even one along y."""
     x, y = axis("x", 27, 1.0, 4.0, periodic=True), axis("y", 24, -2.0, 1.0, periodic=True)
     return SolenoidalBasis(x, y, torch.tensor(std), torch.tensor([0.3, -0.2]), count)
@@ -74,8 +80,13 @@ def sphere(count=300):
     return SphereBasis(x, y, std, rest, count)
 
 
-KINDS = {"walls": walls, "periodic": periodic, "sphere": sphere}
-SHAPES = {"walls": (3, 20, 24), "periodic": (2, 24, 27), "sphere": (3, 24, 48)}
+KINDS = {"walls": walls, "periodic": periodic, "solenoidal": solenoidal, "sphere": sphere}
+SHAPES = {
+    "walls": (3, 20, 24),
+    "periodic": (3, 19, 24),
+    "solenoidal": (2, 24, 27),
+    "sphere": (3, 24, 48),
+}
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -115,8 +126,12 @@ def area(kind, shape):
 @pytest.fixture(scope="session")
 def positions(kind):
     """Every point of the grid, (ny·nx, 2), and then the same number off the grid."""
-    low = {"walls": (-100, 50), "periodic": (1, -2), "sphere": (0, -90)}[kind]
-    side = {"walls": (400, 200), "periodic": (3, 3), "sphere": (360, 180)}[kind]
+    low, side = {
+        "walls": ((-100, 50), (400, 200)),
+        "periodic": ((-1, 2), (6, 4)),
+        "solenoidal": ((1, -2), (3, 3)),
+        "sphere": ((0, -90), (360, 180)),
+    }[kind]
     _, ny, nx = SHAPES[kind]
     x, y = np.meshgrid((np.arange(nx) + 0.5) / nx, (np.arange(ny) + 0.5) / ny)
     fractions = np.stack([x, y], axis=-1).reshape(-1, 2)

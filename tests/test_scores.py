@@ -245,4 +245,4 @@ def test_scores_of_a_cycle_count_by_their_area(atmosphere):
 
 
 def test_weights_of_a_box_are_all_one(basin, truth):
-    assert torch.equal(basin.area(truth), torch.ones(20, 20, dtype=torch.float64))
+    assert torch.equal(basin.domain.areas(truth), torch.ones(20, 20, dtype=torch.float64))

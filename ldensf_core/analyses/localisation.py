@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks import Axis, Benchmark
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.domains import Axis
 
 
 def gaspari_cohn(distance: Tensor, radius: float) -> Tensor:
@@ -60,7 +61,7 @@ class Lattice:
             torch.as_tensor(np.array([[x[middle[0] + i], y[middle[1] + j]]]))
             for i, j in ((0, 0), (1, 0), (0, 1))
         )
-        steps = [float(benchmark.distances(here, there)) for there in (east, north)]
+        steps = [float(benchmark.domain.distances(here, there)) for there in (east, north)]
         (columns, x), (rows, y) = (
             _knots(axis, spacing / step)
             for axis, step in zip((benchmark.x, benchmark.y), steps, strict=True)

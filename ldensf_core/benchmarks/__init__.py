@@ -6,25 +6,37 @@ from pickle import DEFAULT_PROTOCOL
 from threading import Lock
 
 from ldensf_core.benchmarks.atmosphere import Atmosphere
-from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
+from ldensf_core.benchmarks.base import Benchmark
 from ldensf_core.benchmarks.kolmogorov import Kolmogorov
+from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.benchmarks.tsunami import Tsunami
-
-BENCHMARKS: dict[str, type[Benchmark]] = {
-    "kolmogorov": Kolmogorov,
-    "tsunami": Tsunami,
-    "atmosphere": Atmosphere,
-}
+from ldensf_core.domains import Axis, Box, Globe
+from ldensf_core.registry import Registry
 
 __all__ = [
     "BENCHMARKS",
     "Axis",
     "Benchmark",
+    "Box",
+    "Globe",
     "Parameter",
     "Variable",
     "get_benchmark",
     "list_benchmarks",
+    "register_benchmark",
 ]
+
+
+def _check(thing: object) -> None:
+    if isinstance(thing, Benchmark) or (isinstance(thing, type) and issubclass(thing, Benchmark)):
+        return
+    raise ValueError(f"benchmark {thing!r}: an object or subclass of Benchmark is needed")
+
+
+BENCHMARKS: Registry[Benchmark | type[Benchmark]] = Registry(
+    "benchmark", [Kolmogorov, Tsunami, Atmosphere], _check
+)
 
 
 def list_benchmarks() -> list[str]:
@@ -32,16 +44,32 @@ def list_benchmarks() -> list[str]:
     return list(BENCHMARKS)
 
 
-def get_benchmark(name: str) -> Benchmark:
-    """The benchmark called ``name``: always the same object.
+def get_benchmark(benchmark: str | Benchmark) -> Benchmark:
+    """The benchmark of that name: always the same object. A benchmark is given back as it is.
 
     Raises:
         ValueError: if there is none of that name.
     """
-    if not isinstance(name, str) or name not in BENCHMARKS:
-        raise ValueError(f"benchmark {name!r} is unknown; there are {', '.join(BENCHMARKS)}")
+    if isinstance(benchmark, Benchmark):
+        return benchmark
+    known = BENCHMARKS[benchmark]
     with _BUILDING:
-        return _benchmark(name)
+        return _built(known)
+
+
+def register_benchmark(
+    benchmark: Benchmark | type[Benchmark],
+) -> Benchmark | type[Benchmark]:
+    """Have ``get_benchmark``, the command line and the app know a benchmark by its name.
+
+    Args:
+        benchmark: an object, or a class that is made without arguments when it is first asked
+            for. It is given back, so that this decorates a class.
+
+    Raises:
+        ValueError: if it is no benchmark, its name is none, or another one has it.
+    """
+    return BENCHMARKS.register(benchmark)
 
 
 _BUILDING = Lock()
@@ -49,8 +77,10 @@ _BUILDING = Lock()
 
 
 @cache
-def _benchmark(name: str) -> Benchmark:
-    return BENCHMARKS[name]()
+def _built(known: Benchmark | type[Benchmark]) -> Benchmark:
+    benchmark = known() if isinstance(known, type) else known
+    copyreg.pickle(type(benchmark), _reduced)
+    return benchmark
 
 
 def _reduced(benchmark: Benchmark) -> tuple:
@@ -62,7 +92,3 @@ def _reduced(benchmark: Benchmark) -> tuple:
     if benchmark.name in BENCHMARKS and benchmark is get_benchmark(benchmark.name):
         return get_benchmark, (benchmark.name,)
     return benchmark.__reduce_ex__(DEFAULT_PROTOCOL)
-
-
-for _kind in BENCHMARKS.values():
-    copyreg.pickle(_kind, _reduced)

@@ -22,10 +22,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
-from ldensf_core.benchmarks.shallow_water import RADIUS, ShallowWater
-from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
+from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.prior import Parameter
+from ldensf_core.benchmarks.shallow_water import ShallowWater
+from ldensf_core.benchmarks.tuned import TUNED
 from ldensf_core.device import kept, wait
+from ldensf_core.domains import Axis, Globe
+from ldensf_core.domains.bases import SphereBasis
+from ldensf_core.domains.globe import RADIUS
+from ldensf_core.domains.harmonics import Sphere, even_latitudes, gaussian_latitudes
 
 DEPTH = 5960.0  # mean height of the surface, m
 HOUR, DAY = 3600.0, 86400.0
@@ -80,6 +86,7 @@ class Atmosphere(Benchmark):
     time_units = "h"
     times = BURN_IN + INTERVAL * np.arange(float(SNAPSHOTS))
     sensor_grid = (32, 16)
+    tuning = TUNED[name]
 
     def __init__(
         self, truncation: int = 63, steps: int = 20, hyperdiffusion: float = 4.7e15
@@ -92,8 +99,10 @@ class Atmosphere(Benchmark):
         self.spin_up_states = BURN_IN * steps // INTERVAL
         longitudes = (np.arange(512) + 0.5) / 512 * 360
         latitudes = (np.arange(256) + 0.5) / 256 * 180 - 90
-        self.x = Axis("x", "longitude", "°E", longitudes, 0.0, 360.0, periodic=True)
-        self.y = Axis("y", "latitude", "°N", latitudes, -90.0, 90.0)
+        self.domain = Globe(
+            Axis("x", "longitude", "°E", longitudes, 0.0, 360.0, periodic=True),
+            Axis("y", "latitude", "°N", latitudes, -90.0, 90.0),
+        )
         self._flows: dict[tuple[torch.dtype, torch.device], Flow] = {}
 
     def __getstate__(self) -> dict:
@@ -132,29 +141,10 @@ class Atmosphere(Benchmark):
         """Add the part of an increment that the truncation holds."""
         return state + self.flow(state).packed(increment)
 
-    def area(self, like: Tensor) -> Tensor:
-        """The cosine of latitude, over its mean."""
-        cosine = torch.cos(torch.deg2rad(torch.as_tensor(self.y.points)))
-        return (cosine / cosine.mean())[:, None].expand(self.grid_shape).to(like)
-
-    def random_positions(self, n: int, seed: int) -> np.ndarray:
-        """Uniform over the area of the sphere: longitude and sine of latitude are uniform."""
-        unit = np.random.default_rng(seed).random((n, 2))
-        return np.stack([360 * unit[:, 0], np.degrees(np.arcsin(2 * unit[:, 1] - 1))], axis=1)
-
-    def embedded(self, positions: np.ndarray) -> np.ndarray:
-        """On the sphere in three dimensions, in km."""
-        east, north = np.radians(positions).T
-        x, y, z = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)
-        return (RADIUS / 1e3) * np.stack([x, y, z], axis=1)
-
-    def distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """Along great circles, in km, by the haversine formula, which is accurate at any length."""
-        (east_a, north_a), (east_b, north_b) = (torch.deg2rad(p).unbind(dim=1) for p in (a, b))
-        chord = torch.sin((north_a[:, None] - north_b) / 2) ** 2
-        across = torch.sin((east_a[:, None] - east_b) / 2) ** 2
-        chord += torch.cos(north_a)[:, None] * torch.cos(north_b) * across
-        return 2 * (RADIUS / 1e3) * torch.asin(chord.clamp(max=1.0).sqrt())
+    def basis(self, count: int) -> SphereBasis:
+        """Heights depart from their mean, winds from rest."""
+        rest = self.at_rest() * torch.tensor([0, 1, 1])
+        return SphereBasis(self.x, self.y, self.std(rest), rest, count)
 
 
 class Flow(nn.Module):

@@ -1,4 +1,4 @@
-"""What every benchmark provides: a grid, variables, unknown parameters and a batched solver.
+"""What every benchmark provides: a domain, variables, unknown parameters and a batched solver.
 
 A benchmark is the truth of a twin experiment. Its solver works on a *state* (staggered or
 spectral, whatever the scheme needs); everyone else sees *fields*, co-located on the grid.
@@ -9,119 +9,79 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
-from ldensf_core.conventions import conventional, described, grid_axis
+from ldensf_core.benchmarks import labels, prior
+from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.prior import Parameter
+from ldensf_core.domains import Axis, Box, Domain
+from ldensf_core.domains.bases import Basis, PeriodicBasis, WallBasis
 
 SPLITS = {"train": slice(0, 120), "validation": slice(120, 160), "test": slice(160, 200)}
 """The published split: 120, 40 and 40 of 200 draws from the prior made with seed 0."""
 
 
-def is_whole(value: object, least: int) -> bool:
-    """Whether ``value`` is a whole number, of Python's or numpy's, of at least ``least``."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
-
-
-def is_number(value: object, low: float, high: float) -> bool:
-    """Whether ``value`` is a number, of Python's or numpy's, from ``low`` to ``high``."""
-    return isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A field: its name, units, and its mean and standard deviation over the training runs.
-
-    ``standard_name`` is that of the CF conventions, where they have one for it.
-    """
-
-    name: str
-    long_name: str
-    units: str
-    mean: float
-    std: float
-    standard_name: str = ""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """An unknown scalar with its prior, uniform on [low, high]."""
-
-    name: str
-    long_name: str
-    units: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, eq=False)
-class Axis:
-    """One axis of the grid: the coordinates of its points and the bounds of the domain.
-
-    On a ``periodic`` axis the two bounds are the same place.
-    """
-
-    name: str
-    long_name: str
-    units: str
-    points: np.ndarray
-    low: float
-    high: float
-    periodic: bool = False
-
-    def within(self, places: np.ndarray) -> np.ndarray:
-        """The same ``places`` (n,) as numbers from ``low`` to ``high``.
-
-        On a periodic axis ``high`` becomes ``low``. Longitudes are counted from −180 as well as
-        to 360, and both are taken; in another periodic box a place beyond the bounds is more
-        often a mistake in the units than a wish to go round, and is none.
-
-        Raises:
-            ValueError: for a place that is not finite or outside the domain.
-        """
-        low = self.low - 180.0 if self.periodic and self.units == "°E" else self.low
-        bad = ~((places >= low) & (places <= self.high))
-        if bad.any():
-            raise ValueError(
-                f"a sensor at {self.name} = {places[bad][0]:g} {self.units} is outside the "
-                f"domain, {low:g} to {self.high:g}"
-            )
-        if not self.periodic:
-            return places
-        length = self.high - self.low
-        places = np.where(places < self.low, places + length, places)
-        return np.where(places >= self.high, places - length, places)
-
-
 class Benchmark(ABC):
-    """Physics in a box. Subclasses set the attributes and the four solver methods.
+    """Physics on a domain.
+
+    To make one, set the first seven attributes and write the solver:
+
+    - ``spin_up`` makes the state at the first snapshot from parameters;
+    - ``advance`` takes a state to the next snapshot;
+    - ``fields`` shows a state on the grid;
+    - ``corrected`` adds an increment of the fields to a state, for filters in full space.
+
+    All work on a batch of members at once. A hill that decays, say::
+
+        class Decay(Benchmark):
+            name, title = "decay", "A hill that decays"
+            variables = (Variable("h", "height", "m", mean=0.3, std=0.4),)
+            parameters = (Parameter("rate", "rate of decay", "1", 0.1, 2.0),)
+            axis = np.arange(0.5, 16)
+            domain = Box(Axis("x", "x", "km", axis, 0, 16), Axis("y", "y", "km", axis, 0, 16))
+            times, time_units = np.arange(10.0), "h"
+
+            def spin_up(self, parameters):
+                hill = torch.exp(-((torch.arange(16.0) - 8) / 3) ** 2)
+                yield (hill * hill[:, None]).expand(len(parameters), 1, 16, 16)
+
+            def advance(self, state, parameters):
+                return state * torch.exp(-0.1 * parameters)[..., None, None]
+
+            def fields(self, state):
+                return state
+
+            def corrected(self, state, increment):
+                return state + increment
 
     Attributes:
         name: as used in the registry, on the command line and in ``pretrained/``.
         title: for people.
         variables: the fields, in the order of the channel axis.
         parameters: the unknowns, in the order of the parameter axis.
-        x, y: the axes of the grid; fields have shape (..., len(y.points), len(x.points)).
+        domain: a ``Box`` or a ``Globe``, with the axes of the grid.
         times: times of the snapshots, shape (T,), in ``time_units``.
+        time_units: "h", say, or "1" where time has no units.
         sensor_grid: columns and rows of the sensors that it is observed with by default.
         spin_up_states: how many states ``spin_up`` goes through.
+        tuning: options with which a filter is best on it, by the filter's name.
     """
 
     name: str
     title: str
     variables: tuple[Variable, ...]
     parameters: tuple[Parameter, ...]
-    x: Axis
-    y: Axis
+    domain: Domain
     times: np.ndarray
     time_units: str
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
+    tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -144,88 +104,51 @@ class Benchmark(ABC):
     def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
         """State after adding ``increment`` (B, V, ny, nx) to its fields: an analysis step."""
 
+    def basis(self, count: int) -> Basis:
+        """An orthonormal basis of the normalised fields, of about ``count`` coefficients.
+
+        Of each variable on its own: cosines between walls, Fourier modes where both axes are
+        periodic. A benchmark that knows more of its fields has a better one.
+
+        Raises:
+            ValueError: on other domains, where the benchmark has to define it.
+        """
+        x, y = self.x, self.y
+        if not isinstance(self.domain, Box) or x.periodic != y.periodic:
+            raise ValueError(
+                f"{self.name} has to define basis(count): there is one by default only in a box "
+                "with walls all round or none"
+            )
+        rest = torch.zeros(len(self.variables))
+        if x.periodic:
+            return PeriodicBasis(x, y, rest, count)
+        return WallBasis(x, y, ("cc",) * len(rest), rest, count)
+
     # -- what follows from it -----------------------------------------------------------
 
-    def initial_state(self, parameters: Tensor) -> Tensor:
-        """State at the first snapshot, to which the flow has spun up."""
-        return deque(self.spin_up(parameters), maxlen=1).pop()
+    @property
+    def x(self) -> Axis:
+        """The domain's first axis, along the columns of fields."""
+        return self.domain.x
+
+    @property
+    def y(self) -> Axis:
+        """The domain's second axis, along the rows of fields."""
+        return self.domain.y
 
     @property
     def grid_shape(self) -> tuple[int, int]:
         """(ny, nx)."""
-        return len(self.y.points), len(self.x.points)
+        return self.domain.grid_shape
 
     @property
     def n_times(self) -> int:
         """Number of snapshots of a trajectory, the first included."""
         return len(self.times)
 
-    def area(self, like: Tensor) -> Tensor:
-        """Share of the domain that each grid point stands for, (ny, nx), over its mean.
-
-        Averages over the domain, in scores and in what surrogates learn, are weighted with it.
-        """
-        return like.new_ones(self.grid_shape)
-
-    def random_positions(self, n: int, seed: int) -> np.ndarray:
-        """``n`` independent positions, (n, 2) as (x, y), uniform over the area of the domain."""
-        low, high = np.array([self.x.low, self.y.low]), np.array([self.x.high, self.y.high])
-        return low + np.random.default_rng(seed).random((n, 2)) * (high - low)
-
-    def distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """Distances (n, m) between positions (n, 2) and (m, 2), given as (x, y).
-
-        In the units of the axes, the shorter way round where an axis is periodic.
-        """
-        apart = (a[:, None] - b).abs()
-        width = apart.new_tensor([axis.high - axis.low for axis in (self.x, self.y)])
-        periodic = torch.tensor([self.x.periodic, self.y.periodic], device=apart.device)
-        return torch.where(periodic, torch.minimum(apart, width - apart), apart).norm(dim=-1)
-
-    def embedded(self, positions: np.ndarray) -> np.ndarray:
-        """Positions (n, 2) in a space (n, d) whose straight distances are true over short ways.
-
-        A periodic axis is a circle there, others stay as they are.
-        """
-        places = []
-        for axis, place in zip((self.x, self.y), positions.T, strict=True):
-            if axis.periodic:
-                radius = (axis.high - axis.low) / (2 * np.pi)
-                places += [radius * np.cos(place / radius), radius * np.sin(place / radius)]
-            else:
-                places.append(place)
-        return np.stack(places, axis=1)
-
-    def mean(self, like: Tensor) -> Tensor:
-        """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
-        return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)
-
-    def std(self, like: Tensor) -> Tensor:
-        """Training standard deviation of each variable, shape (V,), as ``mean``."""
-        return _constant(tuple(v.std for v in self.variables), like.dtype, like.device)
-
-    def normalise(self, fields: Tensor) -> Tensor:
-        """Fields (..., V, ny, nx) in units of their training standard deviation, mean removed."""
-        return (fields - self.mean(fields)[:, None, None]) / self.std(fields)[:, None, None]
-
-    def denormalise(self, fields: Tensor) -> Tensor:
-        """The inverse of ``normalise``."""
-        return fields * self.std(fields)[:, None, None] + self.mean(fields)[:, None, None]
-
-    def unit_parameters(self, parameters: Tensor) -> Tensor:
-        """Parameters (..., P) mapped from their prior range to [-1, 1]."""
-        low, high = self._prior_range(parameters)
-        return 2 * (parameters - low) / (high - low) - 1
-
-    def physical_parameters(self, unit: Tensor) -> Tensor:
-        """The inverse of ``unit_parameters``."""
-        low, _ = self._prior_range(unit)
-        half = tuple((p.high - p.low) / 2 for p in self.parameters)
-        return torch.addcmul(low, unit + 1, _constant(half, unit.dtype, unit.device))
-
-    def _prior_range(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        low, high = (tuple(getattr(p, end) for p in self.parameters) for end in ("low", "high"))
-        return _constant(low, like.dtype, like.device), _constant(high, like.dtype, like.device)
+    def initial_state(self, parameters: Tensor) -> Tensor:
+        """State at the first snapshot, to which the flow has spun up."""
+        return deque(self.spin_up(parameters), maxlen=1).pop()
 
     def trajectories(self, parameters: Tensor) -> Tensor:
         """Run the solver: (B, P) → fields (B, T, V, ny, nx), physical units, batched over B."""
@@ -244,22 +167,25 @@ class Benchmark(ABC):
             state = self.advance(state, parameters)
             yield self.fields(state)
 
+    def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
+        """Parameters as an array (trajectory, P), or (P,) where they are scalars; checked.
+
+        Raises:
+            ValueError: if a parameter is missing, unknown, not finite or outside its prior.
+        """
+        return prior.checked(self.parameters, parameters, self.name)
+
     def sample_parameters(self, n: int, seed: int) -> xr.Dataset:
         """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.
 
         Raises:
             ValueError: if ``n`` is not a positive whole number, or ``seed`` none of at least 0.
         """
-        for name, value, least in (("n", n, 1), ("seed", seed, 0)):
-            if not is_whole(value, least):
-                raise ValueError(
-                    f"{name} = {value!r}: a whole number of at least {least} is needed"
-                )
-        unit = np.random.default_rng(seed).random((n, len(self.parameters)))
-        return self.parameter_dataset(
-            np.array([p.low for p in self.parameters])
-            + unit * np.array([p.high - p.low for p in self.parameters])
-        )
+        return labels.parameter_dataset(self, prior.drawn(self.parameters, n, seed))
+
+    def sample_truth(self, seed: int) -> xr.Dataset:
+        """Parameters of a twin's truth, of one trajectory: a draw from the prior."""
+        return self.sample_parameters(1, seed).isel(trajectory=0)
 
     def split(self, name: str) -> xr.Dataset:
         """Parameters of the ``train`` (120), ``validation`` (40) or ``test`` (40) trajectories."""
@@ -287,84 +213,44 @@ class Benchmark(ABC):
         fields = self.trajectories(
             torch.as_tensor(np.atleast_2d(values), dtype=dtype, device=device)
         )
-        return self.field_dataset(fields.cpu().numpy(), values)
+        return labels.field_dataset(self, fields.cpu().numpy(), values, "the solver")
 
-    # -- the labelled edge --------------------------------------------------------------
+    # -- scales of what networks see -------------------------------------------------------
 
-    def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
-        """Parameters as an array (trajectory, P), or (P,) where they are scalars; checked."""
-        names = [p.name for p in self.parameters]
-        if not isinstance(parameters, Mapping):
-            raise ValueError(
-                f"parameters {parameters!r}: a mapping or dataset of {', '.join(names)} is needed"
-            )
-        unknown = set(map(str, parameters)) - set(names)
-        missing = set(names) - set(map(str, parameters))
-        if unknown or missing:
-            raise ValueError(
-                f"{self.name} takes the parameters {', '.join(names)}; "
-                f"missing: {sorted(missing) or 'none'}, unknown: {sorted(unknown) or 'none'}"
-            )
-        given = [np.asarray(parameters[name]) for name in names]
-        for p, values in zip(self.parameters, given, strict=True):
-            if values.dtype.kind not in "iuf":
-                raise ValueError(
-                    f"{p.name} = {values.tolist()!r}: numbers from {p.low:g} to {p.high:g} "
-                    f"{p.units} are needed"
-                )
-        columns = [values.astype(float) for values in given]
-        for p, column in zip(self.parameters, columns, strict=True):
-            bad = ~((column >= p.low) & (column <= p.high))
-            if bad.any():
-                raise ValueError(
-                    f"{p.name} = {column[bad].flat[0]:g} {p.units}: "
-                    f"allowed is {p.low:g} to {p.high:g}"
-                )
-        return np.stack(columns, axis=-1)
+    def mean(self, like: Tensor) -> Tensor:
+        """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
+        return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)
 
-    def parameter_dataset(self, values: np.ndarray) -> xr.Dataset:
-        """Values (trajectory, P) or (P,) as a dataset with units."""
-        dims = ("trajectory",) * (values.ndim - 1)
-        return xr.Dataset(
-            {
-                p.name: (dims, values[..., i], described(p.long_name, p.units))
-                for i, p in enumerate(self.parameters)
-            }
-        )
+    def std(self, like: Tensor) -> Tensor:
+        """Training standard deviation of each variable, shape (V,), as ``mean``."""
+        return _constant(tuple(v.std for v in self.variables), like.dtype, like.device)
 
-    def coordinates(self) -> dict[str, tuple]:
-        """The coordinates time, y and x with their units, in xarray's form."""
-        return {
-            "time": ("time", self.times, described("time since the start", self.time_units)),
-            **{axis: (axis, a.points, grid_axis(a)) for axis, a in (("y", self.y), ("x", self.x))},
-        }
+    def normalise(self, fields: Tensor) -> Tensor:
+        """Fields (..., V, ny, nx) in units of their training standard deviation, mean removed."""
+        return (fields - self.mean(fields)[:, None, None]) / self.std(fields)[:, None, None]
 
-    def field_dataset(
-        self, fields: np.ndarray, parameters: np.ndarray, source: str = "the solver"
-    ) -> xr.Dataset:
-        """Fields (B, T, V, ny, nx) with their parameters as a labelled dataset.
+    def denormalise(self, fields: Tensor) -> Tensor:
+        """The inverse of ``normalise``."""
+        return fields * self.std(fields)[:, None, None] + self.mean(fields)[:, None, None]
 
-        With ``parameters`` of shape (P,) the batch axis, of length one, is dropped. ``source``
-        says what computed them.
-        """
-        if parameters.ndim == 1:
-            fields = fields[0]
-        dims = ("trajectory",) * (parameters.ndim - 1) + ("time", "y", "x")
-        data = {
-            v.name: (
-                dims,
-                fields[..., i, :, :],
-                described(v.long_name, v.units, v.standard_name),
-            )
-            for i, v in enumerate(self.variables)
-        }
-        return conventional(
-            xr.Dataset(data, self.coordinates(), {"benchmark": self.name}).assign_coords(
-                self.parameter_dataset(parameters).data_vars
-            ),
-            self.title,
-            source,
-        )
+    def at_rest(self) -> Tensor:
+        """What zero is in normalised fields, (V,)."""
+        return self.normalise(torch.zeros(len(self.variables), 1, 1, dtype=torch.float32))[:, 0, 0]
+
+    def unit_parameters(self, parameters: Tensor) -> Tensor:
+        """Parameters (..., P) mapped from their prior range to [-1, 1]."""
+        low, high = self._prior_range(parameters)
+        return 2 * (parameters - low) / (high - low) - 1
+
+    def physical_parameters(self, unit: Tensor) -> Tensor:
+        """The inverse of ``unit_parameters``."""
+        low, _ = self._prior_range(unit)
+        half = tuple((p.high - p.low) / 2 for p in self.parameters)
+        return torch.addcmul(low, unit + 1, _constant(half, unit.dtype, unit.device))
+
+    def _prior_range(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = (tuple(getattr(p, end) for p in self.parameters) for end in ("low", "high"))
+        return _constant(low, like.dtype, like.device), _constant(high, like.dtype, like.device)
 
 
 _CONSTANTS: dict[tuple, Tensor] = {}

@@ -27,8 +27,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
+from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.prior import Parameter
+from ldensf_core.benchmarks.tuned import TUNED
 from ldensf_core.device import kept, wait
+from ldensf_core.domains import Axis, Box
+from ldensf_core.domains.bases import SolenoidalBasis
 
 WAVENUMBER = 4  # of the force, and where the energy of the initial field peaks
 SPEED = 0.75  # root mean square of the initial field
@@ -58,13 +63,15 @@ class Kolmogorov(Benchmark):
     time_units = "1"
     side = 2 * np.pi
     spin_up_states = SPIN_UP
+    tuning = TUNED[name]
 
     def __init__(self, n: int = 150, drag: float = 0.1, forcing: float = 1.0) -> None:
         self.n, self.drag, self.forcing = n, drag, forcing
         self.time_step = INTERVAL / STEPS_PER_SNAPSHOT
         centres = (np.arange(n) + 0.5) * self.side / n
-        self.x = Axis("x", "x", "1", centres, 0.0, self.side, periodic=True)
-        self.y = Axis("y", "y", "1", centres, 0.0, self.side, periodic=True)
+        self.domain = Box(
+            *(Axis(name, name, "1", centres, 0.0, self.side, periodic=True) for name in "xy")
+        )
         self.times = (SPIN_UP + np.arange(SNAPSHOTS)) * INTERVAL
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
@@ -113,6 +120,11 @@ class Kolmogorov(Benchmark):
         """
         operators = spectral_operators(self.n, state.dtype, state.device)
         return state + to_grid((operators.curl * to_spectrum(increment)).sum(dim=1), self.n)
+
+    def basis(self, count: int) -> SolenoidalBasis:
+        """Flow without divergence."""
+        rest = self.at_rest()
+        return SolenoidalBasis(self.x, self.y, self.std(rest), rest, count)
 
 
 class Operators(NamedTuple):

@@ -17,9 +17,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ldensf_core.benchmarks.sphere import Sphere
+from ldensf_core.domains.harmonics import Sphere
 
-RADIUS = 6.37122e6  # a, m
 OMEGA = 7.292e-5  # Ω, s⁻¹
 G = 9.80616  # m s⁻²
 GAMMA = 1 - math.sqrt(0.5)

@@ -19,7 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Axis, Benchmark, Parameter, Variable
+from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.prior import Parameter
+from ldensf_core.benchmarks.tuned import TUNED
+from ldensf_core.domains import Axis, Box
+from ldensf_core.domains.bases import WallBasis
 
 G = 9.81  # gravity, m s⁻²
 F0 = 1e-4  # Coriolis parameter at the southern wall, s⁻¹
@@ -72,6 +77,7 @@ class Tsunami(Benchmark):
         Parameter("source_y", "northward position of the source", "km", 0.0, 500.0),
     )
     time_units = "h"
+    tuning = TUNED[name]
     side = 1e6  # m
 
     def __init__(self, n: int = 150, depth: float = 100.0, height: float = 1.0) -> None:
@@ -79,8 +85,10 @@ class Tsunami(Benchmark):
         self.spacing = self.side / n  # m
         self.time_step = COURANT * self.spacing / np.sqrt(G * depth)  # s
         centres = (np.arange(n) + 0.5) * self.spacing / 1e3
-        self.x = Axis("x", "distance east", "km", centres, 0.0, self.side / 1e3)
-        self.y = Axis("y", "distance north", "km", centres, 0.0, self.side / 1e3)
+        self.domain = Box(
+            Axis("x", "distance east", "km", centres, 0.0, self.side / 1e3),
+            Axis("y", "distance north", "km", centres, 0.0, self.side / 1e3),
+        )
         self.times = np.arange(SNAPSHOTS) * STEPS_PER_SNAPSHOT * self.time_step / 3600.0
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
@@ -141,3 +149,7 @@ class Tsunami(Benchmark):
         faces[..., 0, :, -1] = 0.0
         faces[..., 1, -1, :] = 0.0
         return state + faces
+
+    def basis(self, count: int) -> WallBasis:
+        """u vanishes on the western and eastern walls, v on the southern and northern ones."""
+        return WallBasis(self.x, self.y, ("cs", "sc", "cc"), self.at_rest(), count)

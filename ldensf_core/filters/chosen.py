@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.benchmarks.base import is_whole
+from ldensf_core.checks import is_whole
 from ldensf_core.device import resolve_device
 from ldensf_core.filters import FILTERS
 from ldensf_core.filters.base import Filter

@@ -112,10 +112,10 @@ class InpaintingEnSF(EnSF):
 def interpolation(benchmark: Benchmark, positions: np.ndarray) -> Tensor:
     """Matrix (n, ny nx) from values at positions (n, 2) to all grid points, rows by sensor."""
     x, y = np.meshgrid(benchmark.x.points, benchmark.y.points)
-    grid = benchmark.embedded(np.stack([x.ravel(), y.ravel()], axis=1))
+    grid = benchmark.domain.embedded(np.stack([x.ravel(), y.ravel()], axis=1))
     width = np.ptp(grid, axis=0).max()
     interpolate = RBFInterpolator(
-        benchmark.embedded(positions) / width,
+        benchmark.domain.embedded(positions) / width,
         np.eye(len(positions)),
         kernel="linear",
         smoothing=SMOOTHING,

@@ -140,7 +140,9 @@ class LETKF(FullSpaceFilter):
     def _taper(self, sensors: SensorNetwork) -> Tensor:
         """Weights of all sensors at the points of the lattice, kept until they are others."""
         if sensors != self._seen[0]:
-            distances = self.benchmark.distances(self.lattice.positions, sensors.places.double())
+            distances = self.benchmark.domain.distances(
+                self.lattice.positions, sensors.places.double()
+            )
             weights = gaspari_cohn(distances, self.radius)
             self._seen = sensors, weights.to(dtype=self.dtype, device=self.device)
         return self._seen[1]

@@ -19,7 +19,7 @@ from functools import cache
 from inspect import signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from ldensf_core.benchmarks.base import is_number, is_whole
+from ldensf_core.checks import is_number, is_whole
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Axis, Benchmark, is_whole
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.checks import is_whole
+from ldensf_core.domains import Axis
 from ldensf_core.observations.observation import Observation
 
 LAYOUTS = ("grid", "random")
@@ -76,7 +78,7 @@ class SensorNetwork:
         _check_number(n)
         if not is_whole(seed, 0):
             raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
-        return cls(benchmark, benchmark.random_positions(n, seed), "random")
+        return cls(benchmark, benchmark.domain.random_positions(n, seed), "random")
 
     @classmethod
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:

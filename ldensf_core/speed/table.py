@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.benchmarks.base import is_whole
+from ldensf_core.checks import is_whole
 from ldensf_core.device import clock, machine_name, recorded, release_memory
 from ldensf_core.filters import FILTERS, EnSF, FullSpaceFilter, LDEnSF
 from ldensf_core.filters.base import Filter

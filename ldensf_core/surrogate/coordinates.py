@@ -14,13 +14,12 @@ is here to be compared with.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.benchmarks.base import Axis
+from ldensf_core.domains import Axis, Globe
 
 POINTS = 256
 """Grid points of each snapshot that a loss looks at."""
@@ -58,14 +57,6 @@ def on_sphere(positions: Tensor, x: Axis, y: Axis) -> Tensor:
     return torch.stack([east, north, latitude.sin()], dim=-1) / (2 * math.pi)
 
 
-EMBEDDINGS: dict[str, Callable[[Tensor, Axis, Axis], Tensor]] = {
-    "kolmogorov": in_box,
-    "tsunami": in_box,
-    "atmosphere": on_sphere,
-}
-"""For each benchmark, how its domain lies in Euclidean space."""
-
-
 class ResidualLayer(nn.Module):
     """h + gelu(W h)."""
 
@@ -99,13 +90,14 @@ class CoordinateDecoder(nn.Module):
         frequency: float,
     ) -> None:
         super().__init__()
-        self.axes, self.embedding = (benchmark.x, benchmark.y), EMBEDDINGS[benchmark.name]
+        self.axes = benchmark.x, benchmark.y
+        self.embedding = on_sphere if isinstance(benchmark.domain, Globe) else in_box
         self.variables, self.shape = len(benchmark.variables), benchmark.grid_shape
         y, x = (torch.as_tensor(axis.points).double() for axis in (benchmark.y, benchmark.x))
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         grid = self.embedding(torch.stack([columns, rows], dim=-1).flatten(0, 1), *self.axes)
         self.register_buffer("grid", grid.float(), persistent=False)  # (ny*nx, D)
-        area = benchmark.area(grid).flatten()
+        area = benchmark.domain.areas(grid).flatten()
         self.register_buffer("area", area.float(), persistent=False)
         self.register_buffer("cells", _table(area), persistent=False)
         waves = torch.randn(features, grid.shape[-1], dtype=torch.float32)

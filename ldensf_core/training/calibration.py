@@ -98,7 +98,7 @@ def _scores(filter_: LDEnSF, twin: Twin) -> tuple[float, float, float]:
     for cycle in follow(filter_, twin):
         if cycle.index % STRIDE == 0:
             truth = cycle.truth.to(cycle.estimate.mean)
-            std, area = bench.std(truth)[:, None, None], bench.area(truth)
+            std, area = bench.std(truth)[:, None, None], bench.domain.areas(truth)
             variance, error = (
                 float((area * (x / std).square()).mean())
                 for x in (cycle.estimate.spread, cycle.estimate.mean - truth)

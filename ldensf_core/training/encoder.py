@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders import HistoryEncoder
 from ldensf_core.surrogate import LDNet
 from ldensf_core.training.loop import Trainer
@@ -44,8 +43,8 @@ def field_statistics(
     Returns:
         ``deviations`` (K,) of the coefficients and ``residual`` (V,), the variance left out.
     """
-    basis = BASES[benchmark.name](benchmark, coefficients).to(pool.data.device)
-    area = benchmark.area(basis.rest)
+    basis = benchmark.basis(coefficients).to(pool.data.device)
+    area = benchmark.domain.areas(basis.rest)
     squared, total = 0.0, 0.0
     sample = pool.data[:: max(1, len(pool.data) // 256)]
     for run in sample:

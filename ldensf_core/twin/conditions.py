@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.benchmarks.base import is_number, is_whole
+from ldensf_core.checks import is_number, is_whole
 from ldensf_core.observations import SensorNetwork
 
 LARGEST_NOISE = 10.0

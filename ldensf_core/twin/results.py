@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks import Benchmark, labels
 from ldensf_core.conventions import conventional, described, position
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.twin.follow import Cycle
@@ -137,7 +137,7 @@ def run_dataset(
             _filled(rows, (len(records), n_times), np.float64),
             described(long_name, units),
         )
-    axes = benchmark.coordinates()
+    axes = labels.coordinates(benchmark)
     axes["time"] = ("time", benchmark.times[:n_times], axes["time"][2])
     columns = {
         f"sensor_{axis.name}": ("sensor", places[:, i], position(axis))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks import Benchmark, labels
 from ldensf_core.conventions import conventional, described
 
 AXES = {
@@ -75,7 +75,7 @@ def blank(
         )
         for axis, name in AXES.items()
     }
-    coordinates["time"] = benchmark.coordinates()["time"]
+    coordinates["time"] = labels.coordinates(benchmark)["time"]
     ranks = np.arange(max(over["members"]) + 1)
     coordinates["rank"] = ("rank", ranks, described("members that the truth exceeds"))
     data: dict[str, Any] = {

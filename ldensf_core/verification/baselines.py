@@ -136,6 +136,6 @@ def _snapshots(benchmark: Benchmark, parameters: Tensor) -> Iterator[Tensor]:
 
 def _relative(benchmark: Benchmark, guess: Tensor, truth: Tensor) -> Tensor:
     """‖guess − truth‖/‖truth‖ over the area of each of (B, V, ny, nx): shape (B,)."""
-    root = benchmark.area(truth).sqrt()
+    root = benchmark.domain.areas(truth).sqrt()
     error, size = (root * (guess - truth)).flatten(1), (root * truth).flatten(1)
     return error.norm(dim=1) / size.norm(dim=1)

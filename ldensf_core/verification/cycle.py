@@ -17,7 +17,7 @@ def cycle_scores(
     estimate = result.estimate
     truth = cycle.truth.to(estimate.mean)
     std = benchmark.std(truth)[:, None, None]
-    area = benchmark.area(truth)
+    area = benchmark.domain.areas(truth)
     width = np.array([p.high - p.low for p in benchmark.parameters])
     guess = estimate.parameters.mean(dim=0).cpu().numpy()
     return {

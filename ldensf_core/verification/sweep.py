@@ -23,7 +23,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.benchmarks.base import is_whole
+from ldensf_core.checks import is_whole
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters.chosen import Chosen, Wanted, chosen

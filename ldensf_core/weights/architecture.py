@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders import HistoryEncoder, OptimalInterpolation
 from ldensf_core.encoders.autoencoder import CoupledVAE
 from ldensf_core.surrogate import CoordinateDecoder, LDNet, SpectralDecoder
@@ -103,7 +102,7 @@ def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArc
             layers=a.dynamics_layers,
         )
     decoder = SpectralDecoder(
-        BASES[benchmark.name](benchmark, a.coefficients),
+        benchmark.basis(a.coefficients),
         a.n_latent,
         width=a.width,
         blocks=a.blocks,
@@ -126,7 +125,7 @@ def build_encoder(
     """
     a = architecture
     targets = a.n_latent + len(benchmark.parameters)
-    basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
+    basis = benchmark.basis(a.observed_coefficients)
     s = statistics or {
         "deviations": torch.ones(basis.count, dtype=torch.float32),
         "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
@@ -155,13 +154,13 @@ def build_vae(
         statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields.
     """
     a = architecture
-    basis = BASES[benchmark.name](benchmark, a.observed_coefficients)
+    basis = benchmark.basis(a.observed_coefficients)
     s = statistics or {
         "deviations": torch.ones(basis.count, dtype=torch.float32),
         "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
     }
     decoder = SpectralDecoder(
-        BASES[benchmark.name](benchmark, a.coefficients),
+        benchmark.basis(a.coefficients),
         a.n_latent,
         width=a.width,
         blocks=a.blocks,

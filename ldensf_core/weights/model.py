@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks import Benchmark, labels
 from ldensf_core.encoders import HistoryEncoder
 from ldensf_core.surrogate import LDNet, SurrogateError
 
@@ -41,4 +41,4 @@ class LatentModel:
         fields = np.stack(
             [self.benchmark.denormalise(self.ldnet.decode(run)).cpu().numpy() for run in states]
         )
-        return self.benchmark.field_dataset(fields, values, "the surrogate")
+        return labels.field_dataset(self.benchmark, fields, values, "the surrogate")

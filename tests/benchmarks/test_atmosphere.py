@@ -3,12 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest
 
 from ldensf_core.benchmarks import atmosphere as module
 from ldensf_core.benchmarks import get_benchmark, list_benchmarks
 from ldensf_core.benchmarks.atmosphere import Atmosphere
-from ldensf_core.benchmarks.sphere import even_latitudes
+from ldensf_core.domains.harmonics import even_latitudes
 
 PARAMETERS = torch.tensor([[15.0, 2.0], [5.0, 3.0]], dtype=torch.float64)
 
@@ -326,65 +325,6 @@ def test_correction_adds_the_part_that_the_truncation_holds(small):
     assert 0 < trace.std() < 0.2 * noise.std()
     again = small.corrected(state, trace)
     assert torch.allclose(small.fields(again), small.fields(corrected), rtol=0, atol=1e-8)
-
-
-# -- the sphere's area --------------------------------------------------------------------
-
-
-def test_area_weights(small):
-    area = small.area(PARAMETERS)
-    assert area.shape == small.grid_shape and area.dtype == torch.float64
-    assert area.mean().item() == pytest.approx(1.0, abs=1e-12)
-    sine = torch.sin(torch.deg2rad(torch.as_tensor(small.y.points)))[:, None]
-    assert (area * sine**2).mean().item() == pytest.approx(1 / 3, abs=1e-4)
-    assert (area[:, :1] == area).all() and (area > 0).all()
-
-
-def test_random_positions_are_uniform_over_the_area(small):
-    positions = small.random_positions(5000, seed=4)
-    assert positions.shape == (5000, 2)
-    for axis, column in zip((small.x, small.y), positions.T, strict=True):
-        assert (column >= axis.low).all() and (column <= axis.high).all()
-    longitude, latitude = positions.T
-    for unit in (longitude / 360, (np.sin(np.radians(latitude)) + 1) / 2):
-        assert kstest(unit, "uniform").pvalue > 0.01
-    assert abs(np.corrcoef(longitude, latitude)[0, 1]) < 4 / 5000**0.5
-    assert kstest((latitude + 90) / 180, "uniform").pvalue < 1e-6  # the test would notice
-
-
-def test_distances_are_great_circles(small):
-    """Across the seam along the equator, and over the pole."""
-    degree = math.pi * 6371.22 / 180  # km
-    for here, there, degrees in (
-        ([350.0, 0.0], [80.0, 0.0], 90),
-        ([359.5, 0.0], [0.5, 0.0], 1),
-        ([10.0, 80.0], [190.0, 80.0], 20),
-    ):
-        distance = small.distances(*torch.tensor([[here], [there]], dtype=torch.float64))
-        assert distance.item() == pytest.approx(degrees * degree, rel=1e-5)
-
-
-def test_distances_are_the_angles_between_places(small):
-    """Opposite ends of the globe and the same place included."""
-    a, b = (torch.as_tensor(small.random_positions(50, seed)) for seed in (1, 2))
-    a = torch.cat([a, torch.tensor([[0.0, 90.0], [30.0, -45.0]])])
-    b = torch.cat([b, torch.tensor([[77.0, -90.0], [210.0, 45.0], [390.0 - 360.0, -45.0]])])
-
-    def places(positions):
-        east, north = torch.deg2rad(positions).unbind(dim=1)
-        flat = torch.stack([east.cos(), east.sin()], dim=1) * north.cos()[:, None]
-        return torch.cat([flat, north.sin()[:, None]], dim=1)
-
-    one, other = places(a)[:, None], places(b)
-    sine = torch.linalg.cross(one.expand(-1, len(b), -1), other.expand(len(a), -1, -1)).norm(dim=-1)
-    angle = torch.atan2(sine, (one * other).sum(-1))
-    torch.testing.assert_close(small.distances(a, b), 6371.22 * angle, atol=1e-3, rtol=0)
-
-
-def test_random_positions_follow_their_seed(small):
-    positions = small.random_positions(50, seed=4)
-    assert np.array_equal(positions, small.random_positions(50, seed=4))
-    assert not np.isclose(positions, small.random_positions(50, seed=5)).any()
 
 
 # -- the benchmark ------------------------------------------------------------------------

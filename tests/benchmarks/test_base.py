@@ -1,68 +1,15 @@
-import copy
-import pickle
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
+from ldensf_core.benchmarks.labels import parameter_dataset
 
 
 @pytest.fixture(scope="module")
 def tsunami():
     return Tsunami(12)
-
-
-# -- the registry -------------------------------------------------------------------------
-
-
-def test_every_listed_benchmark_is_there():
-    for name in list_benchmarks():
-        assert get_benchmark(name).name == name
-        assert get_benchmark(name) is get_benchmark(name)
-
-
-def test_unknown_benchmark_is_named():
-    with pytest.raises(ValueError, match=r"'tsunamy' is unknown; there are .*tsunami"):
-        get_benchmark("tsunamy")
-
-
-@pytest.mark.parametrize("name", list_benchmarks())
-@pytest.mark.parametrize(
-    "journey", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
-)
-def test_registered_benchmarks_travel_by_name(name, journey):
-    benchmark = get_benchmark(name)
-    assert journey(benchmark) is benchmark
-    assert len(pickle.dumps(benchmark)) < 200
-
-
-class Deep(Tsunami):
-    """One of a user's, which bears the name of a registered one."""
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: Tsunami(20), lambda: Deep(20), lambda: Kolmogorov(32), lambda: Atmosphere(12)]
-)
-@pytest.mark.parametrize(
-    "journey", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
-)
-def test_other_benchmarks_travel_by_value(make, journey, monkeypatch):
-    """And are others afterwards, which give the same fields."""
-    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(Deep=Deep))
-    benchmark = make()
-    parameters = torch.as_tensor(
-        benchmark.parameter_array(benchmark.sample_parameters(1, seed=0)), dtype=torch.float32
-    )
-    state = next(benchmark.spin_up(parameters))
-    other = journey(benchmark)
-    assert type(other) is type(benchmark) and other is not benchmark and other != benchmark
-    assert other.grid_shape == benchmark.grid_shape
-    assert torch.equal(next(other.spin_up(parameters)), state)
-    assert torch.equal(other.fields(state), benchmark.fields(state))
 
 
 # -- the prior and the split --------------------------------------------------------------
@@ -142,7 +89,7 @@ def test_simulate_one(tsunami):
     run = tsunami.simulate({"source_x": 200.0, "source_y": 300.0})
     assert run.eta.dims == ("time", "y", "x")
     assert run.source_x.item() == 200.0
-    pair = tsunami.simulate(tsunami.parameter_dataset(np.array([[200.0, 300.0], [0.0, 0.0]])))
+    pair = tsunami.simulate(parameter_dataset(tsunami, np.array([[200.0, 300.0], [0.0, 0.0]])))
     np.testing.assert_allclose(pair.eta[0], run.eta, rtol=0, atol=1e-6)
 
 
@@ -198,27 +145,7 @@ def test_scaling_there_and_back(tsunami):
     assert torch.allclose(tsunami.physical_parameters(unit), parameters)
 
 
-# -- distances ----------------------------------------------------------------------------
-
-
-def test_distances_between_walls_are_straight(tsunami):
-    here = torch.tensor([[0.0, 0.0], [300.0, 400.0]])
-    there = torch.tensor([[0.0, 0.0], [1000.0, 0.0], [1000.0, 1000.0]])
-    distances = tsunami.distances(here, there)
-    expected = torch.tensor([[0.0, 1000.0, 2**0.5 * 1000], [500.0, 65e4**0.5, 85e4**0.5]])
-    torch.testing.assert_close(distances, expected)
-
-
-def test_distances_go_across_a_seam_where_that_is_shorter():
-    """Compared with the nearest of the nine images of a point."""
-    flow = Kolmogorov(16)
-    side = 2 * np.pi
-    a, b = (torch.as_tensor(flow.random_positions(40, seed)) for seed in (1, 2))
-    images = torch.cartesian_prod(*[torch.tensor([-side, 0.0, side], dtype=a.dtype)] * 2)
-    nearest = torch.cdist(a, (b[:, None] + images).flatten(0, 1)).unflatten(1, (40, 9)).amin(-1)
-    torch.testing.assert_close(flow.distances(a, b), nearest)
-    edges = torch.tensor([[0.1, 3.0]]), torch.tensor([[side - 0.2, 3.0]])
-    assert flow.distances(*edges).item() == pytest.approx(0.3, abs=1e-6)
+# -- the solver ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

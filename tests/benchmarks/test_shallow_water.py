@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch_harmonics.examples.shallow_water_equations import ShallowWaterSolver
 
-from ldensf_core.benchmarks.shallow_water import OMEGA, RADIUS, G, ShallowWater
-from ldensf_core.benchmarks.sphere import Sphere, gaussian_latitudes
+from ldensf_core.benchmarks.shallow_water import OMEGA, G, ShallowWater
+from ldensf_core.domains.globe import RADIUS
+from ldensf_core.domains.harmonics import Sphere, gaussian_latitudes
 
 HOUR, DAY = 3600.0, 86400.0
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders.autoencoder import LOG_STD, ObservationReader
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.weights.architecture import VAEArchitecture, build_vae
@@ -31,7 +30,7 @@ BENCHMARKS = {
 
 def untrained(benchmark, sizes=SIZES):
     torch.manual_seed(3)
-    count = BASES[benchmark.name](benchmark, sizes.observed_coefficients).count
+    count = benchmark.basis(sizes.observed_coefficients).count
     statistics = {
         "deviations": torch.linspace(1.0, 0.1, count),
         "residual": torch.full((len(benchmark.variables),), 0.05),
@@ -46,7 +45,7 @@ def benchmark(request):
 
 def smooth(benchmark, n=1):
     """Fields (n, V, ny, nx) that the decoder's basis holds."""
-    basis = BASES[benchmark.name](benchmark, SIZES.coefficients)
+    basis = benchmark.basis(SIZES.coefficients)
     generator = torch.Generator().manual_seed(n)
     return basis.synthesise(0.1 * torch.randn(n, basis.count, generator=generator))
 

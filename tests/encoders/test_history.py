@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.domains.bases import BASES
 from ldensf_core.encoders import HistoryEncoder, ObservationHistory, OptimalInterpolation
 from ldensf_core.observations import Observation, SensorNetwork
 
@@ -190,7 +189,7 @@ def test_errors_are_as_large_as_predicted(tsunami, model, truths, targets, layou
 
 def test_an_untrained_encoder_predicts_about_the_prior():
     basin = Tsunami(12)
-    basis = BASES["tsunami"](basin, 30)
+    basis = basin.basis(30)
     interpolation = OptimalInterpolation(basis, torch.ones(30), torch.ones(3))
     mean, std = torch.tensor([5.0, -3.0, 0.0]), torch.tensor([2.0, 0.1, 1.0])
     encoder = HistoryEncoder(interpolation, mean, std, n_times=51, width=16, memory=8)

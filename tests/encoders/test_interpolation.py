@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Axis, Tsunami
-from ldensf_core.domains.bases import BASES, SolenoidalBasis, SphereBasis
+from ldensf_core.domains.bases import SolenoidalBasis, SphereBasis
 from ldensf_core.encoders import OptimalInterpolation
 from ldensf_core.observations import SensorNetwork
 
@@ -26,7 +26,7 @@ def deviations():
 
 @pytest.fixture(scope="module")
 def interpolation(basin, deviations):
-    return OptimalInterpolation(BASES["tsunami"](basin, 3 * COUNT), deviations, RESIDUAL)
+    return OptimalInterpolation(basin.basis(3 * COUNT), deviations, RESIDUAL)
 
 
 def cells(n, seed=0):
@@ -126,7 +126,7 @@ def test_noise_that_drowns_everything_leaves_next_to_nothing_known(basin, interp
 
 
 def test_dense_sensors_without_noise_give_the_coefficients(basin, deviations):
-    basis = BASES["tsunami"](basin, 3 * COUNT)
+    basis = basin.basis(3 * COUNT)
     exact = OptimalInterpolation(basis, deviations, torch.full((3,), 1e-8))
     network = SensorNetwork.at(basin, at_cells(basin, *cells(150)).numpy())
     coefficients = deviations * torch.randn(3 * COUNT)

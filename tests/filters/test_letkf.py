@@ -150,7 +150,7 @@ def test_one_sensor_reaches_twice_the_radius(benchmark, position, radius, reache
         torch.as_tensor(benchmark.x.points), torch.as_tensor(benchmark.y.points), indexing="xy"
     )
     places = torch.stack([x.flatten(), y.flatten()], dim=1)
-    apart = benchmark.distances(places, torch.tensor([position], dtype=places.dtype))
+    apart = benchmark.domain.distances(places, torch.tensor([position], dtype=places.dtype))
     apart = apart.view(benchmark.grid_shape)
     for cell in reached:
         assert change[cell] > 1e-3

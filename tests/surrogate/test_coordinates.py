@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from ldensf_core.benchmarks import Atmosphere, Axis, Kolmogorov, Tsunami, get_benchmark
+from ldensf_core.benchmarks import Atmosphere, Axis, Globe, Kolmogorov, Tsunami, get_benchmark
 from ldensf_core.surrogate import CoordinateDecoder, coordinates
 from ldensf_core.training.loop import Trainer
 from ldensf_core.training.recipes import PUBLISHED
@@ -16,8 +16,10 @@ def globe():
     """The atmosphere on a coarse grid, which no solver needs here."""
     bench = Atmosphere(12)
     longitude, latitude = (np.arange(24) + 0.5) * 15, (np.arange(12) + 0.5) * 15 - 90
-    bench.x = Axis("x", "longitude", "°E", longitude, 0.0, 360.0, periodic=True)
-    bench.y = Axis("y", "latitude", "°N", latitude, -90.0, 90.0)
+    bench.domain = Globe(
+        Axis("x", "longitude", "°E", longitude, 0.0, 360.0, periodic=True),
+        Axis("y", "latitude", "°N", latitude, -90.0, 90.0),
+    )
     return bench
 
 
@@ -163,7 +165,7 @@ def test_loss_is_on_average_the_relative_squared_error_over_the_area(bench, deco
         fields[0, 0, 0].numel(),
     )
     decoder.scale_to(target)
-    area = bench.area(fields)
+    area = bench.domain.areas(fields)
     energy = (area * fields.square()).sum()
     assert decoder.energy.item() == pytest.approx(energy.item() / (30 * area.numel()), rel=1e-3)
     error = (area * (decoder.on_grid(latent) - fields).square()).sum() / energy
@@ -176,7 +178,7 @@ def test_loss_is_on_average_the_relative_squared_error_over_the_area(bench, deco
 def test_grid_points_are_drawn_by_their_area(bench, decoder):
     counts = torch.bincount(decoder.cells, minlength=decoder.area.numel())
     rows = counts.view(bench.grid_shape).double().sum(1)
-    expected = bench.area(rows).sum(1)
+    expected = bench.domain.areas(rows).sum(1)
     torch.testing.assert_close(rows / rows.sum(), expected / expected.sum(), atol=1e-3, rtol=0)
     within = counts.view(bench.grid_shape)
     assert (within.amax(1) - within.amin(1)).max() <= 1  # evenly along a row

@@ -1,15 +1,15 @@
 """Statistics of fields that are known, and networks in a domain that is not square."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Axis, Tsunami
+from ldensf_core.benchmarks import Globe, Tsunami
 from ldensf_core.benchmarks.atmosphere import Atmosphere
 from ldensf_core.benchmarks.kolmogorov import Kolmogorov
-from ldensf_core.domains.bases import BASES
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training.encoder import statistics
 from ldensf_core.training.networks import NetworkBank
@@ -20,11 +20,11 @@ RUNS, TIMES, LATENT = 12, 5, 3
 
 def coarse_atmosphere():
     atmosphere = Atmosphere()
-    for name, n in (("x", 48), ("y", 24)):
-        old = getattr(atmosphere, name)
+    axes = []
+    for old, n in ((atmosphere.x, 48), (atmosphere.y, 24)):
         points = old.low + (np.arange(n) + 0.5) / n * (old.high - old.low)
-        new = Axis(old.name, old.long_name, old.units, points, old.low, old.high, old.periodic)
-        setattr(atmosphere, name, new)
+        axes.append(replace(old, points=points))
+    atmosphere.domain = Globe(*axes)
     return atmosphere
 
 
@@ -58,7 +58,7 @@ def collected(benchmark, fields, coefficients=96):
 
 def test_deviations_and_residual_of_fields_put_together(benchmark):
     """From known coefficients, and a known rest that the basis does not hold."""
-    basis = BASES[benchmark.name](benchmark, 96)
+    basis = benchmark.basis(96)
     sizes = 0.2 + torch.rand(basis.count)
     inside = sizes * torch.randn(RUNS, TIMES, basis.count)
     noise = torch.randn(RUNS, TIMES, len(basis.rest), *benchmark.grid_shape)
@@ -68,7 +68,7 @@ def test_deviations_and_residual_of_fields_put_together(benchmark):
 
     expected = inside.square().mean((0, 1)).sqrt()
     torch.testing.assert_close(found["deviations"], expected, rtol=1e-3, atol=1e-5)
-    left = (benchmark.area(outside) * outside.square()).mean((0, 1, 3, 4))
+    left = (benchmark.domain.areas(outside) * outside.square()).mean((0, 1, 3, 4))
     assert (found["residual"] > 0).all()
     for group in basis.groups:
         own = list(group.variables)
@@ -77,12 +77,12 @@ def test_deviations_and_residual_of_fields_put_together(benchmark):
 
 def test_variables_of_a_group_share_what_is_described(benchmark):
     """Each variable's residual is the same part of its variance, as far as a group goes."""
-    basis = BASES[benchmark.name](benchmark, 96)
+    basis = benchmark.basis(96)
     fields = torch.randn(RUNS, TIMES, len(basis.rest), *benchmark.grid_shape)
     fields = fields + 0.3 * basis.synthesise(torch.randn(RUNS, TIMES, basis.count))
     found, _ = collected(benchmark, fields)
     departures = fields - basis.rest[:, None, None]
-    total = (benchmark.area(fields) * departures.square()).mean((0, 1, 3, 4))
+    total = (benchmark.domain.areas(fields) * departures.square()).mean((0, 1, 3, 4))
     for group in basis.groups:
         own = list(group.variables)
         described = found["deviations"][group.coefficients].square().sum()
@@ -92,7 +92,7 @@ def test_variables_of_a_group_share_what_is_described(benchmark):
 
 def test_statistics_of_what_the_basis_holds_wholly_are_positive(benchmark):
     """In half precision, as the pool keeps fields."""
-    basis = BASES[benchmark.name](benchmark, 96)
+    basis = benchmark.basis(96)
     fields = basis.synthesise(torch.randn(RUNS, TIMES, basis.count)).half()
     found, _ = collected(benchmark, fields)
     assert (found["residual"] > 0).all() and (found["residual"] < 1e-2).all()

@@ -364,6 +364,10 @@ def test_run_goes_to_a_file_and_back(tmp_path):
 # -- what is refused ----------------------------------------------------------------------
 
 
+def ldensf(**options):
+    return {"filters": "ld-ensf", "options": {"ld-ensf": options}}
+
+
 def letkf(**options):
     return {"filters": "letkf", "options": {"letkf": options}}
 
@@ -388,8 +392,14 @@ def letkf(**options):
         ({"filters": [["none"]]}, r"filter \['none'\]: a name, a class or an object of Filter"),
         ({"filters": [int]}, "filter <class 'int'>: a name, a class or an object of Filter"),
         ({"options": "letkf"}, "options 'letkf': a mapping by filter is needed"),
-        ({"filters": "ld-ensf", "options": {"ld-ensf": None}}, "options of 'ld-ensf' = None: a mapping by name"),
-        ({"filters": "ld-ensf", "options": {"ld-ensf": {"radius": 3}}}, "{'radius': 3}: allowed are rule"),
+        (
+            {"filters": "ld-ensf", "options": {"ld-ensf": None}},
+            "options of 'ld-ensf' = None: a mapping by name",
+        ),
+        (
+            {"filters": "ld-ensf", "options": {"ld-ensf": {"radius": 3}}},
+            "{'radius': 3}: allowed are rule",
+        ),
         (letkf(radiuss=3), "allowed are inflation, radius, parameter_taper, points"),
         (letkf(radius="3"), "radius of 'letkf' = '3': allowed is 0 to inf"),
         (letkf(radius=math.nan), "radius of 'letkf' = nan: allowed is 0 to inf"),
@@ -405,7 +415,10 @@ def letkf(**options):
         ({"noise": None}, "noise = None: allowed is 0 to 10"),
         ({"noise": True}, "noise = True: allowed is 0 to 10"),
         ({"missing": "0"}, "missing = '0': allowed is 0 to 1"),
-        ({"filters": "ld-ensf", "options": {"ld-ensf": {"rule": None}}}, "rule of 'ld-ensf' = None: there are gaussian"),
+        (
+            {"filters": "ld-ensf", "options": {"ld-ensf": {"rule": None}}},
+            "rule of 'ld-ensf' = None: there are gaussian",
+        ),
         ({"device": None}, "device None is unknown; there are auto, cpu, cuda"),
         ({"truth": 3}, "parameters 3: a mapping or dataset of source_x, source_y is needed"),
         (

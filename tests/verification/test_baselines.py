@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Axis, Benchmark, Parameter, Variable
+from ldensf_core.benchmarks import Axis, Benchmark, Box, Parameter, Variable
 from ldensf_core.verification.baselines import (
     BASELINES,
     baseline_errors,
@@ -22,13 +22,18 @@ def axis(name, n):
     return Axis(name, name, "1", (np.arange(n) + 0.5) / n, 0.0, 1.0)
 
 
+class Uneven(Box):
+    def areas(self, like):
+        return torch.tensor([0.4, 1.6, 1.6, 0.4])[:, None].expand(4, 6).to(like)
+
+
 class Sum(Benchmark):
     """A pattern for each parameter, which grows with time; the state is (parameters, time)."""
 
     name = title = "sum"
     variables = tuple(Variable(v, v, "1", mean=0.5, std=2.0) for v in "abc")
     time_units = "1"
-    x, y = axis("x", 6), axis("y", 4)
+    domain = Uneven(axis("x", 6), axis("y", 4))
     times = np.arange(5.0)
 
     def __init__(self, n_parameters, power=1):
@@ -50,9 +55,6 @@ class Sum(Benchmark):
         return torch.einsum("bp,pvyx->bvyx", values, self.patterns)
 
     corrected = None  # no filter runs on it
-
-    def area(self, like):
-        return torch.tensor([0.4, 1.6, 1.6, 0.4])[:, None].expand(4, 6).to(like)
 
 
 class Surrogate:
@@ -160,7 +162,7 @@ def test_errors_are_relative_weighted_with_area_and_averaged_over_snapshots_and_
     )
     mean = benchmark.normalise(benchmark.trajectories(known)).mean(0)
     truths = benchmark.normalise(benchmark.trajectories(asked))
-    area = benchmark.area(truths)
+    area = benchmark.domain.areas(truths)
     square = [(area * x.square()).sum((2, 3, 4)) for x in (mean - truths, truths)]
     expected = (square[0] / square[1]).sqrt().mean().item()
     found = baseline_errors(benchmark, CPU, runs=4)["climatology"]
@@ -173,7 +175,7 @@ def test_error_of_a_surrogate_that_is_off_by_a_constant():
     assert surrogate_error(benchmark, Surrogate(benchmark, [0.0] * 3), "test", CPU) < 1e-6
     asked = torch.as_tensor(benchmark.parameter_array(benchmark.split("validation"))).float()[:3]
     truths = benchmark.normalise(benchmark.trajectories(asked))
-    size = (benchmark.area(truths) * truths.square()).mean((3, 4)).sum(2).sqrt()  # (B, T)
+    size = (benchmark.domain.areas(truths) * truths.square()).mean((3, 4)).sum(2).sqrt()  # (B, T)
     expected = (torch.arange(1.0, 6.0) * 0.14**0.5 / size).mean().item()
     found = surrogate_error(benchmark, surrogate, "validation", CPU, runs=3)
     assert found == pytest.approx(expected, rel=1e-5)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch_harmonics.legendre import legpoly
 
-from ldensf_core.benchmarks.base import Axis
-from ldensf_core.benchmarks.sphere import recurrence
+from ldensf_core.domains.axis import Axis
 from ldensf_core.domains.bases.base import Basis, Group
+from ldensf_core.domains.harmonics import recurrence
 
 POLE = math.radians(89.9)
 """Nearer to a pole than this, winds are evaluated here: their directions end at the pole."""

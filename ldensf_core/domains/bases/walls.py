@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Axis
+from ldensf_core.domains.axis import Axis
 from ldensf_core.domains.bases.base import Basis, Group
 
 
@@ -16,13 +16,14 @@ class WallBasis(Basis):
 
     A variable with parity ``"c"`` along an axis has zero slope at the walls (√2 cos πkξ, and 1
     for k = 0); with ``"s"`` it vanishes there (√2 sin π(k+1)ξ), as a velocity does on the wall
-    that it would cross. The pairs (k, l) of smallest k² + l² are kept, so that resolution is
-    the same in all directions.
+    that it would cross. The longest waves that the grid holds are kept, in a square those of
+    smallest k² + l², so that resolution is the same in all directions.
 
     Args:
         parities: for each variable, the parities along y and x, for instance ``"cs"``.
         rest: (V,), normalised.
-        count: coefficients of all variables together, the same number for each.
+        count: coefficients of all variables together, the same number for each; at most as many
+            as there are grid points.
     """
 
     def __init__(
@@ -30,15 +31,16 @@ class WallBasis(Basis):
     ) -> None:
         super().__init__()
         self.axes, self.parities = (y, x), parities
-        each = count // len(parities)
+        ny, nx = len(y.points), len(x.points)
+        each = min(count // len(parities), ny * nx)
         self.count = each * len(parities)
         self.groups = tuple(
             Group((v,), slice(v * each, (v + 1) * each)) for v in range(len(parities))
         )
-        side = 2 + math.isqrt(4 * each // 3)  # more than the radius of the quarter disc
-        squared = torch.arange(side)[:, None] ** 2 + torch.arange(side) ** 2
+        stretch = ((y.high - y.low) / (x.high - x.low)) ** 2
+        squared = torch.arange(ny)[:, None] ** 2 + stretch * torch.arange(nx) ** 2
         kept = squared.flatten().argsort(stable=True)[:each]
-        k, l = kept // side, kept % side  # noqa: E741
+        k, l = kept // nx, kept % nx  # noqa: E741
         self.cutoff = int(torch.maximum(k, l).max()) + 1
         self.register_buffer("rest", rest.float(), persistent=False)
         self.register_buffer("kept", k * self.cutoff + l, persistent=False)

@@ -6,7 +6,7 @@ import torch
 from scipy.special import sph_harm_y
 
 from ldensf_core.benchmarks import Axis, get_benchmark
-from ldensf_core.domains.bases import BASES, SphereBasis
+from ldensf_core.domains.bases import SphereBasis
 
 DEGREE, COUNT = 10, 276
 N_LON, N_LAT = 48, 24
@@ -205,7 +205,7 @@ def test_there_is_no_seam(basis):
 def test_basis_of_the_atmosphere():
     """Heights depart from their mean, winds from rest."""
     atmosphere = get_benchmark("atmosphere")
-    basis = BASES["atmosphere"](atmosphere, 1120)
+    basis = atmosphere.basis(1120)
     assert basis.count == 1087 and basis.degree == 21
     still = atmosphere.denormalise(basis.rest[:, None, None])[:, 0, 0]
     assert still[0] == pytest.approx(atmosphere.variables[0].mean)

@@ -66,16 +66,17 @@ def test_at_any_point_is_a_product_of_cosines_and_sines(basis, variable, parity)
     rng = np.random.default_rng(1)
     xi, upsilon = rng.random(50), rng.random(50)  # fractions of the box
     positions = torch.as_tensor(np.stack([-100 + 400 * xi, 50 + 200 * upsilon], axis=-1))
-    pairs = sorted(itertools.product(range(9), range(9)), key=lambda p: p[0] ** 2 + p[1] ** 2)
+    # The box is twice as wide as high, so that a wave along x is twice as long.
+    pairs = sorted(itertools.product(range(16), range(16)), key=lambda p: 4 * p[0] ** 2 + p[1] ** 2)
     values = [basis.at(one_hot(variable, i), positions)[:, variable] for i in range(COUNT)]
     found = torch.stack(values).numpy() - REST[variable].item()
-    # Pairs of the same k² + l² may come in any order, so whole shells are compared as sets.
+    # Pairs of the same wavelength may come in any order, so whole shells are compared as sets.
     expected = np.stack([wave(parity[0], k, upsilon) * wave(parity[1], m, xi) for k, m in pairs])
     distance = np.abs(found[:, None] - expected).max(-1)
     nearest = distance.argmin(1)
     assert distance.min(1).max() < 1e-6
     assert len(set(nearest)) == COUNT
-    radius = np.array([k**2 + m**2 for k, m in pairs])
+    radius = np.array([4 * k**2 + m**2 for k, m in pairs])
     assert radius[nearest].tolist() == radius[:COUNT].tolist()
 
 

@@ -6,7 +6,7 @@ import torch
 from torch_harmonics import InverseRealSHT, RealSHT
 from torch_harmonics.examples.shallow_water_equations import ShallowWaterSolver
 
-from ldensf_core.benchmarks.sphere import Sphere, even_latitudes, gaussian_latitudes
+from ldensf_core.domains.harmonics import Sphere, even_latitudes, gaussian_latitudes
 
 T, RADIUS = 21, 6.0e6
 GRIDS = {  # latitudes, longitudes, the first of them

@@ -1,0 +1,46 @@
+"""One axis of a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One axis of the grid: the coordinates of its points and the bounds of the domain.
+
+    On a ``periodic`` axis the two bounds are the same place.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    points: np.ndarray
+    low: float
+    high: float
+    periodic: bool = False
+
+    def within(self, places: np.ndarray) -> np.ndarray:
+        """The same ``places`` (n,) as numbers from ``low`` to ``high``.
+
+        On a periodic axis ``high`` becomes ``low``. Longitudes are counted from −180 as well as
+        to 360, and both are taken; in another periodic box a place beyond the bounds is more
+        often a mistake in the units than a wish to go round, and is none.
+
+        Raises:
+            ValueError: for a place that is not finite or outside the domain.
+        """
+        low = self.low - 180.0 if self.periodic and self.units == "°E" else self.low
+        bad = ~((places >= low) & (places <= self.high))
+        if bad.any():
+            raise ValueError(
+                f"a sensor at {self.name} = {places[bad][0]:g} {self.units} is outside the "
+                f"domain, {low:g} to {self.high:g}"
+            )
+        if not self.periodic:
+            return places
+        length = self.high - self.low
+        places = np.where(places < self.low, places + length, places)
+        return np.where(places >= self.high, places - length, places)
