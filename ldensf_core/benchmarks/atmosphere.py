@@ -87,6 +87,9 @@ class Atmosphere(Benchmark):
     times = BURN_IN + INTERVAL * np.arange(float(SNAPSHOTS))
     sensor_grid = (32, 16)
     tuning = TUNED[name]
+    story = "wind and height around the globe, and the heating that drives them"
+    shown_first = "h"
+    spinning_up = "the atmosphere"
 
     def __init__(
         self, truncation: int = 63, steps: int = 20, hyperdiffusion: float = 4.7e15

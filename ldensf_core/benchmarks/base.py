@@ -70,6 +70,9 @@ class Benchmark(ABC):
         sensor_grid: columns and rows of the sensors that it is observed with by default.
         spin_up_states: how many states ``spin_up`` goes through.
         tuning: options with which a filter is best on it, by the filter's name.
+        story: what there is to estimate, in half a sentence.
+        shown_first: name of the variable that shows most of it; by default the last.
+        spinning_up: what does so until the first snapshot, "the flow", say.
     """
 
     name: str
@@ -82,6 +85,9 @@ class Benchmark(ABC):
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
     tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    story: str = "the whole field, and what is unknown about it"
+    shown_first: str = ""
+    spinning_up: str = "the flow"
 
     # -- the solver ---------------------------------------------------------------------
 

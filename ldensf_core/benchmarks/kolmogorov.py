@@ -64,6 +64,8 @@ class Kolmogorov(Benchmark):
     side = 2 * np.pi
     spin_up_states = SPIN_UP
     tuning = TUNED[name]
+    story = "the whole turbulent field, and its Reynolds number"
+    spinning_up = "the Kolmogorov flow"
 
     def __init__(self, n: int = 150, drag: float = 0.1, forcing: float = 1.0) -> None:
         self.n, self.drag, self.forcing = n, drag, forcing

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Variable:
     """A field: its name, units, and its mean and standard deviation over the training runs.
 
-    ``standard_name`` is that of the CF conventions, where they have one for it.
+    ``standard_name`` is that of the CF conventions, where they have one for it; ``symbol`` is how
+    the variable is written, if not by its name.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Variable:
     mean: float
     std: float
     standard_name: str = ""
+    symbol: str = ""
 
 
 def parameter_dataset(benchmark: Benchmark, values: np.ndarray) -> xr.Dataset:

@@ -70,6 +70,7 @@ class Tsunami(Benchmark):
             mean=0.01444,
             std=0.05798,
             standard_name="sea_surface_height_above_mean_sea_level",
+            symbol="η",
         ),
     )
     parameters = (
@@ -78,6 +79,8 @@ class Tsunami(Benchmark):
     )
     time_units = "h"
     tuning = TUNED[name]
+    story = "the whole field, and where the wave came from"
+    shown_first = "eta"
     side = 1e6  # m
 
     def __init__(self, n: int = 150, depth: float = 100.0, height: float = 1.0) -> None:
