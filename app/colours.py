@@ -8,6 +8,7 @@ meaning from one frame to the next.
 
 from __future__ import annotations
 
+import colorsys
 from typing import Any
 
 import cmocean
@@ -15,28 +16,31 @@ import numpy as np
 from bokeh.models import LinearColorMapper
 from matplotlib.colors import to_hex
 
-from ldensf_app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF
-from ldensf_core import FULL_SPACE_FILTERS
+from ldensf_core import FILTERS
 
-FILTER_COLOURS = {
-    LD_ENSF: "#1a7fc1",
-    "latent-etkf": "#0f9488",
-    "latent-enkf": "#7a5bd0",
-    ENSF: "#d9600a",
-    "ensf-inpainting": "#4d8f1e",
-    "letkf": "#c2255c",
-    "latent-ensf": "#b08900",
-    FREE_RUN: "#8a8f98",
-}
-FILTER_LABELS = {
-    name: f"{short} (full space)" if name in FULL_SPACE_FILTERS else short
-    for name, short in FILTERS.items()
-} | {FREE_RUN: "no assimilation"}
+COLOURS = (
+    *("#1a7fc1", "#0f9488", "#7a5bd0", "#d9600a", "#4d8f1e", "#c2255c", "#b08900"),
+    *("#5c4a3d", "#d858b4", "#2f4b9b", "#6fb3d9", "#98241a"),
+)
+"""Of filters that correct, in the order of the registry; further ones have hues between these."""
+UNCORRECTED = "#8a8f98"
+GOLDEN = 0.618034
+"""Share of the way round the hues, from one to the next, that never comes close to an old one."""
 TRUTH_COLOUR = "#111827"
 
 SHRINK = {True: 0.93, False: 0.8}
 """Factor by which a limit may fall from one cycle to the next: of fields, and of spreads, which
 lose orders of magnitude as a filter locks on."""
+
+
+def filter_colour(name: str) -> str:
+    """The colour of a filter: its own, or grey where it does not correct."""
+    if not FILTERS[name].corrects:
+        return UNCORRECTED
+    place = [other for other, of in FILTERS.items() if of.corrects].index(name)
+    if place < len(COLOURS):
+        return COLOURS[place]
+    return to_hex(colorsys.hsv_to_rgb(GOLDEN * (place - len(COLOURS)) % 1, 0.75, 0.7))
 
 
 def palette(name: str) -> list[str]:

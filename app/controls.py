@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from ldensf_app.options import OptionFields
 from ldensf_app.settings import Settings
 from ldensf_app.style import CSS
 
@@ -43,7 +44,6 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "Ensembles": {
         "members": pmui.DiscreteSlider,
         "full_space_members": pmui.DiscreteSlider,
-        "rule": pmui.RadioButtonGroup,
     },
 }
 
@@ -54,6 +54,8 @@ class Controls:
     Attributes:
         play, step, reset, speed, export: for the dashboard to listen to.
         widgets: by the name of the setting they edit.
+        options: those of the filters' options.
+        weights: says which filters need trained weights, where there are none.
     """
 
     def __init__(self, settings: Settings, export: Any) -> None:
@@ -94,11 +96,14 @@ class Controls:
             label="Speed (cycles per second)",
             options=SPEEDS,
             value=DEFAULT_SPEED,
-            description="How fast LD-EnSF is played. The full-space filter follows as fast as it "
+            description="How fast latent filters run. Full-space filters follow as fast as they "
             "can. Takes effect at once.",
             **_row(),
         )
-        self.notice = pn.pane.HTML("", stylesheets=[CSS], sizing_mode="stretch_width", margin=0)
+        self.notice, self.weights = (
+            pn.pane.HTML("", stylesheets=[CSS], sizing_mode="stretch_width", margin=0)
+            for _ in range(2)
+        )
         self.export = pmui.FileDownload(
             callback=export,
             filename="ldensf-run.nc",
@@ -115,14 +120,15 @@ class Controls:
             for section in SECTIONS.values()
             for name, kind in section.items()
         }
+        self.options = OptionFields(settings)
 
     def _widget(self, name: str, kind: Any) -> Any:
         parameter = self.settings.param[name]
         options: dict[str, Any] = {"description": parameter.doc, **_row()}
         if kind in (pmui.RadioButtonGroup, pmui.CheckButtonGroup):
             options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
-        if kind is pmui.CheckButtonGroup:  # many, in two rows
-            columns = f"repeat({math.ceil(len(parameter.objects) / 2)}, minmax(0, 1fr))"
+        if kind is pmui.CheckButtonGroup:  # many, in rows of three
+            columns = "repeat(3, minmax(0, 1fr))"
             button = {"px": "3px", "lineHeight": 1.2, "borderRadius": 0, "m": 0}
             button |= {"border": 1, "borderColor": "divider"}
             options["sx"] = {
@@ -179,7 +185,9 @@ class Controls:
             sizing_mode="stretch_width",
             margin=(6, 0, 2, 0),
         )
-        return [title, *(self.widgets[name] for name in SECTIONS[section])]
+        more = {"Experiment": self.weights, "Ensembles": self.options.view}
+        widgets = [self.widgets[name] for name in SECTIONS[section]]
+        return [title, *widgets, *([more[section]] if section in more else [])]
 
     def show_playing(self, playing: bool) -> None:
         """The big button says what it will do."""
@@ -188,7 +196,7 @@ class Controls:
             self.play.param.update(label=label, icon=icon)
 
     def show_changes(self, changes: list[str]) -> None:
-        """Say plainly which settings wait for a reset."""
+        """Say which settings wait for a reset."""
         labels = [self.settings.param[name].label.split(" (")[0].lower() for name in changes]
         text = f'<div class="notice">changed: {", ".join(labels)} – press reset to apply</div>'
         self.notice.object = text if changes else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from ldensf_app import units
-from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
-from ldensf_app.settings import FILTERS, FREE_RUN
+from ldensf_app.colours import filter_colour
+from ldensf_app.settings import label
 from ldensf_app.snapshot import Record
-from ldensf_core.twin.experiment import SPLIT_EVERY
+from ldensf_core import FILTERS
+from ldensf_core.twin.follow import SPLIT_EVERY
 
 RIGHT, TOP = 14, 8  # px, room around a frame
 MILLISECONDS = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
@@ -33,8 +34,8 @@ LEAST_PERCENT = 5e-4  # what the axis does not go below
 def plain_figure(**options: Any) -> Any:
     """A figure without tools that fills the room it is given.
 
-    Put glyphs on it by ``add_glyph``: ``line`` and its like make four models of each, for glyphs
-    that are selected or muted, and models are what takes the time until the page is there.
+    Put glyphs on it by ``put``: ``line`` and its like make four models of each, for glyphs that
+    are selected or muted, and models are what takes the time until the page is there.
     """
     plot = figure(
         sizing_mode="stretch_both",
@@ -47,6 +48,25 @@ def plain_figure(**options: Any) -> Any:
     plot.axis.axis_label_standoff = 4
     plot.axis.major_label_policy = NoOverlap(min_distance=6)
     return plot
+
+
+def put(plot: Any, source: ColumnDataSource, glyph: Any, name: str = "", layer: int = 0) -> Any:
+    """Put a glyph on a figure, whenever it comes, where it belongs.
+
+    Args:
+        name: of the filter that it is of. The registry's first lies on top, and what does not
+            correct below all others.
+        layer: above all glyphs of lower layers.
+    """
+    rank = [FILTERS[name].corrects, -list(FILTERS).index(name)] if name else []
+    renderer = plot.add_glyph(source, glyph, tags=[layer, *rank])
+    plot.renderers = sorted(plot.renderers, key=lambda r: r.tags)
+    return renderer
+
+
+def empty(*columns: str) -> ColumnDataSource:
+    """A source that has no data yet."""
+    return ColumnDataSource({column: [] for column in columns})
 
 
 def set_time_axis(plot: Any, benchmark: Any) -> np.ndarray:
@@ -68,8 +88,13 @@ class ErrorCurves:
         self.figure.yaxis.ticker = FixedTicker(ticks=PERCENT)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0.[0] %")
         self.sources: dict[str, ColumnDataSource] = {}
-        for name, colour in reversed(FILTER_COLOURS.items()):  # LD-EnSF on top
-            source = ColumnDataSource({"time": [], "error": [], "spread": []})
+
+    def choose(self, filters: Iterable[str]) -> None:
+        """Have curves for these filters."""
+        for name in filters:
+            if name in self.sources:
+                continue
+            source, colour = empty("time", "error", "spread"), filter_colour(name)
             error = Line(x="time", y="error", line_color=colour, line_width=2.5)
             spread = Line(
                 x="time",
@@ -80,8 +105,8 @@ class ErrorCurves:
                 line_alpha=0.85,
             )
             dots = Scatter(x="time", y="error", size=4, line_color=colour, fill_color=colour)
-            line, *_ = (self.figure.add_glyph(source, glyph) for glyph in (error, spread, dots))
-            tooltips = [(FILTERS[name], "@error{0.0 %}, spread @spread{0.0 %}")]
+            line, *_ = (put(self.figure, source, glyph, name) for glyph in (error, spread, dots))
+            tooltips = [(FILTERS[name].title, "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
 
@@ -114,17 +139,19 @@ class StepTimes:
         self.figure.yaxis.ticker = FixedTicker(ticks=MILLISECONDS)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
         self.sources: dict[str, ColumnDataSource] = {}
-        columns = ("step", "total", "apart", "decode")
-        for name, colour in FILTER_COLOURS.items():
-            if name == FREE_RUN:
+
+    def choose(self, filters: Iterable[str]) -> None:
+        """Have points for those of the filters that correct."""
+        for name in filters:
+            if name in self.sources or not FILTERS[name].corrects:
                 continue
-            source = ColumnDataSource({column: [] for column in columns})
+            source, colour = empty("step", "total", "apart", "decode"), filter_colour(name)
             line = Line(x="step", y="total", line_color=colour, line_width=1.5, line_alpha=0.5)
             dots = Scatter(x="step", y="total", size=5, line_color=colour, fill_color=colour)
-            self.figure.add_glyph(source, line)
-            points = self.figure.add_glyph(source, dots)
+            put(self.figure, source, line, name)
+            points = put(self.figure, source, dots, name)
             tooltips = [
-                (FILTER_LABELS[name], "@total{0,0.00} ms"),
+                (label(name), "@total{0,0.00} ms"),
                 ("forecast, analysis apart", "@apart"),
                 ("fields for the map", "@decode{0,0.0} ms, not counted"),
             ]

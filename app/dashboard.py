@@ -18,6 +18,7 @@ import io
 import logging
 import time
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import panel as pn
@@ -30,11 +31,13 @@ from ldensf_app import cells, layout, readout, style
 from ldensf_app.controls import Controls
 from ldensf_app.export import netcdf
 from ldensf_app.race import Race, View
-from ldensf_app.scene import TRUTH, Scene, symbol, telling
+from ldensf_app.scene import TRUTH, Scene, first_shown, symbol
 from ldensf_app.settings import Settings
 from ldensf_app.warmup import warm_up
 from ldensf_app.worker import explain
-from ldensf_core import get_benchmark
+from ldensf_core import get_benchmark, register_filter
+from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
+from ldensf_core.filters import Filter
 
 log = logging.getLogger(__name__)
 
@@ -58,17 +61,29 @@ class Dashboard(Viewer):
     see it any more, or by ``close``; displayed again it starts anew.
 
     Args:
+        benchmark: name of one, or a benchmark of your own, which is registered if need be.
+        filters: names, or filter classes of your own, which are registered.
         settings: initial values of ``Settings``, for instance ``noise=0.3, members=100``.
 
     Raises:
-        ValueError: for a setting out of its bounds.
+        ValueError: for a setting out of its bounds, and for a benchmark or filter that cannot be
+            registered.
     """
 
     busy = param.Boolean(default=False, constant=True, doc="Never, since workers compute.")
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        benchmark: str | Benchmark = "tsunami",
+        filters: Iterable[str | type[Filter]] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__()
-        self.settings = Settings(**settings)
+        if filters is not None:
+            settings["filters"] = [
+                f if isinstance(f, str) else register_filter(f).name for f in filters
+            ]
+        self.settings = Settings(benchmark=known(benchmark), **settings)
         self.scene = Scene()
         self.controls = Controls(self.settings, self._export)
         self.tiles, self.status, self.numbers = layout.html(), layout.html(), layout.html()
@@ -106,7 +121,7 @@ class Dashboard(Viewer):
         controls.step.on_click(lambda _: self.step())
         controls.reset.on_click(lambda _: self.reset())
         controls.speed.param.watch(lambda event: self.race.set_speed(event.new), "value")
-        self.settings.param.watch(self._settings_changed, list(controls.widgets))
+        self.settings.param.watch(self._settings_changed, [*controls.widgets, "options"])
         self.variable.param.watch(self._variable_changed, "value")
 
     # -- commands -------------------------------------------------------------------------
@@ -114,6 +129,7 @@ class Dashboard(Viewer):
     def reset(self) -> None:
         """Start over, paused at the first cycle, with the present settings."""
         self._wanted = self.settings.setup()
+        self.scene.choose(self._wanted.filters)
         self._playing = False  # what was asked for; the workers follow, a slow cycle later
         self.race.reset(self._wanted)
         self.controls.show_changes([])
@@ -231,10 +247,11 @@ class Dashboard(Viewer):
         self.controls.show_playing(self._playing)
 
     def _describe(self, name: str) -> None:
-        """Name everything after benchmark ``name``, showing the most telling of its variables."""
+        """Name everything after benchmark ``name``, and show the variable that it says is first."""
         benchmark = get_benchmark(name)
-        shown = telling(benchmark)
+        shown = first_shown(benchmark)
         self.story.object = readout.story(benchmark)
+        self.controls.weights.object = readout.weights(benchmark)
         self.unknowns.object = readout.unknowns(benchmark)
         self.main.arrange(benchmark)
         self._show_variable(benchmark, shown)
@@ -331,6 +348,20 @@ class Dashboard(Viewer):
     def _start_pulling(self) -> None:
         if self._puller is None:
             self._puller = pn.state.add_periodic_callback(self.pull, period=PULL_PERIOD)
+
+
+def known(benchmark: str | Benchmark) -> str:
+    """The name of a benchmark, which is registered if it is not yet.
+
+    Raises:
+        ValueError: if it cannot be, since it is none or another one has its name.
+    """
+    if isinstance(benchmark, str):
+        return benchmark
+    name = getattr(benchmark, "name", None)
+    if name not in BENCHMARKS or get_benchmark(name) is not benchmark:
+        register_benchmark(benchmark)
+    return benchmark.name
 
 
 def _watched() -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ldensf_app.race import View
-from ldensf_core.twin.results import SETTINGS, run_dataset
+from ldensf_core.twin.results import run_dataset
 
 
 def view_dataset(view: View, benchmark: Any) -> xr.Dataset:
@@ -40,8 +40,12 @@ def view_dataset(view: View, benchmark: Any) -> xr.Dataset:
         mean,
         spread,
         {
-            "layout": lead.setup.layout,
-            **{name: getattr(lead.setup, name) for name in SETTINGS},
+            **lead.settings,
+            "options": {
+                name: options
+                for s in view.snapshots
+                for name, options in s.settings.get("options", {}).items()
+            },
             "device": lead.device,
             "cycle": lead.index,
         },

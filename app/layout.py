@@ -64,7 +64,7 @@ class MainArea:
         self._cloud.visible, self._track.visible = not alone, alone
 
     def make_room(self, filters: int) -> None:
-        """Let the legends name so many filters.
+        """Let the legends name this many filters.
 
         By the height of what holds them, for which Bokeh lays out the page: figures do not notice
         when a text above them grows.
@@ -101,13 +101,13 @@ def card(name: str, head: list[Any], body: Any) -> pn.Column:
     """A frame with a title line.
 
     Args:
-        name: gives the card the CSS class ``card-`` and this.
+        name: gives the card the CSS class ``card-`` and this, with a hyphen for a space.
     """
     title = pn.Row(
         *head, sizing_mode="stretch_width", height=style.CARD_HEAD, margin=0, styles=style.HEAD
     )
     styles = {**style.SHRINKABLE, **style.CARD}
-    classes = [f"card-{name}"]
+    classes = [f"card-{name.replace(' ', '-')}"]
     return pn.Column(
         title, body, css_classes=classes, sizing_mode="stretch_both", margin=0, styles=styles
     )

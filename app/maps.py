@@ -142,5 +142,6 @@ class Sensors:
         fill = np.full(len(positions), 0.9, np.float32)
         if silent is not None:
             fill[silent] = 0.0
-        self.source.data = {"x": positions[:, 0], "y": positions[:, 1], "fill": fill}
+        x, y = positions.T.astype(np.float32)
+        self.source.data = {"x": x, "y": y, "fill": fill}
         self.glyphs.glyph.size = float(np.clip(55 / np.sqrt(len(positions)), 2.5, 7.0))

@@ -6,19 +6,21 @@ Neither waits for the other; how far the full-space filters fall behind is what 
 
 from __future__ import annotations
 
-from ldensf_app.settings import ENSF, FILTERS, FREE_RUN, LD_ENSF, Setup
+from collections.abc import Callable
+
+from ldensf_app.settings import DEFAULT_FILTERS, FULL_SPACE, LATENT, Setup
 from ldensf_app.snapshot import Record, Snapshot
 from ldensf_app.worker import Worker
-from ldensf_core import FULL_SPACE_FILTERS
+from ldensf_core import FILTERS
+from ldensf_core.filters import KINDS, Filter
 
 
 class Race:
     """Commands for both workers, and their two snapshots read as one run."""
 
     def __init__(self) -> None:
-        latent = tuple(name for name in FILTERS if name not in FULL_SPACE_FILTERS)
-        self.latent = Worker("latent", latent, first=True)
-        self.full_space = Worker("full-space", tuple(FULL_SPACE_FILTERS))
+        self.latent = Worker(LATENT, first=True)
+        self.full_space = Worker(FULL_SPACE)
         self.workers = (self.latent, self.full_space)
 
     def reset(self, setup: Setup) -> None:
@@ -95,12 +97,22 @@ class View:
     def shown(self) -> tuple[str, str]:
         """The latent and the full-space filter that have maps: the first that is chosen of each.
 
-        LD-EnSF and EnSF where none is.
+        Those of the default scene where none is.
         """
-        chosen = self.lead.setup.filters if self.lead.setup else ()
-        full_space = [name for name in chosen if name in FULL_SPACE_FILTERS]
-        latent = [name for name in chosen if name not in (*FULL_SPACE_FILTERS, FREE_RUN)]
-        return (*latent, LD_ENSF)[0], (*full_space, ENSF)[0]
+        latent, full_space = (
+            self._first(lambda of, kind=kind: of.corrects and of.kind == kind) for kind in KINDS
+        )
+        return latent, full_space
+
+    @property
+    def uncorrected(self) -> str:
+        """The filter that shows what is known without observations."""
+        return self._first(lambda of: not of.corrects)
+
+    def _first(self, suits: Callable[[type[Filter]], bool]) -> str:
+        chosen = self.lead.setup.classes if self.lead.setup else {}
+        default = {name: FILTERS[name] for name in DEFAULT_FILTERS}
+        return next(n for n, of in (*chosen.items(), *default.items()) if suits(of))
 
     def of(self, name: str) -> Snapshot | None:
         """The snapshot that holds filter ``name``, if there is one with results of it."""

@@ -7,38 +7,38 @@ from html import escape
 from typing import Any
 
 from ldensf_app import units
-from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.colours import filter_colour
 from ldensf_app.race import View
-from ldensf_app.settings import ENSF, FILTERS, FREE_RUN
-from ldensf_core import FULL_SPACE_FILTERS, get_benchmark
-from ldensf_core.twin.experiment import SPLIT_EVERY
+from ldensf_app.settings import FULL_SPACE, label, runnable
+from ldensf_core import FILTERS, CheckpointError, get_benchmark
+from ldensf_core.twin.follow import SPLIT_EVERY
+from ldensf_core.weights import checkpoints
 
 NOTHING = "–"
 MANY = 4  # filters, of which a legend is set in small print
 SHORT = 16  # letters, of a long name that is not too long
-STORIES = {
-    "tsunami": "the whole field, and where the wave came from",
-    "kolmogorov": "the whole turbulent field, and its Reynolds number",
-    "atmosphere": "wind and height around the globe, and the heating that drives them",
-}
 HINTS = {
     "step": "Snapshots of the truth so far; observations are made at some or all of them.",
     "error": "Error: ‖mean − truth‖ / ‖truth‖ over all variables, each in units of its standard "
-    "deviation. Spread: standard deviation of the ensemble on the same scale; where a filter "
-    "knows what it does not know, the two are alike.",
+    "deviation. Spread: standard deviation of the ensemble on the same scale; the two are alike "
+    "where a filter knows how wrong it is.",
     "hero": "Median computing time of a forecast and an analysis together, over the cycles that "
-    "had both. Filters run beside each other: on the CPU each on one core, on a GPU each in a "
-    f"stream, where it is timed. At every {SPLIT_EVERY}th observation the two are timed apart. "
+    "had both. Filters run beside each other: each on one core of the CPU, or each in a stream of "
+    f"the GPU, where it is timed. At every {SPLIT_EVERY}th observation the two are timed apart. "
     "Computing mean and spread for the maps is not counted.",
 }
 CURVES = {"errors": "Error", "times": "Step time"}
-FLOWS = {"kolmogorov": "Kolmogorov flow"}  # what is spun up, where not called as the benchmark
+
+
+def called(name: str) -> str:
+    """The title of a filter, as HTML."""
+    return escape(FILTERS[name].title)
 
 
 def story(benchmark: Any) -> str:
     """One line that says what is going on."""
-    found = STORIES.get(benchmark.name, "the whole field, and what is unknown about it")
-    return f'<div class="story">{benchmark.title}: {found}, from a few noisy sensors</div>'
+    what = f"{benchmark.title}: {benchmark.story}"
+    return f'<div class="story">{escape(what)}, from a few noisy sensors</div>'
 
 
 def tiles(view: View, benchmark: Any) -> str:
@@ -46,7 +46,7 @@ def tiles(view: View, benchmark: Any) -> str:
     return (
         '<div class="tiles">'
         + _step_tile(view, benchmark)
-        + "".join(_error_tile(view, name) for name in (*view.shown, FREE_RUN))
+        + "".join(_error_tile(view, name) for name in (*view.shown, view.uncorrected))
         + _ratio_tile(view)
         + "</div>"
     )
@@ -74,17 +74,17 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    short = FILTER_LABELS[name] if name == FREE_RUN else FILTERS[name]
-    label, record = f"{short}: error", view.latest(name)
+    title, record = f"{called(name)}: error", view.latest(name)
+    full_space = FILTERS[name].kind == FULL_SPACE
     if record is None:
-        sub = (waiting(view) if name in FULL_SPACE_FILTERS else "") or "&nbsp;"
-        return _tile(name, label, NOTHING, sub, FILTER_COLOURS[name])
+        sub = (waiting(view) if full_space else "") or "&nbsp;"
+        return _tile(name, title, NOTHING, sub, filter_colour(name))
     sub = f"spread {percent(record.spread)}"
-    if name in FULL_SPACE_FILTERS:
+    if full_space:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
-        sub = "it has blown up: reset for another run"
-    return _tile(name, label, percent(record.error), sub, FILTER_COLOURS[name])
+        sub = "Diverged: press Reset."
+    return _tile(name, title, percent(record.error), sub, filter_colour(name))
 
 
 def lag(view: View) -> str:
@@ -98,7 +98,7 @@ def lag(view: View) -> str:
 def waiting(view: View) -> str:
     """What full-space filters do before their first cycle; empty if that takes no time."""
     snapshot, setup = view.snapshots[1], view.lead.setup
-    if setup is None or not set(setup.filters) & set(FULL_SPACE_FILTERS):
+    if setup is None or all(of.kind != FULL_SPACE for of in setup.classes.values()):
         return ""
     if snapshot.phase == "queued":
         return "busy with an earlier run"
@@ -120,7 +120,7 @@ def _ratio_tile(view: View) -> str:
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
-    latent, full_space = (FILTERS[name] for name in view.shown)
+    latent, full_space = map(called, view.shown)
     return _tile("hero", f"{latent} against full-space {full_space}", value, sub)
 
 
@@ -130,7 +130,7 @@ def message(text: str) -> str:
 
 
 def status(view: View) -> str:
-    """What the run that is shown was made with, or what it waits for, or what went wrong."""
+    """With which settings the run was made, or what it waits for, or what went wrong."""
     setup = view.lead.setup
     if view.message:
         return message(view.message)
@@ -139,19 +139,39 @@ def status(view: View) -> str:
     benchmark = get_benchmark(setup.benchmark)
     time = units.spin_up(benchmark)
     if view.lead.truth is None and view.any("loading") and time:
-        name = FLOWS.get(benchmark.name, benchmark.name)
-        text = f"Spinning up the {name}: {time} before the first snapshot"
+        text = f"Spinning up {benchmark.spinning_up}: {time} before the first snapshot"
         return f'<div class="status"><b>{text}</b></div>'
     parts = [
         f"<b>{setup.sensors}</b> sensors ({setup.layout}) "
         f"every <b>{units.interval(benchmark, setup.every)}</b>",
         f"noise <b>{setup.noise:.2f}</b> std",
         f"missing <b>{setup.missing:.0%}</b>",
-        f"<b>{setup.members}</b> members, {setup.rule} analysis",
+        f"<b>{setup.members}</b> members",
         f"full space <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
+        *(
+            f"{called(name)}: {option.replace('_', ' ')} <b>{escape(_value(value))}</b>"
+            for name, option, value in setup.options
+        ),
     ]
     return f'<div class="status">{" · ".join(parts)}</div>'
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def weights(benchmark: Any) -> str:
+    """Where there are no trained weights: which filters need them, and how to make them."""
+    if checkpoints.has_weights(benchmark):
+        return ""
+    run = runnable(benchmark.name)
+    needing = ", ".join(of.title for name, of in FILTERS.items() if name not in run)
+    try:
+        checkpoints.read_card(checkpoints.PRETRAINED / benchmark.name)
+    except CheckpointError as error:
+        return f'<div class="weights">{escape(f"{needing} cannot run: {error}")}</div>'
+    return ""
 
 
 def head(text: str, note: str = "", right: str = "") -> str:
@@ -166,14 +186,14 @@ def curves_title(name: str, view: View) -> str:
     """Title of the ``errors`` or the ``times``, and whose they are."""
     names = view.lead.setup.filters if view.lead.setup else ()
     if name == "times":
-        names = tuple(n for n in names if n != FREE_RUN)
+        names = tuple(n for n in names if FILTERS[n].corrects)
     return head(CURVES[name], right=legend(names, spread=name == "errors"))
 
 
 def legend(names: tuple[str, ...], spread: bool) -> str:
     """Coloured names of the filters, and what a dashed line means."""
     items = [
-        f'<span><i style="border-color: {FILTER_COLOURS[n]}"></i>{FILTERS[n]}</span>' for n in names
+        f'<span><i style="border-color: {filter_colour(n)}"></i>{called(n)}</span>' for n in names
     ]
     if spread:
         items.append('<span><i class="dashed"></i>spread</span>')
@@ -193,15 +213,22 @@ def parameters(view: View, benchmark: Any) -> str:
         short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
         name = units.named(short, p.units)
         lines = f"<b>{name}</b><span>{mark} {truth[i]:.{units.decimals(width)}f} truth</span>"
-        for name, label in ((view.shown[0], ""), (FREE_RUN, " prior")):
-            if record := view.latest(name):
-                values = record.parameters[:, i]
-                lines += (
-                    f'<span class="{name}" style="color: {FILTER_COLOURS[name]}">'
-                    f"● {estimate(values.mean(), values.std(), width)}{label}</span>"
-                )
+        for name, note in _estimating(view):
+            values = view.latest(name).parameters[:, i]
+            lines += (
+                f'<span class="{name}{note}" style="color: {filter_colour(name)}">'
+                f"● {estimate(values.mean(), values.std(), width)}{note}</span>"
+            )
         blocks.append(f"<div>{lines}</div>")
     return f'<div class="numbers">{"".join(blocks)}</div>'
+
+
+def _estimating(view: View) -> list[tuple[str, str]]:
+    """The first filter that corrects the parameters, and the prior, each with a note."""
+    there = [n for n in (*view.shown, *view.history()) if view.latest(n)]
+    correcting = [(n, "") for n in there if FILTERS[n].corrects_parameters]
+    prior = [(n, " prior") for n in there if n == view.uncorrected]
+    return [*correcting[:1], *prior]
 
 
 def estimate(mean: float, std: float, width: float) -> str:
@@ -255,8 +282,8 @@ def map_title(name: str, view: View, quantity: str) -> str:
         count = 0 if view.lead.sensors is None else len(view.lead.sensors)
         return head("Truth", f"{count} sensors" if count else "")
     if name == "spread":
-        return head("Uncertainty", f"spread of {FILTERS[shown_filter(view)]}", unit)
-    shown = view.shown[name == ENSF]
-    text = f'<span style="color: {FILTER_COLOURS[shown]}">{FILTER_LABELS[shown]}</span>'
-    note = (waiting(view) or lag(view)) if name == ENSF else ""
+        return head("Uncertainty", f"spread of {called(shown_filter(view))}", unit)
+    shown = view.shown[name == FULL_SPACE]
+    text = f'<span style="color: {filter_colour(shown)}">{escape(label(shown))}</span>'
+    note = (waiting(view) or lag(view)) if name == FULL_SPACE else ""
     return head(text, note or "mean", unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bokeh.models import Range1d
@@ -11,21 +12,19 @@ from ldensf_app.colours import Limits
 from ldensf_app.curves import ErrorCurves, StepTimes
 from ldensf_app.maps import FieldMap, Sensors
 from ldensf_app.race import View
-from ldensf_app.settings import ENSF, LD_ENSF
 from ldensf_app.unknowns import ParameterCloud, ParameterTrack
+from ldensf_core.filters import KINDS
 
 TRUTH, SPREAD = "truth", "spread"
-MAPS = (TRUTH, LD_ENSF, ENSF, SPREAD)
-SYMBOLS = {"eta": "η"}
-TELLING = ("eta", "h")  # variables that are shown first where a benchmark has one; else its last
+MAPS = (TRUTH, *KINDS, SPREAD)
 
 
 class Scene:
     """Four maps and the figures beside them, created once.
 
     Attributes:
-        maps: by what they show, ``MAPS``. Those of LD-EnSF and EnSF show another filter of the
-            same kind where that is chosen instead (``View.shown``).
+        maps: by what they show, ``MAPS``; those of the two kinds of filters, which of them
+            ``View.shown`` says.
         benchmark: whose names and units stand on the figures.
         quantities: what each map shows, with its unit.
     """
@@ -59,6 +58,11 @@ class Scene:
         self.fields.expect(v)
         self.spreads.expect(v)
 
+    def choose(self, filters: Iterable[str]) -> None:
+        """Have curves for these filters, which takes new models for those that had none."""
+        for plot in (self.errors, self.times, self.cloud, self.track):
+            plot.choose(filters)
+
     @property
     def unknowns(self) -> ParameterCloud | ParameterTrack:
         """The figure that suits the number of the benchmark's parameters."""
@@ -75,7 +79,7 @@ class Scene:
         if lead.index <= 0:
             self.forget_limits()
         fields = {TRUTH: None if lead.truth is None else lead.truth[self.variable]}
-        for place, name in zip((LD_ENSF, ENSF), view.shown, strict=True):
+        for place, name in zip(KINDS, view.shown, strict=True):
             fields[place] = self._field(view, name, "mean")
         self.fields.follow(*(field for field in fields.values() if field is not None))
         fields[SPREAD] = self._field(view, readout.shown_filter(view), "spread")
@@ -83,7 +87,8 @@ class Scene:
             self.spreads.follow(fields[SPREAD])
         for name, field_map in self.maps.items():
             field_map.show(fields[name])
-        self.sensors.show(lead.sensors, lead.silent)
+        positions = None if lead.sensors is None else lead.sensors.positions
+        self.sensors.show(positions, lead.silent)
         history = view.history()
         self.errors.show(history)
         self.times.show(history)
@@ -96,10 +101,10 @@ class Scene:
 
 def symbol(variable: Any) -> str:
     """How a variable is written."""
-    return SYMBOLS.get(variable.name, variable.name)
+    return variable.symbol or variable.name
 
 
-def telling(benchmark: Any) -> int:
-    """Index of the variable that is shown first."""
+def first_shown(benchmark: Any) -> int:
+    """Index of the variable that is shown first: the one that the benchmark says, or the last."""
     names = [v.name for v in benchmark.variables]
-    return next((names.index(name) for name in TELLING if name in names), len(names) - 1)
+    return names.index(benchmark.shown_first) if benchmark.shown_first else len(names) - 1

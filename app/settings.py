@@ -7,7 +7,9 @@ worker gets and what the page compares with to see whether something has changed
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import param
@@ -15,28 +17,22 @@ import param
 from ldensf_app import units
 from ldensf_app.models import shared_model
 from ldensf_core import (
-    FULL_SPACE_FILTERS,
-    RULES,
+    FILTERS,
+    CheckpointError,
     SensorNetwork,
     TwinExperiment,
     get_benchmark,
     list_benchmarks,
 )
 from ldensf_core.device import device_name, devices, resolve_device
+from ldensf_core.filters import KINDS, EnSF, Filter, FreeRun, LDEnSF
+from ldensf_core.filters.chosen import Chosen, chosen
+from ldensf_core.filters.options import check_options
+from ldensf_core.weights.checkpoints import has_weights
 
-LD_ENSF, ENSF, FREE_RUN = "ld-ensf", "ensf", "none"
-FILTERS = {
-    LD_ENSF: "LD-EnSF",
-    "latent-etkf": "latent ETKF",
-    "latent-enkf": "latent EnKF",
-    ENSF: "EnSF",
-    "ensf-inpainting": "EnSF inpainting",
-    "letkf": "LETKF",
-    "latent-ensf": "Latent-EnSF",
-    FREE_RUN: "none",
-}
-"""What can be chosen, and how it is called. Of the latent filters that are chosen the first has a
-map, and of the full-space ones; curves show all."""
+LATENT, FULL_SPACE = KINDS
+DEFAULT_FILTERS = (LDEnSF.name, EnSF.name, FreeRun.name)
+"""Those of the default scene: a latent one, a full-space one, and one that never corrects."""
 
 INTERVALS = tuple(range(1, 11))
 ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
@@ -47,7 +43,11 @@ FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True)
 class Setup:
-    """One experiment's settings; the fields are those of ``Settings``."""
+    """One experiment's settings; the fields are those of ``Settings``.
+
+    Attributes:
+        options: what is other than usual, as (filter, option, value).
+    """
 
     benchmark: str
     filters: tuple[str, ...]
@@ -58,39 +58,83 @@ class Setup:
     missing: float
     members: int
     full_space_members: int
-    rule: str
+    options: tuple[tuple[str, str, Any], ...]
     seed: int
     device: str
 
-    def experiment(self, filters: tuple[str, ...]) -> TwinExperiment:
-        """The twin experiment of this setup with those of its filters that are in ``filters``.
+    @cached_property
+    def classes(self) -> dict[str, type[Filter]]:
+        """The class of each filter: without trained weights some have another one."""
+        return classes(self.benchmark, self.filters)
+
+    def experiment(self, kind: str) -> TwinExperiment:
+        """The twin experiment of this setup with those of its filters that are of a ``kind``.
 
         Raises:
             ValueError: naming the setting, if it cannot be run.
-            CheckpointError: if the benchmark's weights cannot be read.
+            CheckpointError: if filters need trained weights that cannot be read; naming them.
         """
         benchmark = get_benchmark(self.benchmark)
-        filters = tuple(name for name in self.filters if name in filters)
-        latent = any(name not in FULL_SPACE_FILTERS for name in filters)
+        mine = {name: of for name, of in self.classes.items() if of.kind == kind}
+        options: dict[str, dict[str, Any]] = {}
+        for name, option, value in self.options:
+            if name in mine:
+                options.setdefault(name, {})[option] = value
         return TwinExperiment(
-            self.benchmark,
-            filters=filters,
+            benchmark,
+            filters=list(mine),
             sensors=SensorNetwork.place(benchmark, self.sensors, self.layout, self.seed),
-            model=shared_model(self.benchmark, self.device) if latent else None,
+            model=self._model(mine) if mine and kind == LATENT else None,
             noise=self.noise,
             every=self.every,
             members=self.members,
             full_space_members=self.full_space_members,
             missing=self.missing,
-            rule=self.rule,
+            options=options,
             seed=self.seed,
             device=self.device,
         )
 
+    def _model(self, needed_by: Mapping[str, type[Filter]]) -> Any:
+        try:
+            return shared_model(self.benchmark, self.device)
+        except CheckpointError as error:
+            titles = ", ".join(of.title for of in needed_by.values())
+            raise CheckpointError(f"{titles} cannot run: {error}") from error
+
     def changes(self, other: Setup) -> list[str]:
         """Names of the settings in which ``other`` differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return [name for name in mine if mine[name] != theirs[name]]
+        names = (field.name for field in fields(self))
+        return [name for name in names if getattr(self, name) != getattr(other, name)]
+
+
+def classes(benchmark: str, names: Iterable[str]) -> dict[str, type[Filter]]:
+    """The classes of filters on a benchmark, where without trained weights some have another."""
+    names = list(names)
+    if not names:
+        return {}
+    weights = has_weights(get_benchmark(benchmark))
+    return {name: one.kind for name, one in chosen(names, None, weights).items()}
+
+
+def runnable(benchmark: str) -> list[str]:
+    """Filters that need no trained weights, or that have them on a benchmark."""
+    if has_weights(get_benchmark(benchmark)):
+        return list(FILTERS)
+    return [name for name, of in classes(benchmark, FILTERS).items() if of.kind != LATENT]
+
+
+def label(name: str) -> str:
+    """How a filter is called where it matters that it runs the solver."""
+    of = FILTERS[name]
+    return f"{of.title} (full space)" if of.kind == FULL_SPACE else of.title
+
+
+def usual_options(name: str, benchmark: str) -> dict[str, Any]:
+    """The options of a filter that nobody has changed: tuned for a benchmark, or defaults."""
+    settings = Chosen(name, FILTERS[name]).settings(get_benchmark(benchmark))
+    del settings["filter"]
+    return settings
 
 
 def sensor_choices(benchmark: Any) -> list[int]:
@@ -124,8 +168,9 @@ def device_choices() -> dict[str, str]:
 class Settings(param.Parameterized):
     """What the sidebar edits. Labels carry the units, docstrings become the hover texts.
 
-    Sensors and intervals to choose from are those of the benchmark; another benchmark starts
-    with its own defaults of these two.
+    Sensors, intervals and options of filters are those of the benchmark: another benchmark starts
+    with its own. Filters that need trained weights are left out of the choice where a benchmark
+    has none, and come back with the next one that has.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or one of several, ``cuda:1``.
@@ -137,19 +182,15 @@ class Settings(param.Parameterized):
 
     benchmark = param.Selector(
         default="tsunami",
-        objects={get_benchmark(name).title: name for name in list_benchmarks()},
+        objects=["tsunami"],
         label="Benchmark",
         doc="The physics that makes the truth, and whose unknowns are to be found.",
     )
     filters = param.ListSelector(
-        default=[LD_ENSF, ENSF, FREE_RUN],
-        objects={label: name for name, label in FILTERS.items()},
+        default=list(DEFAULT_FILTERS),
+        objects=list(DEFAULT_FILTERS),
         label="Filters",
-        doc="LD-EnSF works in the latent space, as do ETKF and EnKF on the same surrogate. EnSF, "
-        "LETKF and Latent-EnSF are full-space filters, which run the PDE for every member. EnSF "
-        "corrects where the sensors are, with inpainting also between them; Latent-EnSF corrects "
-        "in the latent space of an autoencoder. «none» is the prior ensemble, never corrected. "
-        "Maps show the first latent and the first full-space filter.",
+        doc="How the state is estimated.",
     )
     sensors = param.Selector(
         default=100,
@@ -188,21 +229,18 @@ class Settings(param.Parameterized):
         default=20,
         objects=list(MEMBERS),
         label="Members, latent",
-        doc="Ensemble size of latent filters and of «none».",
+        doc="Ensemble size of filters in the latent space.",
     )
     full_space_members = param.Selector(
         default=20,
         objects=list(FULL_SPACE_MEMBERS),
         label="Members, full space",
-        doc="Ensemble size of EnSF, LETKF and Latent-EnSF; each member is a run of the PDE solver.",
+        doc="Ensemble size of full-space filters; each member is a run of the PDE solver.",
     )
-    rule = param.Selector(
-        default="gaussian",
-        objects=list(RULES),
-        label="Latent analysis",
-        doc="How LD-EnSF weighs forecast and observation. «gaussian»: the exact answer for "
-        "Gaussian errors, calibrated. «published»: the score filter's Euler loop as in the paper, "
-        "in 10,000 steps.",
+    options = param.Dict(
+        default={},
+        label="Options of the filters",
+        doc="Values of a filter's options, by its name; others are as usual on the benchmark.",
     )
     seed = param.Integer(
         default=7,
@@ -218,12 +256,20 @@ class Settings(param.Parameterized):
     )
 
     def __init__(self, device: str = "auto", **values: Any) -> None:
-        # The benchmark comes first: it says which of the other values can be chosen.
-        super().__init__(**{k: v for k, v in values.items() if k == "benchmark"})
-        self._offer_choices()
-        # Not before: a server asks for GPUs once it has forked into its processes.
+        super().__init__()
+        self._left_out: list[str] = []
+        # Not before: others may have brought their own by now, and a server asks for GPUs once it
+        # has forked into its processes.
+        self.param.benchmark.objects = {get_benchmark(n).title: n for n in list_benchmarks()}
+        self.param.filters.objects = {of.title: name for name, of in FILTERS.items()}
+        self.param.filters.doc = _explained()
         self.param.device.objects = device_choices()
+        # The benchmark comes first: it says which of the other values can be chosen.
+        self.benchmark = values.pop("benchmark", self.benchmark)
+        self._offer_choices()
         self.param.update(device=str(resolve_device(device)), **values)
+        for name, options in self.options.items():
+            check_options(FILTERS[name], options, name)
 
     @param.depends("benchmark", watch=True)
     def _offer_choices(self) -> None:
@@ -233,10 +279,37 @@ class Settings(param.Parameterized):
         # old value stands last, since sliders know their value by its place.
         sensors.objects = [*choices, self.sensors]
         self.param.every.objects = interval_choices(benchmark)
-        self.param.update(sensors=math.prod(benchmark.sensor_grid), every=1)
+        self.param.update(
+            sensors=math.prod(benchmark.sensor_grid),
+            every=1,
+            filters=self._that_run(),
+            options={},
+        )
         sensors.objects = choices
+
+    def _that_run(self) -> list[str]:
+        """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""
+        run, wanted = runnable(self.benchmark), {*self._left_out, *self.filters}
+        self._left_out = [name for name in wanted if name not in run]
+        kept = [name for name in FILTERS if name in wanted and name in run]
+        if self._left_out and not any(FILTERS[name].corrects for name in kept):
+            kept.append(EnSF.name)
+        return kept
 
     def setup(self) -> Setup:
         """An immutable copy of the present values."""
+        filters = tuple(name for name in FILTERS if name in self.filters)
+        options = tuple(
+            (name, option, value)
+            for name in filters
+            for option, usual in usual_options(name, self.benchmark).items()
+            if (value := self.options.get(name, {}).get(option, usual)) != usual
+        )
         values = {field.name: getattr(self, field.name) for field in fields(Setup)}
-        return Setup(**values | {"filters": tuple(n for n in FILTERS if n in self.filters)})
+        return Setup(**values | {"filters": filters, "options": options})
+
+
+def _explained() -> str:
+    """What each filter does, a line each."""
+    lines = [f"{label(name)}: {of.sentence}" for name, of in FILTERS.items()]
+    return "\n".join([*lines, "Maps show the first latent and the first full-space filter."])

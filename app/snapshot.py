@@ -2,7 +2,8 @@
 
 Snapshots are immutable and complete, so that they cross threads without a lock: the worker
 replaces its one snapshot, the page reads it and draws if the version has advanced. All arrays
-are float32 on the CPU and read-only; the conversion happens here, on the worker's thread.
+are float32 on the CPU and read-only; the conversion happens here, on the worker's thread. What is
+observed is kept as the library has it, which nobody changes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ldensf_app.settings import Setup
+from ldensf_core import Observation, SensorNetwork
 from ldensf_core.twin.record import Record, frozen, record_cycle
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -30,7 +32,8 @@ class Snapshot:
         message: what went wrong, for people; empty unless ``failed``.
         setup: of the experiment that is shown; None before the first.
         device: where the filters compute.
-        sensors: (n, 2) positions.
+        settings: of the experiment, as the library records them.
+        sensors: the network that observes the first snapshot.
         true_parameters: (P,).
         spun_up: share of the way to the first snapshot that the full-space members have gone.
         index: of the cycle shown, -1 before the first.
@@ -38,8 +41,7 @@ class Snapshot:
         truth: (V, ny, nx), physical units.
         mean, spread: the same of each filter.
         records: one mapping from filter to ``Record`` for each cycle so far.
-        observed: values (n, V) for each cycle so far, NaN where a sensor reported nothing; None
-            where nothing was measured.
+        observed: the observation of each cycle so far, None where nothing was measured.
     """
 
     version: int = 0
@@ -47,7 +49,8 @@ class Snapshot:
     message: str = ""
     setup: Setup | None = None
     device: str = ""
-    sensors: np.ndarray | None = None
+    settings: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    sensors: SensorNetwork | None = None
     true_parameters: np.ndarray | None = None
     spun_up: float = 0.0
     index: int = -1
@@ -56,7 +59,7 @@ class Snapshot:
     mean: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     spread: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     records: tuple[Mapping[str, Record], ...] = ()
-    observed: tuple[np.ndarray | None, ...] = ()
+    observed: tuple[Observation | None, ...] = ()
 
     def median_ms(self, name: str) -> float:
         """Median time of a complete cycle of filter ``name``; NaN if there was none."""
@@ -64,16 +67,13 @@ class Snapshot:
         return float(np.median(times)) if times else float("nan")
 
 
-def cycle_contents(
-    benchmark: Any, cycle: Any
-) -> tuple[dict[str, Any], Mapping[str, Record], np.ndarray | None]:
-    """What a ``Cycle`` contributes to the next snapshot: fields, records and observed values."""
+def cycle_contents(benchmark: Any, cycle: Any) -> tuple[dict[str, Any], Mapping[str, Record]]:
+    """What a ``Cycle`` contributes to the next snapshot: fields and records."""
     mean, spread, records = {}, {}, {}
     for name in cycle.filters:
         records[name], mean[name], spread[name] = record_cycle(benchmark, cycle, name)
-    silent = observed = None
+    silent = None
     if cycle.observation is not None:
-        observed = frozen(cycle.observation.values)
         silent = (~cycle.observation.present).all(dim=-1).cpu().numpy()
         silent.setflags(write=False)
     contents = {
@@ -83,4 +83,4 @@ def cycle_contents(
         "mean": MappingProxyType(mean),
         "spread": MappingProxyType(spread),
     }
-    return contents, MappingProxyType(records), observed
+    return contents, MappingProxyType(records)

@@ -102,7 +102,7 @@ def arrangement(aspect: float) -> dict[str, str]:
 
 
 def legend_height(filters: int) -> int:
-    """Pixels in which so many names find room, in a small window, too."""
+    """Pixels in which this many names find room, in a small window, too."""
     return CARD_HEAD + 3 * max(filters - 3, 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,15 @@ from bokeh.models import (
     VArea,
 )
 
-from ldensf_app.colours import FILTER_COLOURS, TRUTH_COLOUR
-from ldensf_app.curves import plain_figure, set_time_axis
-from ldensf_app.settings import ENSF, FREE_RUN
+from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, filter_colour
+from ldensf_app.curves import empty, plain_figure, put, set_time_axis
 from ldensf_app.snapshot import Record
 from ldensf_app.units import unit
+from ldensf_core import FILTERS
 
 LEFT, RIGHT, BOTTOM = 40, 24, 32  # px, room around the frame of the cloud
 SHORT = 6  # letters
 BAND = (0.05, 0.95)
-PRIOR_DRAWS = (ENSF, "ensf-inpainting", "latent-ensf")  # do not correct the parameters
-ESTIMATING = tuple(name for name in reversed(FILTER_COLOURS) if name not in PRIOR_DRAWS)
-"""Filters that correct parameters, LD-EnSF on top, and the prior below all of them."""
 
 
 class ParameterCloud:
@@ -45,24 +42,28 @@ class ParameterCloud:
         for axis in self.figure.axis:
             axis.ticker = FixedTicker(ticks=[])
         self.prior = BoxAnnotation(
-            fill_alpha=0.06, fill_color="#8a8f98", line_color="#8a8f98", line_dash="dashed"
+            fill_alpha=0.06, fill_color=UNCORRECTED, line_color=UNCORRECTED, line_dash="dashed"
         )
         self.figure.add_layout(self.prior)
-        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in ESTIMATING}
-        self.truth = ColumnDataSource({"x": [], "y": []})
-        for name in self.sources:
-            self._points(name, 7, 0.45)
+        self.sources: dict[str, ColumnDataSource] = {}
+        self.truth = empty("x", "y")
         for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
             cross = Scatter(marker="x", size=16, line_width=width, line_color=colour)
-            self.figure.add_glyph(self.truth, cross)
-        for name in ESTIMATING:
-            if name != FREE_RUN:
-                self._points(name, 3, 1.0)  # a cloud that has shrunk below the cross shows in it
+            put(self.figure, self.truth, cross, layer=1)
 
-    def _points(self, name: str, size: float, alpha: float) -> None:
-        colour, source = FILTER_COLOURS[name], self.sources[name]
+    def choose(self, filters: Iterable[str]) -> None:
+        """Have clouds for those of the filters that are drawn."""
+        for name in filters:
+            if name not in self.sources and is_drawn(name):
+                self.sources[name] = empty("x", "y")
+                self._points(name, 7, 0.45, layer=0)
+                if FILTERS[name].corrects:  # a cloud that has shrunk below the cross shows in it
+                    self._points(name, 3, 1.0, layer=2)
+
+    def _points(self, name: str, size: float, alpha: float, layer: int) -> None:
+        colour = filter_colour(name)
         dots = Scatter(size=size, line_color=colour, fill_color=colour, fill_alpha=alpha)
-        self.figure.add_glyph(source, dots)
+        put(self.figure, self.sources[name], dots, name, layer)
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior box after the benchmark's first two parameters."""
@@ -95,26 +96,29 @@ class ParameterTrack:
         self.figure = plain_figure(x_range=Range1d(0, 1), y_range=Range1d(0, 1), min_border_left=40)
         self.figure.yaxis.ticker = FixedTicker(ticks=[])
         self.prior = BoxAnnotation(
-            fill_alpha=0.0, line_color="#8a8f98", line_dash="dashed", bottom=0, top=1
+            fill_alpha=0.0, line_color=UNCORRECTED, line_dash="dashed", bottom=0, top=1
         )
         self.figure.add_layout(self.prior)
         self.sources: dict[str, ColumnDataSource] = {}
-        for name in ESTIMATING:
-            source = ColumnDataSource({column: [] for column in ("time", "low", "mean", "high")})
-            colour = FILTER_COLOURS[name]
-            for glyph in (
-                VArea(x="time", y1="low", y2="high", fill_color=colour, fill_alpha=0.2),
-                Line(x="time", y="mean", line_color=colour, line_width=2.5),
-                Scatter(x="time", y="mean", size=4, line_color=colour, fill_color=colour),
-            ):
-                self.figure.add_glyph(source, glyph)
-            self.sources[name] = source
         self.truth = [  # to be seen on any ground
             Span(dimension="width", line_color=colour, line_width=width, visible=False)
             for colour, width in (("white", 4), (TRUTH_COLOUR, 2))
         ]
         for line in self.truth:
             self.figure.add_layout(line)
+
+    def choose(self, filters: Iterable[str]) -> None:
+        """Have a line and a band for those of the filters that are drawn."""
+        for name in filters:
+            if name not in self.sources and is_drawn(name):
+                source, colour = empty("time", "low", "mean", "high"), filter_colour(name)
+                for glyph in (
+                    VArea(x="time", y1="low", y2="high", fill_color=colour, fill_alpha=0.2),
+                    Line(x="time", y="mean", line_color=colour, line_width=2.5),
+                    Scatter(x="time", y="mean", size=4, line_color=colour, fill_color=colour),
+                ):
+                    put(self.figure, source, glyph, name)
+                self.sources[name] = source
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior range after the benchmark's only parameter."""
@@ -142,6 +146,14 @@ class ParameterTrack:
             if truth is not None:
                 line.location = float(truth[0])
             line.visible = truth is not None
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a filter is: one that corrects the parameters, or leaves the prior as it is.
+
+    Parameters that a filter ought to correct and does not are the prior's, which is there once.
+    """
+    return FILTERS[name].corrects_parameters or not FILTERS[name].corrects
 
 
 def _labels(p: Any, middle: str, units: str) -> dict[float, str]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from ldensf_app.settings import LD_ENSF, Settings
+from ldensf_app.settings import Settings
 from ldensf_core import CheckpointError, list_benchmarks
 from ldensf_core.device import own_stream, release_memory
 
@@ -30,7 +30,8 @@ def _prepare(name: str, seed: int, device: str) -> None:
     setup = Settings(benchmark=name, seed=seed, device=device).setup()
     try:
         with own_stream(torch.device(device)):
-            setup.experiment((LD_ENSF,)).observation(0)
+            kind = next(iter(setup.classes.values())).kind
+            setup.experiment(kind).observation(0)
     except CheckpointError:
         pass  # the page says so when it is chosen
     except Exception:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,18 +34,19 @@ TOLD = 0.1
 
 
 class Worker(threading.Thread):
-    """Runs the filters ``filters`` of whatever setup it is reset to.
+    """Runs the filters of one kind, of whatever setup it is reset to.
 
-    Commands return at once; their effect shows in ``snapshot``. A setup which has none of the
-    worker's filters leaves it idle.
+    Commands return at once; their effect shows in ``snapshot``. A setup which has no filter of
+    that kind leaves it idle.
 
     Args:
+        kind: ``latent`` or ``full space``.
         first: whether its work goes before that of others where a GPU has to choose.
     """
 
-    def __init__(self, name: str, filters: tuple[str, ...], first: bool = False) -> None:
-        super().__init__(name=f"ldensf-{name}", daemon=True)
-        self.filters, self.first = filters, first
+    def __init__(self, kind: str, first: bool = False) -> None:
+        super().__init__(name=f"ldensf-{kind.replace(' ', '-')}", daemon=True)
+        self.kind, self.first = kind, first
         self._device, self._stream = CPU, ExitStack()
         self.snapshot = Snapshot()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -125,12 +127,13 @@ class Worker(threading.Thread):
             return
         self._let_go()
         self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
-        if setup.filters and not set(setup.filters) & set(self.filters):
+        kinds = {of.kind for of in setup.classes.values()}
+        if kinds and self.kind not in kinds:
             self._work_on(CPU)
             self._publish(phase="idle")
             return
         self._work_on(torch.device(setup.device))
-        experiment = setup.experiment(self.filters)
+        experiment = setup.experiment(self.kind)
         for share in experiment.spin_up():
             if number != self._latest_reset or self._closed:
                 return
@@ -140,7 +143,8 @@ class Worker(threading.Thread):
         self.snapshot = replace(
             self.snapshot,
             device=device_name(experiment.device),
-            sensors=frozen(experiment.sensors.positions),
+            settings=MappingProxyType(experiment.settings),
+            sensors=experiment.sensors,
             true_parameters=frozen(experiment.true_parameters),
         )
         self._advance()
@@ -163,13 +167,13 @@ class Worker(threading.Thread):
         cycle = next(self._cycles, None)
         if cycle is None:
             return
-        contents, records, observed = cycle_contents(self._experiment.benchmark, cycle)
+        contents, records = cycle_contents(self._experiment.benchmark, cycle)
         last = cycle.index == len(self._experiment) - 1
         self._playing = self._playing and not last
         self._publish(
             phase="finished" if last else "playing" if self._playing else "paused",
             records=(*self.snapshot.records, records),
-            observed=(*self.snapshot.observed, observed),
+            observed=(*self.snapshot.observed, cycle.observation),
             **contents,
         )
         if last:
@@ -193,13 +197,13 @@ def explain(error: Exception, device: torch.device = CPU) -> str:
     """What went wrong and what to do about it, in one or two sentences."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
-        return "There is not enough memory for this ensemble: choose fewer members, press reset."
+        return "Too little memory for this ensemble: choose fewer members, then press Reset."
     if is_lost(device):
         log.critical("%s is lost to this process: restart it, or serve with --device cpu", device)
         return (
-            f"The GPU has failed ({text.splitlines()[0]}) and answers nothing more to this "
-            "server. Choose the CPU under Device and press reset, or restart the server."
+            f"The GPU has failed ({text.splitlines()[0]}) and this server cannot use it any more. "
+            "Choose the CPU under Device and press Reset, or restart the server."
         )
     if isinstance(error, ValueError | CheckpointError | OSError):
         return text
-    return f"{type(error).__name__}: {text}. Press reset to start again."
+    return f"{type(error).__name__}: {text}. Press Reset to start again."

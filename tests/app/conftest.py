@@ -22,7 +22,7 @@ def setup() -> Setup:
 
 @pytest.fixture
 def worker():
-    worker = Worker("test", ("ensf",))
+    worker = Worker("full space")
     yield worker
     worker.close()
     worker.join(timeout=30)

@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 
@@ -43,13 +44,13 @@ def test_the_first_cycle_is_shown(dashboard):
 
 
 def test_play_runs_to_the_end_and_play_again_starts_over(dashboard, wait):
-    before = images(dashboard)["ld-ensf"][0].copy()
+    before = images(dashboard)["latent"][0].copy()
     dashboard.controls.speed.value = np.inf
     dashboard.controls.play.clicks += 1
     wait(lambda: dashboard.race.view().any("playing", "finished"))
     wait(lambda: all(s.phase == "finished" for s in dashboard.race.view().snapshots), 120)
     dashboard.pull()
-    assert not np.array_equal(images(dashboard)["ld-ensf"][0], before)
+    assert not np.array_equal(images(dashboard)["latent"][0], before)
     assert len(dashboard.scene.errors.sources["ensf"].data["error"]) == 51
     assert '<span class="counter">50</span>' in dashboard.tiles.object
     assert "× " in dashboard.tiles.object or "×<small>" in dashboard.tiles.object
@@ -139,11 +140,11 @@ def test_another_full_space_filter_is_shown_in_the_place_of_ensf(full_space, wai
     full_space.settings.filters = ["letkf"]
     wait(lambda: full_space.race.view().of("letkf"))
     full_space.pull()
-    assert images(full_space)["ensf"][0].shape == (150, 150)
-    assert "LETKF" in full_space.titles["ensf"].object
+    assert images(full_space)["full space"][0].shape == (150, 150)
+    assert "LETKF" in full_space.titles["full space"].object
     assert len(full_space.scene.errors.sources["letkf"].data["error"]) == 1
     assert len(full_space.scene.cloud.sources["letkf"].data["x"]) == 2
-    assert len(full_space.scene.cloud.sources["ld-ensf"].data["x"]) == 0
+    assert "ld-ensf" not in full_space.scene.cloud.sources
 
 
 def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
@@ -188,10 +189,14 @@ def test_a_switch_in_the_middle_of_a_run_applies_at_once(full_space, wait, monke
 
 def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkeypatch, tmp_path):
     monkeypatch.setattr("ldensf_core.weights.checkpoints.PRETRAINED", tmp_path)
-    dashboard.settings.filters = ["ld-ensf"]
     dashboard.settings.benchmark = "kolmogorov"
-    wait(lambda: dashboard.race.view().any("failed") and dashboard.race.view().lead.setup)
-    wait(lambda: dashboard.race.latent.snapshot.setup.benchmark == "kolmogorov")
+    assert dashboard.settings.filters == ["ensf", "none"]
+    wait(lambda: dashboard.race.view().lead.setup.benchmark == "kolmogorov")
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    dashboard.pull()
+    assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in dashboard.controls.weights.object
+    assert "ldensf train kolmogorov" in dashboard.controls.weights.object
+    dashboard.settings.filters = ["ld-ensf"]
     wait(lambda: dashboard.race.latent.snapshot.phase == "failed")
     dashboard.pull()
     assert "no trained weights" in dashboard.status.object
@@ -215,7 +220,7 @@ def test_an_empty_choice_of_filters_is_a_message_and_passes(dashboard, wait):
     wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
     dashboard.pull()
     assert 'role="alert"' not in dashboard.status.object
-    assert images(dashboard)["ld-ensf"] == [] and len(images(dashboard)["spread"]) == 1
+    assert images(dashboard)["latent"] == [] and len(images(dashboard)["spread"]) == 1
 
 
 def test_export_holds_what_was_computed(dashboard, wait):
@@ -228,7 +233,11 @@ def test_export_holds_what_was_computed(dashboard, wait):
         assert data["eta_mean"].dims == ("filter", "y", "x")
         assert data["eta"].attrs["units"] == "m"
         assert data["source_x_ensemble"].sel(filter="ensf").isnull().sum() == 2 * 3
-        assert data.attrs["noise"] == 0.1 and data.attrs["rule"] == "gaussian"
+        assert data.attrs["noise"] == 0.1 and data.attrs["cycle"] == 1
+        assert json.loads(data.attrs["changes"]) == []
+        options = json.loads(data.attrs["options"])
+        assert options["ld-ensf"] == {"filter": "ld-ensf", "rule": "gaussian"}
+        assert options["ensf"]["steps"] == 100 and options["none"] == {"filter": "none"}
         assert data["eta_observed"].dims == ("time", "sensor")
         assert np.isfinite(data["eta_observed"]).all()
 

@@ -3,9 +3,9 @@ import panel_material_ui as pmui
 import pytest
 
 from ldensf_app import units
-from ldensf_app.settings import FILTERS, Settings, Setup, sensor_choices
-from ldensf_core import FILTERS as LIBRARY_FILTERS
-from ldensf_core import SensorNetwork, get_benchmark, list_benchmarks
+from ldensf_app.settings import Settings, Setup, sensor_choices, usual_options
+from ldensf_core import FILTERS, SensorNetwork, get_benchmark, list_benchmarks
+from ldensf_core.filters.options import options_of
 
 
 def test_defaults_are_the_scene_that_teaches_untouched():
@@ -20,14 +20,17 @@ def test_defaults_are_the_scene_that_teaches_untouched():
         missing=0.0,
         members=20,
         full_space_members=20,
-        rule="gaussian",
+        options=(),
         seed=7,
         device="cpu",
     )
 
 
 def test_every_filter_of_the_library_can_be_chosen():
-    assert set(FILTERS) == set(LIBRARY_FILTERS)
+    settings = Settings()
+    assert list(settings.param.filters.objects) == list(FILTERS)
+    explained = settings.param.filters.doc
+    assert all(of.title in explained and of.sentence in explained for of in FILTERS.values())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,6 @@ def test_every_filter_of_the_library_can_be_chosen():
         ("full_space_members", 1000),
         ("seed", -1),
         ("layout", "hexagonal"),
-        ("rule", "exact"),
         ("benchmark", "avalanche"),
         ("filters", ["kalman"]),
     ],
@@ -51,6 +53,46 @@ def test_every_filter_of_the_library_can_be_chosen():
 def test_settings_out_of_bounds_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ld-ensf": {"rule": "exact"}}, "rule of 'ld-ensf' = 'exact': there are gaussian"),
+        ({"letkf": {"radius": -1.0}}, "radius of 'letkf' = -1.0: allowed is 0"),
+        ({"letkf": {"width": 1.0}}, "allowed are inflation, radius"),
+        ({"kalman": {}}, "filter 'kalman' is unknown"),
+    ],
+)
+def test_options_out_of_bounds_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(options=options)
+
+
+def test_options_of_chosen_filters_count_where_they_are_other_than_usual():
+    settings = Settings(filters=["ld-ensf", "letkf"])
+    usual = usual_options("letkf", "tsunami")
+    assert usual == options_defaults("letkf") | get_benchmark("tsunami").tuning["letkf"]
+    settings.options = {"letkf": usual, "ensf": {"steps": 7}, "ld-ensf": {"rule": "published"}}
+    setup = settings.setup()
+    assert setup.options == (("ld-ensf", "rule", "published"),)
+    assert Settings().setup().changes(setup) == ["filters", "options"]
+    assert hash(setup)
+    settings.benchmark = "atmosphere"
+    assert settings.setup().options == ()
+
+
+def options_defaults(name):
+    return {option: of.default for option, of in options_of(FILTERS[name]).items()}
+
+
+def test_a_setup_gives_its_options_to_the_experiment():
+    options = {"letkf": {"radius": 123.0}, "ld-ensf": {"rule": "published"}}
+    setup = Settings(filters=["letkf", "ld-ensf"], options=options).setup()
+    full_space, latent = (
+        setup.experiment(kind).settings["options"] for kind in ("full space", "latent")
+    )
+    assert full_space["letkf"]["radius"] == 123.0 and latent["ld-ensf"]["rule"] == "published"
 
 
 def test_every_setting_explains_itself():
@@ -74,8 +116,8 @@ def test_filters_keep_their_order_whatever_was_clicked_first():
 
 def test_a_setup_makes_its_experiment():
     settings = Settings(sensors=25, layout="random", noise=0.2, every=3, full_space_members=2)
-    experiment = settings.setup().experiment(("ensf",))
-    assert experiment.filters == ("ensf",)
+    experiment = settings.setup().experiment("full space")
+    assert list(experiment.filters) == ["ensf"]
     assert len(experiment.sensors) == 25 and experiment.sensors.layout == "random"
     assert (experiment.noise, experiment.every) == (0.2, 3)
     assert experiment.full_space_members == 2

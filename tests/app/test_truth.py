@@ -7,7 +7,7 @@ import torch
 
 from ldensf_core import TwinExperiment
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
-from ldensf_core.twin.experiment import Trajectory
+from ldensf_core.twin.truth import Trajectory
 
 SMALL = [
     (Tsunami(20), (100.0, 200.0)),

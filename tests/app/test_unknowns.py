@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from ldensf_app.scene import Scene, telling
+from ldensf_app.scene import Scene, first_shown
 from ldensf_app.snapshot import Record
-from ldensf_app.unknowns import ESTIMATING, PRIOR_DRAWS
-from ldensf_core import FULL_SPACE_FILTERS, SensorNetwork, get_benchmark
-from ldensf_core.observations import Observation
+from ldensf_app.unknowns import is_drawn
+from ldensf_core import FILTERS, Observation, SensorNetwork, get_benchmark
 
 NAMES = ("tsunami", "kolmogorov", "atmosphere")
 
@@ -19,7 +18,9 @@ def records(*ensembles):
 
 @pytest.fixture
 def scene():
-    return Scene()
+    scene = Scene()
+    scene.choose(["ld-ensf", "none"])
+    return scene
 
 
 def described(scene, name):
@@ -61,18 +62,18 @@ def test_two_parameters_are_drawn_as_they_are_now(scene):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FULL_SPACE_FILTERS)
+@pytest.mark.parametrize("name", [n for n, of in FILTERS.items() if of.kind == "full space"])
 def test_only_filters_that_correct_parameters_are_drawn(name):
     tsunami = get_benchmark("tsunami")
-    filter_ = FULL_SPACE_FILTERS[name](tsunami)
+    filter_ = FILTERS[name](tsunami)
     filter_.reset(4, seed=0)
     before = filter_.parameters.clone()
-    positions = torch.as_tensor(SensorNetwork.grid(tsunami, 4, 4).positions)
-    filter_.analyse(Observation(0, positions, torch.ones(16, 3), 0.1 * tsunami.std(torch.ones(1))))
+    sensors = SensorNetwork.grid(tsunami, 4, 4)
+    filter_.analyse(Observation(0, sensors, torch.ones(16, 3), 0.1 * tsunami.std(torch.ones(1))))
     corrected = not torch.equal(filter_.parameters, before)
-    assert (name in ESTIMATING) == corrected == (name not in PRIOR_DRAWS)
+    assert is_drawn(name) == corrected
 
 
-def test_the_most_telling_variable_comes_first():
-    shown = [get_benchmark(name).variables[telling(get_benchmark(name))].name for name in NAMES]
-    assert shown == ["eta", "v", "h"]
+def test_the_variable_that_shows_most_comes_first():
+    found = map(get_benchmark, NAMES)
+    assert [b.variables[first_shown(b)].name for b in found] == ["eta", "v", "h"]

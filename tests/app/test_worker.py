@@ -20,7 +20,7 @@ def test_reset_shows_the_first_cycle_paused(worker, setup, wait):
     assert snapshot.index == 0 and len(snapshot.records) == 1
     assert snapshot.setup == setup
     assert snapshot.truth.shape == (3, 150, 150)
-    assert snapshot.sensors.shape == (16, 2) and snapshot.true_parameters.shape == (2,)
+    assert len(snapshot.sensors) == 16 and snapshot.true_parameters.shape == (2,)
     assert snapshot.records[0]["ensf"].cycle_ms > 0
     assert not snapshot.records[0]["ensf"].complete
 
@@ -83,9 +83,9 @@ def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch)
     built = []
     experiment = ldensf_app.settings.Setup.experiment
 
-    def count(self, filters):
+    def count(self, kind):
         built.append(self.noise)
-        return experiment(self, filters)
+        return experiment(self, kind)
 
     monkeypatch.setattr(ldensf_app.settings.Setup, "experiment", count)
     for noise in np.linspace(0, 0.5, 20):
@@ -119,7 +119,7 @@ def test_a_reset_does_not_wait_for_an_earlier_spin_up(worker, setup, wait, endle
 
 
 def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
-    worker, told = Worker("test", ("ensf",)), []
+    worker, told = Worker("full space"), []
 
     def publish(**changes):
         told.append(changes.get("spun_up"))
@@ -139,7 +139,7 @@ def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
 
 
 def test_close_does_not_wait_for_a_spin_up(setup, endless):
-    worker = Worker("test", ("ensf",))
+    worker = Worker("full space")
     worker.reset(replace(setup, benchmark="kolmogorov"))
     assert endless.wait(30)
     worker.close()
@@ -153,7 +153,6 @@ def test_snapshots_cannot_be_changed(worker, setup, wait):
     snapshot = worker.snapshot
     arrays = [
         snapshot.truth,
-        snapshot.sensors,
         snapshot.mean["ensf"],
         snapshot.spread["ensf"],
         snapshot.records[0]["ensf"].parameters,
@@ -205,13 +204,13 @@ def test_a_failing_cycle_becomes_a_message_and_keeps_what_was_computed(
     worker.play()
     wait(lambda: worker.snapshot.phase == "failed")
     assert "the water ran out" in worker.snapshot.message
-    assert "reset" in worker.snapshot.message
+    assert "Reset" in worker.snapshot.message
     assert worker.snapshot.truth is not None and len(worker.snapshot.records) == 1
 
 
 def test_missing_weights_become_a_message(setup, wait, monkeypatch, tmp_path):
     monkeypatch.setattr("ldensf_core.weights.checkpoints.PRETRAINED", tmp_path)
-    worker = Worker("test", ("ld-ensf", "none"))
+    worker = Worker("latent")
     worker.reset(replace(setup, filters=("ld-ensf",)))
     wait(lambda: worker.snapshot.phase == "failed")
     assert "no trained weights" in worker.snapshot.message
@@ -221,7 +220,7 @@ def test_missing_weights_become_a_message(setup, wait, monkeypatch, tmp_path):
 
 
 def test_close_ends_the_thread_and_lets_go_of_the_experiment(setup, wait):
-    worker = Worker("test", ("ensf",))
+    worker = Worker("full space")
     worker.reset(setup)
     worker.set_speed(math.inf)
     worker.play()
@@ -239,7 +238,7 @@ def test_close_ends_the_thread_and_lets_go_of_the_experiment(setup, wait):
         (CheckpointError("card.json is damaged"), "card.json is damaged"),
         (MemoryError(), "fewer members"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "fewer members"),
-        (KeyError("u"), "Press reset"),
+        (KeyError("u"), "Press Reset"),
     ],
 )
 def test_errors_are_explained(error, words):
