@@ -139,7 +139,7 @@ class Visitor(threading.Thread):
                 missing=draw.choice([0.0, 0.0, 0.3]),
                 members=draw.choice(MEMBERS),
                 full_space_members=draw.choice(FULL_SPACE_MEMBERS[:4]),
-                rule=draw.choice(["gaussian", "published"]),
+                options={"ld-ensf": {"rule": draw.choice(["gaussian", "published"])}},
                 seed=draw.randint(0, 3),
             )
         return settings.setup()
@@ -267,8 +267,8 @@ def row(
 
 def estimate_alone(benchmark: str, name: str, device: torch.device) -> np.ndarray:
     """The mean at the end of the default scene, of one filter run in this thread."""
-    setup = Settings(benchmark=benchmark, device=str(device)).setup()
-    *_, last = setup.experiment((name,))
+    setup = Settings(benchmark=benchmark, device=str(device), filters=[name]).setup()
+    *_, last = setup.experiment(setup.classes[name].kind)
     return last.filters[name].estimate.mean.cpu().numpy()
 
 

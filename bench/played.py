@@ -29,7 +29,7 @@ from serving import served, visit, wait_until
 from ldensf_app import Dashboard
 from ldensf_app.maps import reduced
 from ldensf_app.readout import percent
-from ldensf_app.scene import telling
+from ldensf_app.scene import first_shown
 from ldensf_app.settings import Settings
 from ldensf_core import get_benchmark, list_benchmarks
 from ldensf_core.verification.table import as_text
@@ -117,8 +117,8 @@ def played(session: ClientSession, name: str, device: str) -> dict[str, Any]:
 def off(source: ColumnDataSource, benchmark: Any, device: str) -> float:
     """Largest difference of a picture from the truth at the last snapshot, over its range."""
     setup = Settings(benchmark=benchmark.name, device=device).setup()
-    truth = setup.experiment(("none",)).truth_at(benchmark.n_times - 1)
-    expected = reduced(truth[telling(benchmark)].numpy())
+    truth = setup.experiment("latent").truth_at(benchmark.n_times - 1)
+    expected = reduced(truth[first_shown(benchmark)].numpy())
     shown = np.asarray(source.data["image"][0])
     return float(np.abs(shown - expected).max() / np.ptp(expected))
 

@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ldensf_app import units
-from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.colours import filter_colour
+from ldensf_app.settings import label
+from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from report import timings
 from report.score_tables import departing, layouts, title
-from report.style import FILTER_MARKS, legend, line, panels
+from report.style import legend, line, mark, panels
 from report.sweeps import Sweep
 
 QUARTILES = (0.25, 0.5, 0.75)
@@ -46,7 +48,7 @@ def error_by_time(sweeps: Sequence[Sweep]) -> Figure:
         for i, name in enumerate(sweep.filters):  # dashed lines over LD-EnSF's
             if run := sweep.run(name):
                 low, middle, high = _quartiles(run.scores["rel_rmse"].values)
-                axis.fill_between(times, low, high, color=FILTER_COLOURS[name], alpha=0.2, lw=0)
+                axis.fill_between(times, low, high, color=filter_colour(name), alpha=0.2, lw=0)
                 axis.plot(times, middle, markevery=(2 * i, 10), **line(name))
         axis.set(title=title(sweep), xlabel=name_of_axis)
     _of_errors(axes, "relative RMSE")
@@ -89,7 +91,7 @@ def error_along(sweeps: Sequence[Sweep], along: str) -> Figure:
 
 def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
     """Frequencies of the truth's ranks over that in a reliable ensemble, one row a benchmark."""
-    names = [name for name in FILTER_LABELS if any(sweep.run(name) for sweep in sweeps)]
+    names = [name for name in FILTERS if any(sweep.run(name) for sweep in sweeps)]
     size = (1.65, 1.9)
     figure, axes = panels(len(sweeps), len(names), size, sharex=True, sharey=True)
     for row, sweep in zip(axes, sweeps, strict=True):
@@ -100,7 +102,7 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
                 ranks = np.arange(members + 1)
                 often = run.scores["rank_histogram"].values[:, ranks] * (members + 1)
                 low, middle, high = np.clip(np.quantile(often, QUARTILES, axis=0), *RANKS)
-                colour = FILTER_COLOURS[name]
+                colour = filter_colour(name)
                 axis.fill_between(ranks, low, high, step="mid", color=colour, alpha=0.3, lw=0)
                 axis.step(ranks, middle, where="mid", color=colour, linewidth=1.6)
             else:
@@ -110,7 +112,7 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         row[0].set_ylabel(title(sweep), fontsize=8)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(FILTER_LABELS[name].replace(" (", "\n("), fontsize=8)
+        axis.set_title(label(name).replace(" (", "\n("), fontsize=8)
     figure.supxlabel("rank of the truth among the members", fontsize=9)
     figure.supylabel("times as often as if reliable", fontsize=9)
     return figure
@@ -119,7 +121,7 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
 def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> Figure:
     """Forecast and analysis of a cycle, one line a filter; one row of panels a device."""
     found = {row["filter"] for _, rows in timed for row in rows}
-    names = [name for name in FILTER_LABELS if name in found]
+    names = [name for name in FILTERS if name in found]
     benchmarks, devices = (list(dict.fromkeys(which)) for which in zip(*dict(timed), strict=True))
     figure, axes = panels(len(devices), len(benchmarks), sharex=True, sharey=True)
     for (i, device), (j, benchmark) in product(enumerate(devices), enumerate(benchmarks)):
@@ -129,7 +131,7 @@ def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> F
         for row in rows or ():
             name = row["filter"]
             place = len(names) - 1 - names.index(name)
-            colour, (marker, _) = FILTER_COLOURS[name], FILTER_MARKS[name]
+            colour, (marker, _) = filter_colour(name), mark(name)
             for part, fill, aside in (("forecast", "full", 0.15), ("analysis", "none", -0.15)):
                 time = row[f"{part}_ms"] / 1e3
                 if time > SHORTEST:
@@ -139,7 +141,7 @@ def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> F
             xlabel="seconds a cycle" if i == len(devices) - 1 else "",
             xscale="log",
         )
-        axis.set_yticks(range(len(names)), [FILTER_LABELS[name] for name in reversed(names)])
+        axis.set_yticks(range(len(names)), [label(name) for name in reversed(names)])
     for fill, part in (("full", "forecast"), ("none", "analysis")):
         axes[0, 0].plot([], [], "o", color="black", fillstyle=fill, label=part)
     legend(figure, axes)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ldensf_app.colours import FILTER_LABELS
-from ldensf_app.settings import FREE_RUN
+from ldensf_app.settings import label
+from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.observations import LAYOUTS
 from report import timings
@@ -46,7 +46,7 @@ def scores(sweep: Sweep) -> str:
     head = ["filter", "truths", *columns]
     head.insert(4, "its quartiles over truths")
     lines = [
-        [FILTER_LABELS[name], str(run.row["truths"]), *line]
+        [label(name), str(run.row["truths"]), *line]
         for (name, run), line in zip(runs.items(), zip(*cells, strict=True), strict=True)
     ]
     note = f"{_not_run(runs)} {_unequal(runs.values())}"
@@ -67,7 +67,7 @@ def departures(sweep: Sweep, along: str) -> str:
         for of in zip(*runs.values(), strict=True)
     ]
     lines = [
-        [FILTER_LABELS[name], *numbers]
+        [label(name), *numbers]
         for name, numbers in zip(runs, zip(*cells, strict=True), strict=True)
     ]
     head = ["filter", *(_name(along, point) for point in points)]
@@ -89,10 +89,10 @@ def departing(sweep: Sweep, along: str) -> list[dict[str, Any]]:
 def seconds(benchmark: str, device: str, rows: Sequence[timings.Row]) -> str:
     """What a cycle takes on one device, the free run out of contest."""
     times = [[row[f"{part}_ms"] for row in rows] for part in ("forecast", "analysis", "cycle")]
-    assimilate = [row["filter"] != FREE_RUN for row in rows]
+    assimilate = [FILTERS[row["filter"]].corrects for row in rows]
     cells = [column(values, contends=assimilate) for values in times]
     lines = [
-        [FILTER_LABELS[row["filter"]], *line]
+        [label(row["filter"]), *line]
         for row, line in zip(rows, zip(*cells, strict=True), strict=True)
     ]
     head = ["filter", "forecast, ms", "analysis, ms", "cycle, ms"]
@@ -133,7 +133,7 @@ def _titled(sweep: Sweep, lines: str, of: str, note: str) -> str:
 
 
 def _not_run(runs: Mapping[str, Run]) -> str:
-    names = [FILTER_LABELS[name] for name in FILTER_LABELS if name not in runs]
+    names = [label(name) for name in FILTERS if name not in runs]
     return f"Not run: {', '.join(names)}." if names else ""
 
 

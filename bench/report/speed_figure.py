@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ldensf_app.colours import FILTER_COLOURS
-from ldensf_app.settings import ENSF, LD_ENSF
+from ldensf_app.colours import filter_colour
 from ldensf_core.benchmarks import get_benchmark
 from report.speed_tables import IMPLEMENTATIONS
 from report.style import legend, panels
 from report.timings import Row, by_device
 
 STYLES = {
-    "this": (FILTER_COLOURS[LD_ENSF], "o"),
+    "this": (filter_colour("ld-ensf"), "o"),
     "published-loop": ("#374151", "s"),
-    "full-space-ensf": (FILTER_COLOURS[ENSF], "^"),
+    "full-space-ensf": (filter_colour("ensf"), "^"),
 }
 DEVICES = (("-", "full"), ("--", "none"), ("-.", "left"), (":", "right"))
 """Line and filling of a marker, by device."""

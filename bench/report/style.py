@@ -11,14 +11,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ldensf_app.colours import FILTER_COLOURS, FILTER_LABELS
+from ldensf_app.colours import filter_colour
+from ldensf_app.settings import label
+from ldensf_core import FILTERS
 
+DASHES = ("-", "--", "-.", ":")
 _MARKS = [
     ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("p", "--"), ("v", "--"), ("P", "-."),
     ("X", ":"),
 ]  # fmt: skip
-FILTER_MARKS = dict(zip(FILTER_COLOURS, _MARKS, strict=True))
-"""Marker and line by filter, to tell them apart in greyscale."""
+"""Of filters in the order of the registry; further ones have these markers and other dashes."""
 
 PANEL = (4.3, 3.1)
 """Inches, width and height of one panel."""
@@ -37,12 +39,19 @@ plt.rcParams.update(
 )
 
 
+def mark(name: str) -> tuple[str, str]:
+    """Marker and dashes of a filter, to tell it apart in greyscale."""
+    turn, place = divmod(list(FILTERS).index(name), len(_MARKS))
+    marker, dashes = _MARKS[place]
+    return marker, DASHES[(DASHES.index(dashes) + turn) % len(DASHES)]
+
+
 def line(name: str) -> dict[str, object]:
     """How a filter's line is drawn."""
-    marker, dashes = FILTER_MARKS[name]
+    marker, dashes = mark(name)
     return {
-        "color": FILTER_COLOURS[name],
-        "label": FILTER_LABELS[name],
+        "color": filter_colour(name),
+        "label": label(name),
         "marker": marker,
         "linestyle": dashes,
         "linewidth": 1.6,
@@ -70,8 +79,8 @@ def legend(figure: Figure, axes: np.ndarray) -> None:
     for panel in axes.flat:
         handles, labels = panel.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))
-    order = list(FILTER_LABELS.values())
-    labels = sorted(found, key=lambda label: order.index(label) if label in order else len(order))
+    order = [label(name) for name in FILTERS]
+    labels = sorted(found, key=lambda text: order.index(text) if text in order else len(order))
     figure.legend(
         [found[label] for label in labels],
         labels,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ldensf_app.colours import FILTER_LABELS
+from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark, list_benchmarks
 from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows
@@ -66,7 +66,7 @@ class Sweep:
     @property
     def filters(self) -> list[str]:
         """All in the file, in the order of the app."""
-        return [name for name in FILTER_LABELS if name in self.scores["filter"].values]
+        return [name for name in FILTERS if name in self.scores["filter"].values]
 
     def comparable(self, points: Sequence[Mapping[str, Any]]) -> dict[str, list[Run | None]]:
         """By filter, its runs with each of some departures, all of the same truths.
@@ -139,7 +139,7 @@ def _read(path: Path) -> xr.Dataset:
     known = {*archive.SCORES, "rank_histogram", "device"} <= set(scores)
     if not known or scores.attrs.get("benchmark") not in list_benchmarks():
         raise ValueError(f"{path} is no file of a sweep: ldensf verify --output writes such")
-    unknown = set(scores["filter"].values) - set(FILTER_LABELS)
+    unknown = set(scores["filter"].values) - set(FILTERS)
     if unknown:
         raise ValueError(f"{path} has filters that are unknown here: {', '.join(sorted(unknown))}")
     return scores

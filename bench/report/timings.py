@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from ldensf_app.colours import FILTER_LABELS
+from ldensf_core import FILTERS
 from ldensf_core.benchmarks import list_benchmarks
 from ldensf_core.speed import NAMES, implementations
 
@@ -91,8 +91,8 @@ def of_filters(rows: Sequence[Row]) -> list[tuple[tuple[str, str], list[Row]]]:
         if row["members"] == MEMBERS
     ]
     found = []
-    for key, of in by_device([row for row in named if row["filter"] in FILTER_LABELS]):
-        found.append((key, sorted(of, key=lambda row: list(FILTER_LABELS).index(row["filter"]))))
+    for key, of in by_device([row for row in named if row["filter"] in FILTERS]):
+        found.append((key, sorted(of, key=lambda row: list(FILTERS).index(row["filter"]))))
     return found
 
 

@@ -46,7 +46,7 @@ def test_a_default_scene_ends_as_it_does_in_one_thread(visitor, race):
 
 
 def test_what_fails_is_counted(visitor, race, monkeypatch):
-    def fail(self, filters):
+    def fail(self, kind):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(Setup, "experiment", fail)

@@ -17,8 +17,7 @@ COMMAND.command()(tune.main)
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     basin = Tsunami(24)
-    for module in ("experiment", "verification.sweep"):
-        monkeypatch.setattr(f"ldensf_core.{module}.get_benchmark", lambda _: basin)
+    monkeypatch.setattr("ldensf_core.verification.sweep.get_benchmark", lambda _: basin)
 
 
 def run(*options):
@@ -54,16 +53,18 @@ def test_values_are_combined_with_those_by_default():
         {"steps": 50, "epsilon": 0.05},
         {"steps": 50, "epsilon": 0.3},
     ]
+    assert tune.combinations("ld-ensf", "tsunami", ["rule=gaussian,published"]) == [
+        {"rule": "gaussian"},
+        {"rule": "published"},
+    ]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            ("--filter", "ld-ensf"),
-            "filter 'ld-ensf' is unknown; there are letkf, ensf, ensf-inpainting, latent-ensf",
-        ),
-        (("--values", "width=1"), "parameter 'width' is unknown; letkf has inflation, radius"),
+        (("--filter", "kalman"), "filter 'kalman' is unknown; there are ld-ensf"),
+        (("--filter", "ld-ensf"), "filter 'ld-ensf': say which values to try, of rule"),
+        (("--values", "width=1"), "option 'width' is unknown; letkf has inflation, radius"),
         (("--values", "radius=1,wide"), "value 'wide': a number is needed"),
     ],
 )
