@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ LEAST_PERCENT = 5e-4  # what the axis does not go below
 def plain_figure(**options: Any) -> Any:
     """A figure without tools that fills the room it is given.
 
-    Put glyphs on it by ``put``: ``line`` and its like make four models of each, for glyphs that
-    are selected or muted, and models are what takes the time until the page is there.
+    Put glyphs on it by ``add_glyph``: ``line`` and its like make four models of each, for glyphs
+    that are selected or muted, and models are what takes the time until the page is there.
     """
     plot = figure(
         sizing_mode="stretch_both",
@@ -50,18 +50,12 @@ def plain_figure(**options: Any) -> Any:
     return plot
 
 
-def put(plot: Any, source: ColumnDataSource, glyph: Any, name: str = "", layer: int = 0) -> Any:
-    """Put a glyph on a figure, whenever it comes, where it belongs.
+def stacked() -> list[str]:
+    """All filters from the lowest curves to the highest: the registry's first lies on top.
 
-    Args:
-        name: of the filter that it is of. The registry's first lies on top, and what does not
-            correct below all others.
-        layer: above all glyphs of lower layers.
+    What does not correct lies below all others.
     """
-    rank = [FILTERS[name].corrects, -list(FILTERS).index(name)] if name else []
-    renderer = plot.add_glyph(source, glyph, tags=[layer, *rank])
-    plot.renderers = sorted(plot.renderers, key=lambda r: r.tags)
-    return renderer
+    return sorted(reversed(list(FILTERS)), key=lambda name: FILTERS[name].corrects)
 
 
 def empty(*columns: str) -> ColumnDataSource:
@@ -88,12 +82,7 @@ class ErrorCurves:
         self.figure.yaxis.ticker = FixedTicker(ticks=PERCENT)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0.[0] %")
         self.sources: dict[str, ColumnDataSource] = {}
-
-    def choose(self, filters: Iterable[str]) -> None:
-        """Have curves for these filters."""
-        for name in filters:
-            if name in self.sources:
-                continue
+        for name in stacked():
             source, colour = empty("time", "error", "spread"), filter_colour(name)
             error = Line(x="time", y="error", line_color=colour, line_width=2.5)
             spread = Line(
@@ -105,7 +94,7 @@ class ErrorCurves:
                 line_alpha=0.85,
             )
             dots = Scatter(x="time", y="error", size=4, line_color=colour, fill_color=colour)
-            line, *_ = (put(self.figure, source, glyph, name) for glyph in (error, spread, dots))
+            line, *_ = (self.figure.add_glyph(source, glyph) for glyph in (error, spread, dots))
             tooltips = [(FILTERS[name].title, "@error{0.0 %}, spread @spread{0.0 %}")]
             self.figure.add_tools(HoverTool(renderers=[line], tooltips=tooltips, mode="vline"))
             self.sources[name] = source
@@ -139,17 +128,14 @@ class StepTimes:
         self.figure.yaxis.ticker = FixedTicker(ticks=MILLISECONDS)
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
         self.sources: dict[str, ColumnDataSource] = {}
-
-    def choose(self, filters: Iterable[str]) -> None:
-        """Have points for those of the filters that correct."""
-        for name in filters:
-            if name in self.sources or not FILTERS[name].corrects:
+        for name in stacked():
+            if not FILTERS[name].corrects:
                 continue
             source, colour = empty("step", "total", "apart", "decode"), filter_colour(name)
             line = Line(x="step", y="total", line_color=colour, line_width=1.5, line_alpha=0.5)
             dots = Scatter(x="step", y="total", size=5, line_color=colour, fill_color=colour)
-            put(self.figure, source, line, name)
-            points = put(self.figure, source, dots, name)
+            self.figure.add_glyph(source, line)
+            points = self.figure.add_glyph(source, dots)
             tooltips = [
                 (label(name), "@total{0,0.00} ms"),
                 ("forecast, analysis apart", "@apart"),

@@ -129,7 +129,6 @@ class Dashboard(Viewer):
     def reset(self) -> None:
         """Start over, paused at the first cycle, with the present settings."""
         self._wanted = self.settings.setup()
-        self.scene.choose(self._wanted.filters)
         self._playing = False  # what was asked for; the workers follow, a slow cycle later
         self.race.reset(self._wanted)
         self.controls.show_changes([])

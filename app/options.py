@@ -11,7 +11,9 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import CustomJSTickFormatter
 
+from ldensf_app.readout import called
 from ldensf_app.settings import Settings, usual_options
 from ldensf_app.style import CSS
 from ldensf_core import FILTERS
@@ -19,13 +21,15 @@ from ldensf_core.filters.options import Option, options_of
 
 FEW = 3
 """Choices that stand beside each other."""
+AS_IT_IS = "return tick === null ? '' : String(tick)"
+"""How a number is written: the widget's own way cuts decimals off, and calls nothing 0."""
 
 
 class OptionFields:
-    """The card that edits ``Settings.options``.
+    """Edits ``Settings.options``.
 
     Attributes:
-        view: the card.
+        view: what is unfolded, by ``active = [0]``.
         widgets: by filter and option, those that were made.
     """
 
@@ -33,21 +37,22 @@ class OptionFields:
         self.settings = settings
         self.widgets: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, pn.Column] = {}
-        self._body = pn.Column(sizing_mode="stretch_width", margin=(0, 8))
-        self.view = pmui.Card(
-            self._body,
-            title=settings.param.options.label,
-            collapsed=True,
+        self._body = pn.Column(sizing_mode="stretch_width", margin=0)
+        self.view = pmui.Accordion(
+            (settings.param.options.label, self._body),
+            title_variant="body2",
+            variant="outlined",
+            disable_gutters=True,
             sizing_mode="stretch_width",
             margin=(8, 0),
             css_classes=["options"],
         )
-        self.view.param.watch(self.show, "collapsed")
+        self.view.param.watch(self.show, "active")
         settings.param.watch(self.show, ["benchmark", "filters", "options"])
 
     def show(self, *_: Any) -> None:
         """Where it is open, show the present values of the chosen filters' options."""
-        if self.view.collapsed:
+        if not self.view.active:
             return
         chosen = [n for n in FILTERS if n in self.settings.filters and options_of(FILTERS[n])]
         for name in chosen:
@@ -55,7 +60,9 @@ class OptionFields:
                 self._groups[name] = self._group(name)
             for option, value in self._values(name).items():
                 self.widgets[name][option].value = _shown(value)
-        self._body.objects = [self._groups[name] for name in chosen] or [_text("None to set.")]
+        groups = [self._groups[name] for name in chosen]
+        if groups != self._body.objects:
+            self._body.objects = groups or [_text("The chosen filters have none.")]
 
     def _values(self, name: str) -> dict[str, Any]:
         usual = usual_options(name, self.settings.benchmark)
@@ -65,17 +72,16 @@ class OptionFields:
         options = options_of(FILTERS[name])
         self.widgets[name] = {option: _widget(of) for option, of in options.items()}
         for option, widget in self.widgets[name].items():
-            widget.value = _shown(self._values(name)[option])
             widget.param.watch(lambda e, option=option: self._set(name, option, e.new), "value")
         return pn.Column(
-            _text(f"<b>{FILTERS[name].title}</b>"),
+            _text(called(name), "group"),
             *self.widgets[name].values(),
             sizing_mode="stretch_width",
             margin=0,
         )
 
     def _set(self, name: str, option: str, value: Any) -> None:
-        if value is None and options_of(FILTERS[name])[option].high == math.inf:
+        if value is None and options_of(FILTERS[name])[option].default == math.inf:
             value = math.inf
         if value != self._values(name)[option]:
             given = self.settings.options
@@ -97,8 +103,8 @@ def _widget(option: Option) -> Any:
     elif isinstance(option.default, int):
         kind = pmui.IntInput
     else:
-        kind = pmui.FloatInput
-        if option.high == math.inf:
+        kind, more["format"] = pmui.FloatInput, CustomJSTickFormatter(code=AS_IT_IS)
+        if option.default == math.inf:
             more["placeholder"], help_ = "no limit", f"{help_} Leave empty for no limit."
     return kind(
         label=f"{label} ({option.units})" if option.units else label,
@@ -111,5 +117,6 @@ def _widget(option: Option) -> Any:
     )
 
 
-def _text(text: str) -> pn.pane.HTML:
+def _text(text: str, style: str = "") -> pn.pane.HTML:
+    text = f'<div class="{style}">{text}</div>'
     return pn.pane.HTML(text, stylesheets=[CSS], sizing_mode="stretch_width", margin=(6, 0, 0, 0))

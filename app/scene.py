@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from bokeh.models import Range1d
@@ -57,11 +56,6 @@ class Scene:
             plot.describe(benchmark)
         self.fields.expect(v)
         self.spreads.expect(v)
-
-    def choose(self, filters: Iterable[str]) -> None:
-        """Have curves for these filters, which takes new models for those that had none."""
-        for plot in (self.errors, self.times, self.cloud, self.track):
-            plot.choose(filters)
 
     @property
     def unknowns(self) -> ParameterCloud | ParameterTrack:

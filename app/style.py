@@ -20,7 +20,14 @@ _THEME = {
         # A button's explanation covers its neighbour, which must be within reach all the same.
         "MuiTooltip": {
             "defaultProps": {"disableInteractive": True},
-            "styleOverrides": {"tooltip": {"fontSize": "13px", "fontWeight": 400}},
+            "styleOverrides": {
+                "tooltip": {
+                    "fontSize": "13px",
+                    "fontWeight": 400,
+                    "whiteSpace": "pre-line",
+                    "maxWidth": "460px",
+                }
+            },
         },
         "MuiAppBar": {
             "styleOverrides": {"root": {"&.header": {"backgroundColor": NAVY, "color": "white"}}}

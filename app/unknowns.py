@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from bokeh.models import (
 )
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, filter_colour
-from ldensf_app.curves import empty, plain_figure, put, set_time_axis
+from ldensf_app.curves import empty, plain_figure, set_time_axis, stacked
 from ldensf_app.snapshot import Record
 from ldensf_app.units import unit
 from ldensf_core import FILTERS
@@ -45,25 +45,22 @@ class ParameterCloud:
             fill_alpha=0.06, fill_color=UNCORRECTED, line_color=UNCORRECTED, line_dash="dashed"
         )
         self.figure.add_layout(self.prior)
-        self.sources: dict[str, ColumnDataSource] = {}
+        drawn = [name for name in stacked() if is_drawn(name)]
+        self.sources = {name: empty("x", "y") for name in drawn}
         self.truth = empty("x", "y")
+        for name in drawn:
+            self._points(name, 7, 0.45)
         for colour, width in (("white", 5), (TRUTH_COLOUR, 2)):  # to be seen on any ground
             cross = Scatter(marker="x", size=16, line_width=width, line_color=colour)
-            put(self.figure, self.truth, cross, layer=1)
+            self.figure.add_glyph(self.truth, cross)
+        for name in drawn:
+            if FILTERS[name].corrects:  # a cloud that has shrunk below the cross shows in it
+                self._points(name, 3, 1.0)
 
-    def choose(self, filters: Iterable[str]) -> None:
-        """Have clouds for those of the filters that are drawn."""
-        for name in filters:
-            if name not in self.sources and is_drawn(name):
-                self.sources[name] = empty("x", "y")
-                self._points(name, 7, 0.45, layer=0)
-                if FILTERS[name].corrects:  # a cloud that has shrunk below the cross shows in it
-                    self._points(name, 3, 1.0, layer=2)
-
-    def _points(self, name: str, size: float, alpha: float, layer: int) -> None:
+    def _points(self, name: str, size: float, alpha: float) -> None:
         colour = filter_colour(name)
         dots = Scatter(size=size, line_color=colour, fill_color=colour, fill_alpha=alpha)
-        put(self.figure, self.sources[name], dots, name, layer)
+        self.figure.add_glyph(self.sources[name], dots)
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior box after the benchmark's first two parameters."""
@@ -100,25 +97,22 @@ class ParameterTrack:
         )
         self.figure.add_layout(self.prior)
         self.sources: dict[str, ColumnDataSource] = {}
-        self.truth = [  # to be seen on any ground
-            Span(dimension="width", line_color=colour, line_width=width, visible=False)
-            for colour, width in (("white", 4), (TRUTH_COLOUR, 2))
-        ]
-        for line in self.truth:
-            self.figure.add_layout(line)
-
-    def choose(self, filters: Iterable[str]) -> None:
-        """Have a line and a band for those of the filters that are drawn."""
-        for name in filters:
-            if name not in self.sources and is_drawn(name):
+        for name in stacked():
+            if is_drawn(name):
                 source, colour = empty("time", "low", "mean", "high"), filter_colour(name)
                 for glyph in (
                     VArea(x="time", y1="low", y2="high", fill_color=colour, fill_alpha=0.2),
                     Line(x="time", y="mean", line_color=colour, line_width=2.5),
                     Scatter(x="time", y="mean", size=4, line_color=colour, fill_color=colour),
                 ):
-                    put(self.figure, source, glyph, name)
+                    self.figure.add_glyph(source, glyph)
                 self.sources[name] = source
+        self.truth = [  # to be seen on any ground
+            Span(dimension="width", line_color=colour, line_width=width, visible=False)
+            for colour, width in (("white", 4), (TRUTH_COLOUR, 2))
+        ]
+        for line in self.truth:
+            self.figure.add_layout(line)
 
     def describe(self, benchmark: Any) -> None:
         """Axes and prior range after the benchmark's only parameter."""

@@ -56,14 +56,12 @@ def test_hover_texts_follow_the_benchmark():
 def test_another_benchmark_needs_no_new_models():
     """Each would make Bokeh look through all models of the page, which takes long."""
     scene = described("tsunami")
-    scene.choose(["ld-ensf", "ensf"])
     document = Document()
     for part in (*scene.maps.values(), scene.errors, scene.times, scene.cloud, scene.track):
         document.add_root(part.figure)
     before = set(document.models)
     for name in ("kolmogorov", "atmosphere"):
         scene.describe(get_benchmark(name), 0)
-    scene.choose(["ensf", "ld-ensf"])
     assert set(document.models) == before
 
 

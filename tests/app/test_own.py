@@ -144,7 +144,7 @@ def test_options_are_fields_of_the_chosen_filters():
     settings = Settings(filters=["latent-nudging", "letkf", "none"])
     options = Controls(settings, None).options
     assert options.widgets == {}  # nobody has looked
-    options.view.collapsed = False
+    options.view.active = [0]
     assert list(options.widgets) == ["letkf", "latent-nudging"]
     kinds = {name: type(widget) for name, widget in options.widgets["latent-nudging"].items()}
     assert kinds == {"gain": pmui.FloatInput, "rule": pmui.Select}
@@ -162,7 +162,7 @@ def test_options_are_fields_of_the_chosen_filters():
 def test_fields_show_what_is_tuned_for_the_benchmark():
     settings = Settings(filters=["letkf"], benchmark="tsunami")
     options = Controls(settings, None).options
-    options.view.collapsed = False
+    options.view.active = [0]
     radius, tuned = options.widgets["letkf"]["radius"], BENCHMARKS["tsunami"].tuning["letkf"]
     assert radius.value == tuned["radius"]
     settings.options = {"letkf": {"radius": 5.0}}
@@ -213,7 +213,7 @@ def test_a_dashboard_takes_a_filter_class_and_shows_what_it_is_told(wait):
         assert FILTERS["nudging"] is Nudging
         assert dashboard.settings.filters == ["ld-ensf", "nudging"]
         wait(lambda: dashboard.race.view().of("nudging"))
-        dashboard.controls.options.view.collapsed = False
+        dashboard.controls.options.view.active = [0]
         dashboard.controls.options.widgets["nudging"]["gain"].value = 1.5
         wait(lambda: dashboard.race.view().message)
         dashboard.pull()

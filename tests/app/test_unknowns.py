@@ -18,9 +18,7 @@ def records(*ensembles):
 
 @pytest.fixture
 def scene():
-    scene = Scene()
-    scene.choose(["ld-ensf", "none"])
-    return scene
+    return Scene()
 
 
 def described(scene, name):

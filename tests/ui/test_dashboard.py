@@ -74,14 +74,14 @@ def test_the_first_cycle_is_drawn_before_anything_is_pressed(page):
 
 
 def test_play_and_watch_the_estimate_lock_on(page):
-    before, first = picture(page, "ld-ensf"), step(page)
+    before, first = picture(page, "latent"), step(page)
     button = page.locator(".play-button button")
     button.click()
     reach(page, first + 10)
     expect(button).to_contain_text("Pause")
     button.click()
     expect(button).to_contain_text("Play", timeout=30_000)
-    after = picture(page, "ld-ensf")
+    after = picture(page, "latent")
     changed = np.abs(after - before).max(axis=-1) > 20
     assert changed.mean() > 0.02
     assert error(page, "ld-ensf") < 0.5 * error(page, "none")
@@ -125,7 +125,8 @@ def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(pa
     expect(page.locator(".status")).to_contain_text("sensors (random)", timeout=30_000)
     expect(page.locator(".notice")).to_have_count(0)
 
-    filters = [page.get_by_role("button", name=n, exact=True) for n in ("LD-EnSF", "EnSF", "none")]
+    names = "LD-EnSF", "EnSF", "no assimilation"
+    filters = [page.get_by_role("button", name=name, exact=True) for name in names]
     for button in filters:
         button.click()
     message = page.get_by_role("alert")
@@ -133,6 +134,29 @@ def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(pa
     filters[0].click()
     expect(message).to_have_count(0, timeout=30_000)
     expect(page.locator(".tile.ld-ensf .value")).to_contain_text("%", timeout=30_000)
+
+
+def test_options_of_the_chosen_filters_are_edited_and_a_bad_one_is_a_message(page):
+    page.get_by_role("button", name="LETKF", exact=True).click()
+    expect(page.locator(".card-errors .legend")).to_contain_text("LETKF", timeout=30_000)
+    page.get_by_text("Options of the filters").click()
+    page.get_by_role("button", name="published", exact=True).click()
+    status = page.locator(".status")
+    expect(status).to_contain_text("LD-EnSF: rule published", timeout=30_000)
+
+    def type_radius(value):
+        page.get_by_role("textbox", name="Radius Distance").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(value)
+        page.keyboard.press("Tab")
+
+    type_radius("250")
+    expect(status).to_contain_text("LETKF: radius 250", timeout=30_000)
+    type_radius("-1")
+    expect(page.get_by_role("alert")).to_contain_text("radius of 'letkf' = -1", timeout=30_000)
+    type_radius("100")  # as it is tuned for the tsunami
+    expect(page.get_by_role("alert")).to_have_count(0, timeout=30_000)
+    expect(status).not_to_contain_text("radius")
 
 
 def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
@@ -148,7 +172,7 @@ def test_everything_fits_maps_are_square_and_dark_mode_is_dark(page):
         squares = [f for f in frames if abs(f[0] - f[1]) <= 2]
         assert len(squares) == 5  # the maps and the parameters
         assert min(min(f) for f in frames) > 60
-        for name in ("truth", "ld-ensf", "ensf", "spread", "errors", "times", "parameters"):
+        for name in ("truth", "latent", "full-space", "spread", "errors", "times", "parameters"):
             box = page.locator(f".card-{name}").bounding_box()
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
 
