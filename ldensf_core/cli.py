@@ -34,7 +34,9 @@ from ldensf_core.verification.table import rows as as_rows
 from ldensf_core.weights.checkpoints import CheckpointError
 
 app = typer.Typer(
-    help="Latent data assimilation: LD-EnSF beside the full-space filter.",
+    help="Latent data assimilation: LD-EnSF beside the full-space filter.\n\n"
+    f"Benchmarks: {', '.join(list_benchmarks())}.\n\n"
+    f"Filters: {', '.join(FILTERS)}.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
