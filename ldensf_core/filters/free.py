@@ -15,7 +15,6 @@ from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
-from ldensf_core.surrogate.spectral import DIRECT
 from ldensf_core.weights.model import LatentModel
 
 
@@ -90,7 +89,7 @@ class FreeRun(Filter):
         error = model.error.deviation[index]
         seeds = np.random.SeedSequence([self.seed, index])
         known: list[Tensor] = []  # mean and spread
-        if self.state.is_cuda and len(self.state) <= DIRECT:
+        if self.state.is_cuda and model.ldnet.decoder.recordable(len(self.state)):
             *known, state, parameters = self._looked(error)
         else:
             state = self.state.clone()
