@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -69,6 +70,7 @@ class Benchmark(ABC):
         time_units: "h", say, or "1" where time has no units.
         sensor_grid: columns and rows of the sensors that it is observed with by default.
         spin_up_states: how many states ``spin_up`` goes through.
+        weights: folder of its trained weights; None for those shipped here, if there are any.
         tuning: options with which a filter is best on it, by the filter's name.
     """
 
@@ -81,6 +83,7 @@ class Benchmark(ABC):
     time_units: str
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
+    weights: Path | None = None
     tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
 
     # -- the solver ---------------------------------------------------------------------

@@ -33,7 +33,7 @@ from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.cycle import cycle_scores
-from ldensf_core.weights.checkpoints import PRETRAINED, has_weights, load_pretrained
+from ldensf_core.weights.checkpoints import has_weights, load_pretrained, weights_folder
 from ldensf_core.weights.model import LatentModel
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
@@ -234,5 +234,5 @@ def _several(name: str, values: Any) -> list:
 
 def _weights(benchmark: Benchmark) -> str:
     """What tells trained weights from others: they come with a card that names their hashes."""
-    card = PRETRAINED / benchmark.name / "card.json"
+    card = weights_folder(benchmark) / "card.json"
     return hashlib.sha256(card.read_bytes()).hexdigest()[:12] if card.exists() else "none"
