@@ -43,7 +43,8 @@ from ldensf_core.observations import SensorNetwork
 class Decoder(nn.Module, ABC):
     """Latent state → normalised fields.
 
-    What training changes are its parameters; what else has to be saved with them are its buffers.
+    What training changes are its parameters; what else has to be saved with them are its buffers,
+    which ``scale_to`` may fill. Large matrices are saved in half precision.
 
     Args:
         benchmark: whose fields these are. A decoder that has its own ``at`` and ``loss`` may do
