@@ -1,6 +1,11 @@
 """Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
 
-from ldensf_core.benchmarks import get_benchmark, list_benchmarks, register_benchmark
+from ldensf_core.benchmarks import (
+    DatasetBenchmark,
+    get_benchmark,
+    list_benchmarks,
+    register_benchmark,
+)
 from ldensf_core.filters import FILTERS, FULL_SPACE_FILTERS, RULES
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.twin.experiment import Cycle, FilterCycle, TwinExperiment
@@ -12,6 +17,7 @@ __all__ = [
     "RULES",
     "CheckpointError",
     "Cycle",
+    "DatasetBenchmark",
     "FilterCycle",
     "SensorNetwork",
     "TwinExperiment",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -70,6 +71,9 @@ class Benchmark(ABC):
         sensor_grid: columns and rows of the sensors that it is observed with by default.
         spin_up_states: how many states ``spin_up`` goes through.
         tuning: options with which a filter is best on it, by the filter's name.
+        has_solver: whether it can be run for any parameters of the prior, and members of an
+            ensemble corrected.
+        weights: folder of the networks trained for it; by default that of the shipped ones.
     """
 
     name: str
@@ -82,6 +86,8 @@ class Benchmark(ABC):
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
     tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    has_solver: bool = True
+    weights: Path | None = None
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -182,6 +188,10 @@ class Benchmark(ABC):
             ValueError: if ``n`` is not a positive whole number, or ``seed`` none of at least 0.
         """
         return labels.parameter_dataset(self, prior.drawn(self.parameters, n, seed))
+
+    def sample_truth(self, seed: int) -> xr.Dataset:
+        """Parameters of one trajectory, to be the truth of a twin experiment: a draw as above."""
+        return self.sample_parameters(1, seed).isel(trajectory=0)
 
     def split(self, name: str) -> xr.Dataset:
         """Parameters of the ``train`` (120), ``validation`` (40) or ``test`` (40) trajectories."""
