@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.weights.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
 
 
@@ -57,6 +59,9 @@ class Recipe:
     calibration_truths: int = 5
     scored_runs: int | None = None
 
+
+FEWEST_RUNS = 8
+"""That a surrogate can be trained on at all."""
 
 RECIPES = {
     "kolmogorov": Recipe(
@@ -125,6 +130,57 @@ RECIPES = {
         sensors=(64, 1024),
     ),
 }
+
+
+def recipe_for(benchmark: Benchmark) -> Recipe:
+    """The recipe of a benchmark; one that has none gets one by the sizes of its fields.
+
+    Raises:
+        ValueError: if there are too few training runs to learn anything from.
+    """
+    if benchmark.has_solver and benchmark.name in RECIPES:
+        return RECIPES[benchmark.name]
+    variables, unknowns = len(benchmark.variables), len(benchmark.parameters)
+    points = math.prod(benchmark.grid_shape)
+    runs = 1024 if benchmark.has_solver else benchmark.split("train").sizes["trajectory"]
+    if runs < max(FEWEST_RUNS, unknowns + 2):
+        raise ValueError(
+            f"{benchmark.name} has {runs} training runs: at least "
+            f"{max(FEWEST_RUNS, unknowns + 2)} are needed"
+        )
+    n_latent = min(50, 6 + 2 * unknowns)
+    coefficients = variables * min(points, 1296)
+    observed = variables * min(points // 2 + 1, 256)
+    most_sensors = min(points, 256)
+    return Recipe(
+        Architecture(
+            n_latent,
+            coefficients=coefficients,
+            last=min(coefficients, 704),
+            features=256 - n_latent,
+            observed_coefficients=observed,
+        ),
+        pool=runs,
+        chunk=next(n for n in range(min(runs, 64), 0, -1) if runs % n == 0),
+        refresh=10_000,
+        batch=128,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=60_000,
+        decoder_decay=0.05,
+        encoder_steps=20_000,
+        encoder_decay=0.05,
+        encoder_pool=runs,
+        vae_architecture=VAEArchitecture(
+            observed_coefficients=min(observed, 200),
+            coefficients=min(coefficients, 1024),
+            last=min(coefficients, 304),
+        ),
+        vae_steps=20_000,
+        sensors=(min(16, max(1, most_sensors // 4)), most_sensors),
+        calibration_truths=min(5, benchmark.split("validation").sizes["trajectory"]),
+    )
+
 
 PUBLISHED = {
     "kolmogorov": CoordinateArchitecture(

@@ -45,7 +45,7 @@ nothing of the rest, is made by itself."""
 def train(
     name: str, recipe: Recipe, folder: Path, seed: int, device: torch.device, part: str = "all"
 ) -> dict[str, Any]:
-    """Train the benchmark called ``name``; writes weights and card to ``folder``.
+    """Train the benchmark called ``name``, or a file; writes weights and card to ``folder``.
 
     Interrupted, it goes on from the checkpoints in ``folder`` when called again with the same
     arguments. Half the mantissa is spent on a GPU's matrix products (TF32), which costs the
@@ -70,7 +70,7 @@ def train(
         round_as_stored(ldnet)
         error = measured_error(benchmark, ldnet, "validation", device, recipe.scored_runs)
         card = {
-            "benchmark": name,
+            "benchmark": benchmark.name,
             "training": {
                 "command": f"ldensf train {name} --seed {seed}",
                 "environment": environment(),
@@ -87,7 +87,7 @@ def train(
         }
     else:
         card = read_card(folder)
-        ldnet, error = load_surrogate(name, device, folder)
+        ldnet, error = load_surrogate(benchmark, device, folder)
     if part != "calibration":
         with clocked(device) as spent:
             encoder = train_encoder(benchmark, recipe, ldnet, seed, device, folder)

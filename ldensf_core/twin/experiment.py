@@ -138,7 +138,7 @@ class TwinExperiment:
         seed: of everything random.
         device: ``auto``, ``cpu`` or ``cuda``.
         missing: probability that a sensor reports nothing at a time.
-        truth: true parameters; by default drawn from the prior.
+        truth: true parameters; by default the benchmark's ``sample_truth``.
         rule: analysis rule of LD-EnSF, ``gaussian`` or ``published``.
         model: of the latent filters, on ``device``; by default the shipped one is loaded.
         tuning: arguments of filters that run the PDE, by filter and name, such as
@@ -282,7 +282,7 @@ class TwinExperiment:
 
     def _true_parameters(self, truth: xr.Dataset | Mapping[str, float] | None) -> np.ndarray:
         if truth is None:
-            truth = self.benchmark.sample_parameters(1, self._stream("truth")).isel(trajectory=0)
+            truth = self.benchmark.sample_truth(self._stream("truth"))
         values = np.atleast_2d(self.benchmark.parameter_array(truth))
         if len(values) != 1:
             raise ValueError(f"truth holds {len(values)} trajectories: give one")

@@ -44,34 +44,35 @@ class CheckpointError(RuntimeError):
 
 
 def load_pretrained(
-    name: str, device: str | torch.device = "auto", folder: Path | None = None
+    benchmark: str | Benchmark, device: str | torch.device = "auto", folder: Path | None = None
 ) -> LatentModel:
-    """The trained model of the benchmark called ``name``.
+    """The trained model of a benchmark.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
         CheckpointError: if a file is missing or does not match its SHA-256 in the card, or the
             card lacks what is needed.
     """
-    benchmark = get_benchmark(name)
-    device = resolve_device(device)
-    folder = PRETRAINED / name if folder is None else folder
-    ldnet, error = load_surrogate(name, device, folder)
+    benchmark, device = get_benchmark(benchmark), resolve_device(device)
+    folder = folder or benchmark.weights or PRETRAINED / benchmark.name
+    ldnet, error = load_surrogate(benchmark, device, folder)
     card = read_card(folder)
-    encoder = build_encoder(benchmark, _checked(card, name, folder / "card.json"))
+    encoder = build_encoder(benchmark, _checked(card, benchmark.name, folder / "card.json"))
     _fill(encoder, folder, "encoder", card)
     model = LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
     wait(device)  # threads in other streams use it, too
     return model
 
 
-def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet, SurrogateError]:
+def load_surrogate(
+    benchmark: Benchmark, device: torch.device, folder: Path
+) -> tuple[LDNet, SurrogateError]:
     """The trained surrogate in ``folder`` and the error that it makes; raises as above."""
-    benchmark, card = get_benchmark(name), read_card(folder)
-    ldnet = build_ldnet(benchmark, _checked(card, name, folder / "card.json"))
+    card = read_card(folder)
+    ldnet = build_ldnet(benchmark, _checked(card, benchmark.name, folder / "card.json"))
     error = SurrogateError(benchmark)
     _fill(ldnet, folder, "ldnet", card)
     _fill(error, folder, "error", card)
@@ -84,14 +85,14 @@ def load_vae(
     """The trained coupled autoencoder of a benchmark.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
         ValueError: if the device is unknown.
         CheckpointError: if there is none, or a file is missing or not what the card says.
     """
     name, device = benchmark.name, resolve_device(device)
-    folder = PRETRAINED / name if folder is None else folder
+    folder = folder or benchmark.weights or PRETRAINED / name
     card, path = read_card(folder), folder / "card.json"
     _of_benchmark(card, name, path)
     if VAE not in card:
