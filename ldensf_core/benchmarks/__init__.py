@@ -61,7 +61,7 @@ def get_benchmark(benchmark: str | Benchmark) -> Benchmark:
     if isinstance(benchmark, Benchmark):
         return benchmark
     if isinstance(benchmark, str) and benchmark.endswith(".nc"):
-        path = Path(benchmark).resolve()
+        path = Path(benchmark).absolute()
         changed = path.stat().st_mtime_ns if path.exists() else 0
         with _BUILDING:
             return _opened(path, changed)
@@ -103,14 +103,15 @@ def _opened(path: Path, changed: int) -> Benchmark:
 
 
 def _reduced(benchmark: Benchmark) -> tuple:
-    """What pickles and copies are made from: a registered benchmark is the same one everywhere.
+    """What pickles and copies are made from: one that has been got by name is got so again.
 
-    So whatever stands in its domain still does so after a journey to another process, and so it
-    is with an open file. Others go by value, and are other benchmarks there.
+    So whatever stands in its domain still does so after a journey to another process. Others go
+    by value, and are other benchmarks there.
     """
-    if isinstance(benchmark, DatasetBenchmark) and benchmark.path and benchmark.path.exists():
-        if benchmark is get_benchmark(str(benchmark.path)):
-            return get_benchmark, (str(benchmark.path),)
-    if benchmark.name in BENCHMARKS and benchmark is get_benchmark(benchmark.name):
-        return get_benchmark, (benchmark.name,)
+    try:
+        known = get_benchmark(benchmark.known_as)
+    except (ValueError, OSError):  # it was never registered, or its file has gone
+        known = None
+    if known is benchmark:
+        return get_benchmark, (benchmark.known_as,)
     return benchmark.__reduce_ex__(DEFAULT_PROTOCOL)

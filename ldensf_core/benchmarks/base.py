@@ -133,6 +133,11 @@ class Benchmark(ABC):
     # -- what follows from it -----------------------------------------------------------
 
     @property
+    def known_as(self) -> str:
+        """What ``get_benchmark`` and the command line take for it."""
+        return self.name
+
+    @property
     def x(self) -> Axis:
         """The domain's first axis, along the columns of fields."""
         return self.domain.x

@@ -92,9 +92,9 @@ class DatasetBenchmark(Benchmark):
             "validation": slice(-2 * fifth, -fifth),
             "test": slice(-fifth, None),
         }
-        learned = self._runs[self.splits["train"]].double()
         self.variables = tuple(
-            self._variable(dataset[v], learned[:, :, i]) for i, v in enumerate(variables)
+            self._variable(dataset[v], self._runs[self.splits["train"], :, i])
+            for i, v in enumerate(variables)
         )
 
     @classmethod
@@ -122,9 +122,14 @@ class DatasetBenchmark(Benchmark):
             benchmark = cls(dataset, name or path.stem, title)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from error
-        benchmark.path = path.resolve()
+        benchmark.path = path.absolute()
         benchmark.weights = benchmark.path.with_suffix("")
         return benchmark
+
+    @property
+    def known_as(self) -> str:
+        """The path of its file, from which it is opened again; its name where there is none."""
+        return self.name if self.path is None else str(self.path)
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """The first snapshots of the runs with these ``parameters`` (B, P): states (B, 2).
@@ -172,6 +177,7 @@ class DatasetBenchmark(Benchmark):
 
     def _variable(self, array: xr.DataArray, values: Tensor) -> Variable:
         """With mean and standard deviation of its training ``values`` (B, T, ny, nx)."""
+        values = values.double()
         area = self.domain.areas(values)
         mean = float((area * values).mean())
         std = float((area * (values - mean).square()).mean().sqrt())

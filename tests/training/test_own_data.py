@@ -12,10 +12,11 @@ from ldensf_core import TwinExperiment, get_benchmark, load_pretrained
 from ldensf_core.benchmarks import DatasetBenchmark, Tsunami
 from ldensf_core.cli import main
 from ldensf_core.training import calibration
+from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import RECIPES, recipe_for, small
 from ldensf_core.training.run import train
-from ldensf_core.weights.architecture import build_encoder, build_ldnet
+from ldensf_core.weights.architecture import Architecture, build_encoder, build_ldnet
 
 CPU = torch.device("cpu")
 
@@ -117,6 +118,18 @@ def test_a_pool_takes_the_training_runs_in_turn():
 
 def start_of(bench, pool):
     return bench.physical_parameters(pool.parameters)[:, 0].numpy()
+
+
+# -- sensor networks ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ny, nx", [(60, 6), (6, 60), (8, 240)])
+def test_networks_of_a_long_domain_have_as_many_sensors_as_asked(ny, nx):
+    bench = DatasetBenchmark(advection(6, times=3, ny=ny, nx=nx))
+    interpolation = build_encoder(bench, Architecture(4, observed_coefficients=20)).interpolation
+    bank = NetworkBank(interpolation, bench, 20, (4, 40), 0.5, seed=0)
+    sensors = (bank.weights.sum(-1) > 0).sum(-1)
+    assert ((sensors >= 4) & (sensors <= 40)).all() and len(sensors.unique()) > 3
 
 
 # -- the recipe ---------------------------------------------------------------------------
