@@ -1,6 +1,11 @@
 """Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
 
-from ldensf_core.benchmarks import get_benchmark, list_benchmarks, register_benchmark
+from ldensf_core.benchmarks import (
+    DatasetBenchmark,
+    get_benchmark,
+    list_benchmarks,
+    register_benchmark,
+)
 from ldensf_core.filters import FILTERS, register_filter
 from ldensf_core.filters.chosen import make_filter
 from ldensf_core.observations import Observation, SensorNetwork
@@ -16,6 +21,7 @@ __all__ = [
     "FILTERS",
     "CheckpointError",
     "Cycle",
+    "DatasetBenchmark",
     "Decoder",
     "FilterCycle",
     "Observation",

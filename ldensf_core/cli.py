@@ -24,7 +24,7 @@ from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.serving import serve
 from ldensf_core.speed import COMPARED, implementations
 from ldensf_core.speed import bench as run_bench
-from ldensf_core.training.recipes import RECIPES, small
+from ldensf_core.training.recipes import recipe_for, small
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
 from ldensf_core.twin.experiment import TwinExperiment
@@ -44,7 +44,10 @@ app = typer.Typer(
 Layout = StrEnum("Layout", list(LAYOUTS))
 Part = StrEnum("Part", list(PARTS))
 
-Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}.")]
+Name = Annotated[
+    str,
+    typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}, or a file of runs (.nc)."),
+]
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
@@ -99,7 +102,10 @@ def simulate(
 def train(
     benchmark: Name,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of weights, card and checkpoints (runs/NAME).")
+        Path | None,
+        typer.Option(
+            help="Folder of weights, card and checkpoints (runs/NAME; for a file NAME.nc, NAME)."
+        ),
     ] = None,
     part: Annotated[
         Part, typer.Option(help="All, or a part of weights that are there; vae is of latent-ensf.")
@@ -114,9 +120,9 @@ def train(
 
     Interrupted, it goes on where it was when called again.
     """
-    get_benchmark(benchmark)
-    recipe = small(RECIPES[benchmark]) if small_run else RECIPES[benchmark]
-    folder = output or Path("runs") / benchmark
+    bench = get_benchmark(benchmark)
+    recipe = small(recipe_for(bench)) if small_run else recipe_for(bench)
+    folder = output or bench.weights or Path("runs") / benchmark
     card = run_training(benchmark, recipe, folder, seed, resolve_device(device), part.value)
     print(json.dumps(card, indent=2))
 

@@ -70,8 +70,10 @@ class Benchmark(ABC):
         time_units: "h", say, or "1" where time has no units.
         sensor_grid: columns and rows of the sensors that it is observed with by default.
         spin_up_states: how many states ``spin_up`` goes through.
-        weights: folder of its trained weights; None for those shipped here, if there are any.
         tuning: options with which a filter is best on it, by the filter's name.
+        has_solver: whether it can be run for any parameters of the prior, and members of an
+            ensemble corrected.
+        weights: folder of the networks trained for it; by default that of the shipped ones.
     """
 
     name: str
@@ -83,8 +85,9 @@ class Benchmark(ABC):
     time_units: str
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
-    weights: Path | None = None
     tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    has_solver: bool = True
+    weights: Path | None = None
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -128,6 +131,11 @@ class Benchmark(ABC):
         return WallBasis(x, y, ("cc",) * len(rest), rest, count)
 
     # -- what follows from it -----------------------------------------------------------
+
+    @property
+    def known_as(self) -> str:
+        """What ``get_benchmark`` and the command line take for it."""
+        return self.name
 
     @property
     def x(self) -> Axis:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-from ldensf_core.surrogate import CoordinateSizes, SpectralSizes
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.surrogate import CoordinateSizes, SpectralDecoder, SpectralSizes
 from ldensf_core.weights.architecture import (
     Architecture,
     DynamicsSizes,
@@ -77,6 +79,9 @@ def _vae(observed: int, coefficients: int, last: int) -> VAEArchitecture:
     return VAEArchitecture(64, "spectral", sizes, VAEEncoderSizes(observed, width=128, blocks=1))
 
 
+FEWEST_RUNS = 8
+"""That a surrogate can be trained on at all."""
+
 RECIPES = {
     "kolmogorov": Recipe(
         Architecture(
@@ -148,6 +153,53 @@ RECIPES = {
         sensors=(64, 1024),
     ),
 }
+
+
+def recipe_for(benchmark: Benchmark) -> Recipe:
+    """The recipe of a benchmark; one that has none gets one by the sizes of its fields.
+
+    Raises:
+        ValueError: if there are too few training runs to learn anything from.
+    """
+    if benchmark.has_solver and benchmark.name in RECIPES:
+        return RECIPES[benchmark.name]
+    variables, unknowns = len(benchmark.variables), len(benchmark.parameters)
+    points = math.prod(benchmark.grid_shape)
+    runs = 1024 if benchmark.has_solver else benchmark.split("train").sizes["trajectory"]
+    if runs < max(FEWEST_RUNS, unknowns + 2):
+        raise ValueError(
+            f"{benchmark.name} has {runs} training runs: at least "
+            f"{max(FEWEST_RUNS, unknowns + 2)} are needed"
+        )
+    n_latent = min(50, 6 + 2 * unknowns)
+    coefficients = variables * min(points, 1296)
+    observed = variables * min(points // 2 + 1, 256)
+    most_sensors = min(points, 256)
+    return Recipe(
+        Architecture(
+            n_latent,
+            SpectralDecoder.name,
+            SpectralSizes(coefficients, 512, 3, min(coefficients, 704), features=256 - n_latent),
+            DYNAMICS,
+            EncoderSizes(observed, width=384, memory=256),
+        ),
+        pool=runs,
+        chunk=next(n for n in range(min(runs, 64), 0, -1) if runs % n == 0),
+        refresh=10_000,
+        batch=128,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=60_000,
+        decoder_decay=0.05,
+        encoder_steps=20_000,
+        encoder_decay=0.05,
+        encoder_pool=runs,
+        vae_architecture=_vae(min(observed, 200), min(coefficients, 1024), min(coefficients, 304)),
+        vae_steps=20_000,
+        sensors=(min(16, max(1, most_sensors // 4)), most_sensors),
+        calibration_truths=min(5, benchmark.split("validation").sizes["trajectory"]),
+    )
+
 
 PUBLISHED = {
     "kolmogorov": (

@@ -76,7 +76,7 @@ def train(
         round_as_stored(ldnet)
         error = measured_error(benchmark, ldnet, "validation", device, recipe.scored_runs)
         card = {
-            "benchmark": name,
+            "benchmark": benchmark.name,
             "training": {
                 "command": f"ldensf train {name} --seed {seed}",
                 "environment": environment(),

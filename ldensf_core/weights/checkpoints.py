@@ -50,7 +50,7 @@ def load_pretrained(
     """The trained model of a benchmark, or of the one of that name.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
@@ -96,7 +96,7 @@ def load_vae(
     """The trained coupled autoencoder of a benchmark, or of the one of that name.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
