@@ -29,6 +29,9 @@ version = "1.0"
 [project.entry-points."ldensf.benchmarks"]
 advection = "ldensf_more:Advection"
 
+[project.entry-points."ldensf.decoders"]
+linear = "ldensf_more:LinearDecoder"
+
 [project.entry-points."ldensf.filters"]
 nudging = "ldensf_more:Nudging"
 latent-nudging = "ldensf_more:LatentNudging"
@@ -51,7 +54,8 @@ def python(tmp_path_factory):
     folder = tmp_path_factory.mktemp("more")
     (folder / "package").mkdir()
     (folder / "package" / "pyproject.toml").write_text(PROJECT)
-    code = "\n\n".join(shown("add-a-benchmark") + shown("add-a-filter"))
+    pages = ("add-a-benchmark", "add-a-filter", "add-a-decoder")
+    code = "\n\n".join(block for page in pages for block in shown(page))
     (folder / "package" / "ldensf_more.py").write_text(code)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     python = folder / "env" / "bin" / "python"
@@ -80,7 +84,7 @@ def ldensf(python, tmp_path):
 
 def test_what_there_is_says_so_and_what_is_broken_is_left_out(ldensf):
     out, log = ldensf("--help")
-    for name in ("advection", "nudging", "latent-nudging", "tsunami", "ld-ensf"):
+    for name in ("advection", "nudging", "latent-nudging", "linear", "tsunami", "ld-ensf"):
         assert name in out
     assert "broken" not in out and "'broken' of ldensf-more cannot be used" in log
 
@@ -120,6 +124,18 @@ def test_timed(ldensf):
     )
     rows = {row["implementation"]: row for row in json.loads(out)["rows"]}
     assert rows["nudging"]["cycle_ms"] > 0 and rows["none"]["members"] == 4
+
+
+def test_trained_small_and_followed_by_latent_filters(ldensf, tmp_path):
+    small = ("--decoder", "linear", "--small", "--output", "weights", "--device", "cpu")
+    card = json.loads(ldensf("train", "advection", *small)[0])
+    assert card["architecture"]["decoder"] == {"kind": "linear", "rank": 32}
+    ldensf(
+        *("assimilate", "advection", "--output", "run.nc", "--filters", "ld-ensf,latent-nudging"),
+        *("--weights", "weights", "--members", "4", "--device", "cpu"),
+    )
+    with xr.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as run:
+        assert run["rel_rmse"].notnull().all()
 
 
 def test_with_the_shipped_weights_of_another_benchmark(ldensf, tmp_path):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ldensf_core.benchmarks import Benchmark
-from ldensf_core.surrogate import CoordinateSizes, SpectralDecoder, SpectralSizes
+from ldensf_core.surrogate import DECODERS, CoordinateSizes, SpectralDecoder, SpectralSizes
 from ldensf_core.weights.architecture import (
     Architecture,
     DynamicsSizes,
@@ -239,6 +239,22 @@ def published(name: str) -> Recipe:
         decoder_batch=16,
         noisy=0.0,
     )
+
+
+def with_decoder(recipe: Recipe, name: str) -> Recipe:
+    """The same training of another kind of decoder, of the sizes that this has by default.
+
+    Raises:
+        ValueError: if there is no decoder of that name, or its sizes have no defaults.
+    """
+    kind = DECODERS[name]
+    try:
+        sizes = kind.Sizes()
+    except (TypeError, ValueError):  # pydantic's is a ValueError
+        raise ValueError(
+            f"decoder {name!r}: its sizes have no defaults; write a recipe that says them"
+        ) from None
+    return replace(recipe, architecture=replace(recipe.architecture, decoder=name, sizes=sizes))
 
 
 def small(recipe: Recipe) -> Recipe:

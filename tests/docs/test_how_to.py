@@ -7,6 +7,7 @@ import pytest
 
 from ldensf_core.benchmarks import BENCHMARKS
 from ldensf_core.filters import FILTERS
+from ldensf_core.surrogate import DECODERS
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -15,7 +16,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch, tmp_path):
     """What a page registers is forgotten; what it writes goes to a folder of the test."""
-    for registry in (BENCHMARKS, FILTERS):
+    for registry in (BENCHMARKS, FILTERS, DECODERS):
         list(registry)
         monkeypatch.setattr(registry, "_things", dict(registry._things))
     monkeypatch.chdir(tmp_path)
