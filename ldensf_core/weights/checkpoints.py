@@ -149,11 +149,11 @@ def _card(benchmark: Benchmark, folder: Path | None) -> tuple[dict[str, Any], Pa
     name = benchmark.name
     if folder is None:
         folder = weights_folder(benchmark)
-        if benchmark.weights is None and not folder.exists():
+        if not has_weights(benchmark) and not folder.exists():
             raise CheckpointError(
                 f"there are no trained weights of benchmark {name!r}: make them with `ldensf train "
-                f"{name} --output FOLDER` and name the folder (--weights FOLDER, or as the "
-                "benchmark's attribute `weights`); full-space filters do without"
+                f"{benchmark.known_as} --output FOLDER` and name the folder (--weights FOLDER, or "
+                "as the benchmark's attribute `weights`); full-space filters do without"
             )
     card = read_card(folder)
     if card.get("benchmark") != name:
