@@ -31,6 +31,7 @@ from ldensf_core.training.recipes import RECIPES, Recipe, published, small
 from ldensf_core.training.surrogate import SurrogateTraining
 from ldensf_core.verification.baselines import surrogate_error
 from ldensf_core.verification.table import as_text
+from ldensf_core.weights.architecture import DynamicsSizes
 from ldensf_core.weights.checkpoints import load_pretrained
 
 STAGES = ("joint", "decoder")
@@ -78,8 +79,9 @@ def main(
 
 def miniature(name: str) -> tuple[Benchmark, Recipe]:
     """A coarse benchmark and tiny networks for it."""
-    sizes = {"dynamics_width": 16, "dynamics_layers": 3, "width": 24, "layers": 3, "features": 6}
-    architecture = replace(published(name).architecture, **sizes)
+    architecture = published(name).architecture
+    sizes = replace(architecture.sizes, width=24, layers=3, features=6)
+    architecture = replace(architecture, sizes=sizes, dynamics=DynamicsSizes(width=16, layers=3))
     return SMALL[name](), replace(small(RECIPES[name]), architecture=architecture)
 
 

@@ -24,7 +24,8 @@ from ldensf_core.training.run import peak_gpu_gib
 from ldensf_core.training.surrogate import SurrogateTraining
 from ldensf_core.verification.baselines import surrogate_error
 from ldensf_core.verification.table import as_text
-from ldensf_core.weights.checkpoints import PRETRAINED, read_card
+from ldensf_core.weights.card import read_card
+from ldensf_core.weights.checkpoints import PRETRAINED
 
 SMALL = {
     "kolmogorov": lambda: Kolmogorov(24),

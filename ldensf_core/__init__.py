@@ -1,18 +1,28 @@
 """Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
 
-from ldensf_core.benchmarks import get_benchmark, list_benchmarks, register_benchmark
+from ldensf_core.benchmarks import (
+    DatasetBenchmark,
+    get_benchmark,
+    list_benchmarks,
+    register_benchmark,
+)
 from ldensf_core.filters import FILTERS, register_filter
 from ldensf_core.filters.chosen import make_filter
 from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.surrogate import DECODERS, Decoder, register_decoder
 from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.twin.follow import Cycle, FilterCycle, follow
 from ldensf_core.twin.twin import Twin
-from ldensf_core.weights.checkpoints import CheckpointError, load_pretrained
+from ldensf_core.weights.card import CheckpointError
+from ldensf_core.weights.checkpoints import load_pretrained
 
 __all__ = [
+    "DECODERS",
     "FILTERS",
     "CheckpointError",
     "Cycle",
+    "DatasetBenchmark",
+    "Decoder",
     "FilterCycle",
     "Observation",
     "SensorNetwork",
@@ -24,5 +34,6 @@ __all__ = [
     "load_pretrained",
     "make_filter",
     "register_benchmark",
+    "register_decoder",
     "register_filter",
 ]

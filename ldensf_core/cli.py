@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 import xarray as xr
 
-from ldensf_core.benchmarks import BENCHMARKS, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks import BENCHMARKS, Benchmark, get_benchmark, list_benchmarks
 from ldensf_core.device import environment, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS
@@ -24,7 +24,8 @@ from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.serving import serve
 from ldensf_core.speed import COMPARED, implementations
 from ldensf_core.speed import bench as run_bench
-from ldensf_core.training.recipes import RECIPES, small
+from ldensf_core.surrogate import DECODERS
+from ldensf_core.training.recipes import recipe_for, small, with_decoder
 from ldensf_core.training.run import PARTS
 from ldensf_core.training.run import train as run_training
 from ldensf_core.twin.experiment import TwinExperiment
@@ -34,7 +35,10 @@ from ldensf_core.verification.table import rows as as_rows
 from ldensf_core.weights.checkpoints import CheckpointError
 
 app = typer.Typer(
-    help="Latent data assimilation: LD-EnSF beside the full-space filter.",
+    help="Latent data assimilation: LD-EnSF beside the full-space filter.\n\n"
+    f"Benchmarks: {', '.join(list_benchmarks())}.\n\n"
+    f"Filters: {', '.join(FILTERS)}.\n\n"
+    f"Decoders: {', '.join(DECODERS)}.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -42,7 +46,10 @@ app = typer.Typer(
 Layout = StrEnum("Layout", list(LAYOUTS))
 Part = StrEnum("Part", list(PARTS))
 
-Name = Annotated[str, typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}.")]
+Name = Annotated[
+    str,
+    typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}, or a file of runs (.nc)."),
+]
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
@@ -67,6 +74,10 @@ Filters = Annotated[
 OPTIONS = "; ".join(
     f"{name}: {', '.join(options_of(kind))}" for name, kind in FILTERS.items() if options_of(kind)
 )
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Folder of trained weights (by default those shipped for the benchmark)."),
+]
 Options = Annotated[
     list[str] | None,
     typer.Option(
@@ -97,11 +108,18 @@ def simulate(
 def train(
     benchmark: Name,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of weights, card and checkpoints (runs/NAME).")
+        Path | None,
+        typer.Option(
+            help="Folder of weights, card and checkpoints (runs/NAME; for a file NAME.nc, NAME)."
+        ),
     ] = None,
     part: Annotated[
         Part, typer.Option(help="All, or a part of weights that are there; vae is of latent-ensf.")
     ] = Part.all,
+    decoder: Annotated[
+        str | None,
+        typer.Option(help=f"Kind of decoder, of: {', '.join(DECODERS)} (by default the recipe's)."),
+    ] = None,
     small_run: Annotated[
         bool, typer.Option("--small", help="A miniature of it: minutes on a CPU, useless weights.")
     ] = False,
@@ -112,9 +130,11 @@ def train(
 
     Interrupted, it goes on where it was when called again.
     """
-    get_benchmark(benchmark)
-    recipe = small(RECIPES[benchmark]) if small_run else RECIPES[benchmark]
-    folder = output or Path("runs") / benchmark
+    bench = get_benchmark(benchmark)
+    recipe = small(recipe_for(bench)) if small_run else recipe_for(bench)
+    if decoder is not None:
+        recipe = with_decoder(recipe, decoder)
+    folder = output or bench.weights or Path("runs") / benchmark
     card = run_training(benchmark, recipe, folder, seed, resolve_device(device), part.value)
     print(json.dumps(card, indent=2))
 
@@ -131,14 +151,16 @@ def assimilate(
     missing: Missing = 0.0,
     members: Members = 20,
     option: Options = None,
+    weights: Weights = None,
     seed: Seed = 7,
     device: Device = "auto",
 ) -> None:
     """Run one twin experiment and write truth, observations, estimates, errors and times."""
     check_writable(output)
-    network = SensorNetwork.place(get_benchmark(benchmark), sensors, layout.value, seed)
+    bench = _with_weights(benchmark, weights)
+    network = SensorNetwork.place(bench, sensors, layout.value, seed)
     experiment = TwinExperiment(
-        benchmark,
+        bench,
         _labelled(filters),
         network,
         noise=noise,
@@ -173,6 +195,7 @@ def verify(
     missing: Missing = 0.0,
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20",
     option: Options = None,
+    weights: Weights = None,
     seed: Seed = 0,
     device: Device = "auto",
     output: Annotated[
@@ -197,7 +220,7 @@ def verify(
     others into the same file add to it.
     """
     scores = run_verification(
-        benchmark,
+        _with_weights(benchmark, weights),
         _labelled(filters),
         truths=truths,
         sensors=None if sensors is None else _numbers("sensors", sensors, int),
@@ -229,6 +252,7 @@ def bench(
         typer.Option("--implementations", help=f"With commas, of: {', '.join(implementations())}."),
     ] = ",".join(COMPARED),
     sensors: Sensors = None,
+    weights: Weights = None,
     full_space_members: Annotated[
         int, typer.Option(help="The largest ensemble that the solver is run for.")
     ] = 20,
@@ -301,6 +325,14 @@ def main() -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _with_weights(name: str, folder: Path | None) -> Benchmark:
+    """The benchmark, with the folder of its trained weights where one is given."""
+    benchmark = get_benchmark(name)
+    if folder is not None:
+        benchmark.weights = folder
+    return benchmark
 
 
 def _labelled(text: str) -> dict[str, str]:

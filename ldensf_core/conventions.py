@@ -29,6 +29,15 @@ UDUNITS = {
 """What UDUNITS, or CF, calls units that are shown otherwise."""
 
 
+def shown(units: str) -> str:
+    """Units as people write them, from UDUNITS as a file has them.
+
+    >>> shown("m s-1")
+    'm/s'
+    """
+    return next((ours for ours, theirs in UDUNITS.items() if theirs == units), units)
+
+
 def described(
     long_name: str, units: str = "1", standard_name: str = "", **more: str
 ) -> dict[str, str]:

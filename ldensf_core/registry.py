@@ -58,6 +58,16 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
                 raise ValueError(f"there is another {self.what} called {name!r}: choose a new name")
         return thing
 
+    def unregister(self, name: str) -> None:
+        """Take out what is called ``name``, so that it can be defined anew.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        with self._loading:
+            self[name]
+            del self._things[name]
+
     def __getitem__(self, name: str) -> Thing:
         if not isinstance(name, str) or name not in self._all():
             raise ValueError(f"{self.what} {name!r} is unknown; there are {', '.join(self)}")

@@ -228,7 +228,7 @@ def test_a_failed_run_leaves_the_file_that_was_there(monkeypatch, capsys, tmp_pa
     ("arguments", "within"),
     [
         (COMMANDS["simulate"] + " --output x.nc", "benchmarks.Benchmark.simulate"),
-        (COMMANDS["assimilate"] + " --output x.nc", "experiment.TwinExperiment.run"),
+        (COMMANDS["assimilate"] + " --output x.nc", "twin.experiment.TwinExperiment.run"),
         (COMMANDS["verify"], "verification.sweep.run"),
         ("train tsunami --small --output weights", "training.run.train_surrogate"),
         ("bench --benchmark tsunami", "speed.table.observed_run"),

@@ -1,12 +1,14 @@
 """The physics: what is true. One file a benchmark, one line in the registry."""
 
 import copyreg
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from pickle import DEFAULT_PROTOCOL
 from threading import Lock
 
 from ldensf_core.benchmarks.atmosphere import Atmosphere
 from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.benchmarks.dataset import DatasetBenchmark
 from ldensf_core.benchmarks.kolmogorov import Kolmogorov
 from ldensf_core.benchmarks.labels import Variable
 from ldensf_core.benchmarks.prior import Parameter
@@ -19,6 +21,7 @@ __all__ = [
     "Axis",
     "Benchmark",
     "Box",
+    "DatasetBenchmark",
     "Globe",
     "Parameter",
     "Variable",
@@ -47,11 +50,21 @@ def list_benchmarks() -> list[str]:
 def get_benchmark(benchmark: str | Benchmark) -> Benchmark:
     """The benchmark of that name: always the same object. A benchmark is given back as it is.
 
+    Args:
+        benchmark: a name that ends with ``.nc`` is a file of runs (``DatasetBenchmark``), which is
+            read again when it has changed.
+
     Raises:
-        ValueError: if there is none of that name.
+        ValueError: if there is none of that name, or the file cannot be used.
+        OSError: if the file cannot be read.
     """
     if isinstance(benchmark, Benchmark):
         return benchmark
+    if isinstance(benchmark, str) and benchmark.endswith(".nc"):
+        path = Path(benchmark).absolute()
+        changed = path.stat().st_mtime_ns if path.exists() else 0
+        with _BUILDING:
+            return _opened(path, changed)
     known = BENCHMARKS[benchmark]
     with _BUILDING:
         return _built(known)
@@ -83,12 +96,22 @@ def _built(known: Benchmark | type[Benchmark]) -> Benchmark:
     return benchmark
 
 
+@lru_cache(maxsize=4)
+def _opened(path: Path, changed: int) -> Benchmark:
+    copyreg.pickle(DatasetBenchmark, _reduced)
+    return DatasetBenchmark.open(path)
+
+
 def _reduced(benchmark: Benchmark) -> tuple:
-    """What pickles and copies are made from: a registered benchmark is the same one everywhere.
+    """What pickles and copies are made from: one that has been got by name is got so again.
 
     So whatever stands in its domain still does so after a journey to another process. Others go
     by value, and are other benchmarks there.
     """
-    if benchmark.name in BENCHMARKS and benchmark is get_benchmark(benchmark.name):
-        return get_benchmark, (benchmark.name,)
+    try:
+        known = get_benchmark(benchmark.known_as)
+    except (ValueError, OSError):  # it was never registered, or its file has gone
+        known = None
+    if known is benchmark:
+        return get_benchmark, (benchmark.known_as,)
     return benchmark.__reduce_ex__(DEFAULT_PROTOCOL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -73,6 +74,9 @@ class Benchmark(ABC):
         story: what there is to estimate, in half a sentence.
         shown_first: name of the variable that shows most of it; by default the last.
         spinning_up: what does so until the first snapshot, "the flow", say.
+        has_solver: whether it can be run for any parameters of the prior, and members of an
+            ensemble corrected.
+        weights: folder of the networks trained for it; by default that of the shipped ones.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Benchmark(ABC):
     story: str = "the whole field, and what is unknown about it"
     shown_first: str = ""
     spinning_up: str = "the flow"
+    has_solver: bool = True
+    weights: Path | None = None
 
     # -- the solver ---------------------------------------------------------------------
 
@@ -131,6 +137,11 @@ class Benchmark(ABC):
         return WallBasis(x, y, ("cc",) * len(rest), rest, count)
 
     # -- what follows from it -----------------------------------------------------------
+
+    @property
+    def known_as(self) -> str:
+        """What ``get_benchmark`` and the command line take for it."""
+        return self.name
 
     @property
     def x(self) -> Axis:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.conventions import conventional, described, grid_axis
+from ldensf_core.domains import Axis
 
 if TYPE_CHECKING:
     from ldensf_core.benchmarks.base import Benchmark
@@ -31,12 +33,16 @@ class Variable:
     symbol: str = ""
 
 
+DIMS = ("trajectory", "time", "y", "x")
+"""Dimensions of the fields of many runs."""
+
+
 def parameter_dataset(benchmark: Benchmark, values: np.ndarray) -> xr.Dataset:
     """Values (trajectory, P) or (P,) as a dataset with units."""
-    dims = ("trajectory",) * (values.ndim - 1)
+    dims = DIMS[:1] * (values.ndim - 1)
     return xr.Dataset(
         {
-            p.name: (dims, values[..., i], described(p.long_name, p.units))
+            p.name: (dims, values[..., i], described(p.long_name, p.units) | _bounds(p))
             for i, p in enumerate(benchmark.parameters)
         }
     )
@@ -47,8 +53,20 @@ def coordinates(benchmark: Benchmark) -> dict[str, tuple]:
     x, y, units = benchmark.x, benchmark.y, benchmark.time_units
     return {
         "time": ("time", benchmark.times, described("time since the start", units)),
-        **{name: (name, axis.points, grid_axis(axis)) for name, axis in (("y", y), ("x", x))},
+        **{
+            axis.name: (
+                axis.name,
+                axis.points,
+                grid_axis(axis) | _bounds(axis) | {"periodic": int(axis.periodic)},
+            )
+            for axis in (y, x)
+        },
     }
+
+
+def _bounds(of: Parameter | Axis) -> dict[str, float]:
+    """Attributes from which a file is read back as it was: see ``dataset``."""
+    return {"low": float(of.low), "high": float(of.high)}
 
 
 def field_dataset(
@@ -61,7 +79,7 @@ def field_dataset(
     """
     if parameters.ndim == 1:
         fields = fields[0]
-    dims = ("trajectory",) * (parameters.ndim - 1) + ("time", "y", "x")
+    dims = DIMS[:1] * (parameters.ndim - 1) + DIMS[1:]
     data = {
         v.name: (dims, fields[..., i, :, :], described(v.long_name, v.units, v.standard_name))
         for i, v in enumerate(benchmark.variables)

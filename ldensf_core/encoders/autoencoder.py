@@ -22,7 +22,8 @@ from torch.distributions import Normal
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders.interpolation import OptimalInterpolation
 from ldensf_core.observations import Observation
-from ldensf_core.surrogate.spectral import ResidualBlock, SpectralDecoder
+from ldensf_core.surrogate import Decoder
+from ldensf_core.surrogate.spectral import ResidualBlock
 
 LOG_STD = (-6.0, 0.0)
 """Range of the logarithm of the standard deviation of z; the prior's is zero."""
@@ -51,7 +52,7 @@ class CoupledVAE(nn.Module):
     Args:
         interpolation: makes coefficients of measurements; its basis and the spread of its
             coefficients serve the state encoder too.
-        decoder: of L latent numbers.
+        decoder: of L = ``n_latent`` numbers.
         width, blocks: of either encoder.
 
     Attributes:
@@ -59,10 +60,15 @@ class CoupledVAE(nn.Module):
     """
 
     def __init__(
-        self, interpolation: OptimalInterpolation, decoder: SpectralDecoder, width: int, blocks: int
+        self,
+        interpolation: OptimalInterpolation,
+        decoder: Decoder,
+        n_latent: int,
+        width: int,
+        blocks: int,
     ) -> None:
         super().__init__()
-        n_latent, inputs = decoder.waves.in_features, interpolation.basis.count
+        inputs = interpolation.basis.count
         self.interpolation = interpolation
         self.state_encoder = CoefficientEncoder(inputs, n_latent, width, blocks)
         self.observation_encoder = CoefficientEncoder(

@@ -16,7 +16,6 @@ from ldensf_core.filters.full_space import SolverRun
 from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 from ldensf_core.surrogate.ldnet import STEP
-from ldensf_core.surrogate.spectral import DIRECT
 from ldensf_core.weights.model import LatentModel
 
 
@@ -95,7 +94,7 @@ class FreeRun(Filter):
         error = model.error.deviation[index]
         seeds = np.random.SeedSequence([self.seed, index])
         known: list[Tensor] = []  # mean and spread
-        if self.state.is_cuda and len(self.state) <= DIRECT:
+        if self.state.is_cuda and model.ldnet.decoder.recordable(len(self.state)):
             *known, state, parameters = self._looked(error)
         else:
             state = self.state.clone()

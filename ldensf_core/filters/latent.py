@@ -25,8 +25,12 @@ from ldensf_core.weights.model import LatentModel
 class LatentFilter(FreeRun, ABC):
     """A latent ensemble that observations correct; subclasses say how.
 
+    A subclass writes ``correct``.
+
     Attributes:
-        waits: whether ``_correct`` waits for the device, to check something or in linear algebra,
+        y, sigma: what the encoder makes of the observations so far, and its standard deviation,
+            (L+P,) each, in units of ``model.encoder.std`` about ``model.encoder.mean``.
+        waits: whether ``correct`` waits for the device, to check something or in linear algebra,
             which no recorded graph may: it is then run after the graph of what comes before it.
     """
 
@@ -57,7 +61,7 @@ class LatentFilter(FreeRun, ABC):
         """Correct latent states and parameters with an observation of the present snapshot."""
         if not observation.empty:
             self.history.take(observation)
-            self._run(self._encode, self._correct)
+            self._run(self._encode, self.correct)
 
     @torch.inference_mode()
     def cycle(self, observation: Observation | None) -> None:
@@ -66,21 +70,21 @@ class LatentFilter(FreeRun, ABC):
             self.forecast()
             return
         self.history.take(observation)
-        self._run(self._step, self._encode, self._correct)
+        self._run(self._step, self._encode, self.correct)
         self.index += 1
 
     def _encode(self) -> None:
         """Mean and standard deviation of (s, u), (L+P,), in units of the encoder's."""
-        self._y, self._sigma = self.history.encode()
+        self.y, self.sigma = self.history.encode()
 
     @abstractmethod
-    def _correct(self) -> None:
-        """The analysis with what is encoded, in place."""
+    def correct(self) -> None:
+        """Change ``state`` (M, L+P) in place, by ``y`` and ``sigma``."""
 
     def _run(self, *parts: Callable[[], None]) -> None:
-        if self.waits and parts[-1] == self._correct:
+        if self.waits and parts[-1] == self.correct:
             super()._run(*parts[:-1])
-            self._correct()
+            self.correct()
         else:
             super()._run(*parts)
 

@@ -25,7 +25,8 @@ class LatentKalmanFilter(LatentFilter):
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
         """Analysis members (M, D) of forecast members (M, D), of y (D,) and its variance (D,)."""
 
-    def _correct(self) -> None:
+    def correct(self) -> None:
+        """The analysis of members to which process noise is added."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
         noise = torch.randn(
             self.state.shape,
@@ -35,8 +36,8 @@ class LatentKalmanFilter(LatentFilter):
         )
         prior = (self.state - mean) / std + self.process_noise * noise
         # An encoder that a wild value has made say NaN says nothing.
-        variance = (self.inflation * self._sigma).square().nan_to_num(nan=torch.inf)
-        after = mean + std * self.analysed(prior, self._y.nan_to_num(), variance)
+        variance = (self.inflation * self.sigma).square().nan_to_num(nan=torch.inf)
+        after = mean + std * self.analysed(prior, self.y.nan_to_num(), variance)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
         self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
 

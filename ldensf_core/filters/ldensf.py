@@ -60,10 +60,10 @@ class LDEnSF(LatentFilter):
         super().__init__(model)
         self.rule, self.waits = rule, rule == "published"  # its check of σ waits
 
-    def _correct(self) -> None:
+    def correct(self) -> None:
         """The rule's affine map, in place and in the state's own units."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
-        y, sigma = self._y, self._sigma
+        y, sigma = self.y, self.sigma
         if self.rule == "gaussian":
             noise = torch.randn(
                 self.state.shape,

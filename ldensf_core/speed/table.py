@@ -1,9 +1,9 @@
 """The table of ``ldensf bench``: implementations of a cycle on ensembles of several sizes.
 
 Observations are of the surrogate's own run with the first test parameters, so that no time goes
-into a truth. Each number is a median over repeats after warm-up, as many as fit a time, every
-one of them waited for; parts are timed apart from the whole, and where the whole is one CUDA
-graph their sum is more than it.
+into a truth; of the solver's where there are no trained weights. Each number is a median over
+repeats after warm-up, as many as fit a time, every one of them waited for; parts are timed apart
+from the whole, and where the whole is one CUDA graph their sum is more than it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import psutil
 import torch
 from tqdm import tqdm
 
-from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks import Benchmark, get_benchmark
 from ldensf_core.checks import is_whole
-from ldensf_core.device import clock, machine_name, recorded, release_memory
+from ldensf_core.device import clock, machine_name, recorded, release_memory, resolve_device
 from ldensf_core.filters import FILTERS, EnSF, FullSpaceFilter, LDEnSF
 from ldensf_core.filters.base import Filter
 from ldensf_core.filters.chosen import Wanted, chosen, make_filter
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.speed.cost import Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop
-from ldensf_core.weights.checkpoints import load_pretrained
+from ldensf_core.weights.checkpoints import has_weights, load_pretrained
 from ldensf_core.weights.model import LatentModel
 
 try:
@@ -75,21 +75,30 @@ def bench(
         raise ValueError(
             f"full_space_members = {full_space_members!r}: a whole number of at least 0 is needed"
         )
-    model = load_pretrained(benchmark, device)
-    observed = observed_run(model, sensors)
-    peak = measured_peak(model.device)
+    benchmark, device = get_benchmark(benchmark), resolve_device(device)
+    latent = any(_latent(kind) for kind in kinds.values())
+    model = load_pretrained(benchmark, device) if latent or has_weights(benchmark) else None
+    observed = observed_run(model or benchmark, sensors)
+    peak = measured_peak(device)
     tasks = [
         (name, kind, size)
         for size in members
         for name, kind in kinds.items()
-        if getattr(kind, "kind", "latent") == "latent" or size <= full_space_members
+        if _latent(kind) or size <= full_space_members
     ]
-    return [_row(model, observed, peak, *task) for task in tqdm(tasks, disable=not progress)]
+    return [
+        _row(benchmark, model, device, observed, peak, *task)
+        for task in tqdm(tasks, disable=not progress)
+    ]
 
 
 def implementations() -> list[str]:
     """Names of what can be timed: filters, and the latent cycle as it was published."""
     return [*COMPARED, *(name for name in FILTERS if name not in NAMES.values())]
+
+
+def _latent(kind: type) -> bool:
+    return kind is PublishedLoop or (kind.kind == "latent" and not kind.without_weights)
 
 
 def _kinds(wanted: Any) -> dict[str, type[Filter] | type[PublishedLoop]]:
@@ -113,25 +122,27 @@ def _kinds(wanted: Any) -> dict[str, type[Filter] | type[PublishedLoop]]:
 
 
 def observed_run(
-    model: LatentModel, sensors: int | None = None, layout: str = "grid"
+    of: LatentModel | Benchmark, sensors: int | None = None, layout: str = "grid"
 ) -> list[Observation]:
-    """Observations, with noise 0.1, of what the surrogate makes of the first test parameters."""
-    bench = model.benchmark
+    """Observations, with noise 0.1, of what a surrogate or solver makes of the first test run."""
+    bench = of if isinstance(of, Benchmark) else of.benchmark
     network = SensorNetwork.place(bench, sensors, layout)
-    run = model.predict(bench.split("test").isel(trajectory=0))
+    parameters = bench.split("test").isel(trajectory=0)
+    run = of.simulate(parameters) if of is bench else of.predict(parameters)
     fields = torch.as_tensor(np.stack([run[v.name].values for v in bench.variables], axis=1))
     return [network.observe(snapshot, i, 0.1, 0.0, seed=0) for i, snapshot in enumerate(fields)]
 
 
 def _row(
-    model: LatentModel,
+    benchmark: Benchmark,
+    model: LatentModel | None,
+    device: torch.device,
     observed: list[Observation],
     peak: Peak,
     name: str,
     kind: type,
     members: int,
 ) -> dict[str, Any]:
-    device = model.device
     if device.type == "cuda":
         release_memory(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -139,7 +150,7 @@ def _row(
         filter_ = PublishedLoop(model, observed[0])
         filter_.reset(members, seed=0)
     else:
-        filter_ = make_filter(kind, model.benchmark, members, 0, device, model)
+        filter_ = make_filter(kind, benchmark, members, 0, device, model)
     filter_.analyse(observed[0])
     restart = restarting(filter_, members)
     calls: dict[str, Callable[[Observation], object] | None] = {
@@ -156,7 +167,7 @@ def _row(
     cost = cycle_cost(model, members, sensors) if of_paper else None
     low, high = np.quantile(times["cycle"], [0.1, 0.9])
     return {
-        "benchmark": model.benchmark.name,
+        "benchmark": benchmark.name,
         "implementation": name,
         "members": members,
         "device": machine_name(device),

@@ -14,12 +14,15 @@ is here to be compared with.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.domains import Axis, Globe
+from ldensf_core.surrogate.decoder import Decoder
 
 POINTS = 256
 """Grid points of each snapshot that a loss looks at."""
@@ -69,27 +72,36 @@ class ResidualLayer(nn.Module):
         return h + nn.functional.gelu(self.linear(h))
 
 
-class CoordinateDecoder(nn.Module):
-    """Latent state and position → normalised fields there.
+@dataclass(frozen=True)
+class CoordinateSizes:
+    """What a decoder of coordinates is built of.
 
-    Args:
-        n_latent: L, size of the latent state.
+    Attributes:
         width, layers: of the hidden layers, and how many there are.
         features: F, rows of B; the embedding has a cosine and a sine of each.
         frequency: standard deviation of the entries of B, in waves to the length of an axis or
             round the equator.
     """
 
-    def __init__(
-        self,
-        benchmark: Benchmark,
-        n_latent: int,
-        width: int,
-        layers: int,
-        features: int,
-        frequency: float,
-    ) -> None:
-        super().__init__()
+    width: PositiveInt
+    layers: PositiveInt
+    features: PositiveInt
+    frequency: PositiveFloat
+
+
+class CoordinateDecoder(Decoder):
+    """Latent state and position → normalised fields there."""
+
+    name = "coordinates"
+    title = "Coordinates (published)"
+    sentence = (
+        "A residual network of the latent state and a position gives the fields at that position."
+    )
+    Sizes = CoordinateSizes
+
+    def __init__(self, benchmark: Benchmark, n_latent: int, sizes: CoordinateSizes) -> None:
+        super().__init__(benchmark)
+        width, features = sizes.width, sizes.features
         self.axes = benchmark.x, benchmark.y
         self.embedding = on_sphere if isinstance(benchmark.domain, Globe) else in_box
         self.variables, self.shape = len(benchmark.variables), benchmark.grid_shape
@@ -97,14 +109,13 @@ class CoordinateDecoder(nn.Module):
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         grid = self.embedding(torch.stack([columns, rows], dim=-1).flatten(0, 1), *self.axes)
         self.register_buffer("grid", grid.float(), persistent=False)  # (ny*nx, D)
-        area = benchmark.domain.areas(grid).flatten()
-        self.register_buffer("area", area.float(), persistent=False)
-        self.register_buffer("cells", _table(area), persistent=False)
+        cells = _table(benchmark.domain.areas(grid).flatten())
+        self.register_buffer("cells", cells, persistent=False)
         waves = torch.randn(features, grid.shape[-1], dtype=torch.float32)
-        self.register_buffer("waves", frequency * waves)  # B
+        self.register_buffer("waves", sizes.frequency * waves)  # B
         self.register_buffer("energy", torch.tensor(self.variables, dtype=torch.float32))
         self.first = nn.Linear(n_latent + 2 * features, width, dtype=torch.float32)
-        self.blocks = nn.Sequential(*(ResidualLayer(width) for _ in range(layers - 1)))
+        self.blocks = nn.Sequential(*(ResidualLayer(width) for _ in range(sizes.layers - 1)))
         self.last = nn.Linear(width, self.variables, dtype=torch.float32)
 
     def forward(self, latent: Tensor, places: Tensor) -> Tensor:
@@ -134,6 +145,10 @@ class CoordinateDecoder(nn.Module):
         ]
         spread, mean = torch.cat(parts, dim=1).mT.unflatten(-1, self.shape)
         return mean, spread
+
+    def recordable(self, members: int) -> bool:
+        """Those that go through the network together: of more, too many launches to hold."""
+        return members <= MEMBERS
 
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """Normalised fields at ``positions`` (n, 2), (x, y): (..., L) → (..., n, V)."""
@@ -172,7 +187,9 @@ class CoordinateDecoder(nn.Module):
 
     def scale_to(self, target: Tensor) -> None:
         """Take errors relative to the mean square of ``target`` (B, T, V, ny*nx) over the area."""
-        energies = [(self.area * run.float().square()).mean((0, 2)).sum() for run in target]
+        energies = [
+            (self.area.flatten() * run.float().square()).mean((0, 2)).sum() for run in target
+        ]
         self.energy.copy_(torch.stack(energies).mean())
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ldensf_core.benchmarks import Benchmark
 
 CELLS = 16
-"""Rows of cells at most; cells have as many grid points along x as along y."""
+"""Rows of cells at most, where the grid can be parted so.
+
+Cells have as many grid points along x as along y.
+"""
 
 
 class SurrogateError(nn.Module):
@@ -26,7 +31,9 @@ class SurrogateError(nn.Module):
     def __init__(self, benchmark: Benchmark) -> None:
         super().__init__()
         ny, nx = benchmark.grid_shape
-        self.size = next(n for n in range(1, ny + 1) if ny % n == 0 and ny // n <= CELLS)
+        side = math.gcd(ny, nx)  # cells fill the grid
+        coarse = (n for n in range(1, side) if side % n == 0 and ny // n <= CELLS)
+        self.size = next(coarse, side)
         self.periodic = benchmark.y.periodic, benchmark.x.periodic
         shape = benchmark.n_times, len(benchmark.variables), ny // self.size, nx // self.size
         self.register_buffer("deviation", torch.zeros(shape, dtype=torch.float32))

@@ -10,38 +10,14 @@ prior range to [-1, 1].
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ldensf_core.surrogate.decoder import Decoder
+
 STEP = 0.1
 """Δt of the latent dynamics; the snapshots are one such step apart."""
-
-
-class Decoder(Protocol):
-    """What LDNet asks of a decoder. Fields are normalised; positions are (x, y)."""
-
-    def on_grid(self, latent: Tensor) -> Tensor:
-        """(..., L) → (..., V, ny, nx)."""
-
-    def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """(M, L) → mean and standard deviation over the M members, (V, ny, nx) each."""
-
-    def at(self, latent: Tensor, positions: Tensor) -> Tensor:
-        """(..., L), positions (n, 2) → (..., n, V)."""
-
-    def target(self, fields: Tensor) -> Tensor:
-        """Normalised fields (..., V, ny, nx) in the form that ``loss`` compares with."""
-
-    def loss(self, latent: Tensor, target: Tensor) -> Tensor:
-        """Relative squared error of the fields that each state decodes to: (..., L) → (...)."""
-
-    def hidden_matrices(self) -> list[nn.Parameter]:
-        """Weights between its many hidden quantities, for an optimiser that treats them apart."""
-
-    def scale_to(self, target: Tensor) -> None:
-        """Take the units of the loss from the targets (B, T, ...) of many trajectories."""
 
 
 class LDNet(nn.Module):

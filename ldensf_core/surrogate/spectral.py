@@ -8,11 +8,15 @@ point, so the decoder is as mesh-free as a coordinate network and much cheaper o
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.domains.bases import Basis
+from ldensf_core.surrogate.decoder import Decoder
 
 NEGLIGIBLE = 1e-4
 """Share of an ensemble's variance that its spread may leave out."""
@@ -36,43 +40,66 @@ class ResidualBlock(nn.Module):
         return h + self.second(nn.functional.gelu(self.first(self.norm(h))))
 
 
-class SpectralDecoder(nn.Module):
+@dataclass(frozen=True)
+class SpectralSizes:
+    """What a spectral decoder is built of.
+
+    Attributes:
+        coefficients: that it gives, about so many, of all variables together.
+        width, blocks: of the residual blocks, and how many there are.
+        last: width of the last hidden layer; it bounds the rank of what can be decoded, and is
+            chosen wider than the residual stream.
+        features: number of learned sines; ``frequency`` is the initial standard deviation of
+            their arguments for a latent state of unit variance.
+    """
+
+    coefficients: PositiveInt
+    width: PositiveInt
+    blocks: PositiveInt
+    last: PositiveInt
+    features: PositiveInt
+    frequency: PositiveFloat = 12.6
+
+
+class SpectralDecoder(Decoder):
     """Latent state → coefficients of the normalised fields in an orthonormal basis.
 
     The latent state enters beside learned sines of it, since a front that crosses the domain
-    makes coefficients oscillate many times along each latent direction. The last layer's width
-    bounds the rank of what can be decoded, and is chosen wider than the residual stream.
+    makes coefficients oscillate many times along each latent direction.
 
     Args:
-        basis: gives ``analyse``, ``synthesise`` and ``at``.
-        features: number of learned sines; ``frequency`` is the initial standard deviation of
-            their arguments for a latent state of unit variance.
+        basis: of about ``sizes.coefficients`` functions.
 
     Attributes:
         scales: (K,), typical size of each coefficient, the unit that the network works in; one
             until ``scale_to`` sets it.
     """
 
-    def __init__(
-        self,
-        basis: Basis,
-        n_latent: int,
-        width: int = 512,
-        blocks: int = 3,
-        last: int = 704,
-        features: int = 246,
-        frequency: float = 12.6,
-    ) -> None:
+    name = "spectral"
+    title = "Spectral"
+    sentence = (
+        "A residual network gives the coefficients of the fields in an orthonormal basis of the "
+        "domain, which is then evaluated wherever it is asked for."
+    )
+    Sizes = SpectralSizes
+
+    def __init__(self, basis: Basis, n_latent: int, sizes: SpectralSizes) -> None:
         super().__init__()
+        width, features = sizes.width, sizes.features
         self.basis = basis
         self.register_buffer("scales", torch.ones(basis.count, dtype=torch.float32))
         self.waves = nn.Linear(n_latent, features, dtype=torch.float32)
-        nn.init.normal_(self.waves.weight, std=frequency / math.sqrt(n_latent))
+        nn.init.normal_(self.waves.weight, std=sizes.frequency / math.sqrt(n_latent))
         nn.init.uniform_(self.waves.bias, -math.pi, math.pi)
         self.first = nn.Linear(n_latent + features, width, dtype=torch.float32)
-        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.widen = nn.Linear(width, last, dtype=torch.float32)
-        self.last = nn.Linear(last, basis.count, dtype=torch.float32)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(sizes.blocks)))
+        self.widen = nn.Linear(width, sizes.last, dtype=torch.float32)
+        self.last = nn.Linear(sizes.last, basis.count, dtype=torch.float32)
+
+    @classmethod
+    def build(cls, benchmark: Benchmark, n_latent: int, sizes: SpectralSizes) -> SpectralDecoder:
+        """An untrained decoder in the basis of a benchmark's fields."""
+        return cls(benchmark.basis(sizes.coefficients), n_latent, sizes)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent (..., L) → coefficients (..., K) of the normalised fields."""
@@ -116,6 +143,10 @@ class SpectralDecoder(nn.Module):
         fields = self.basis.synthesise(torch.cat([mean[None], patterns]))
         spread = (fields[1:] - self.basis.rest[:, None, None]).square().sum(0).sqrt()
         return fields[0], spread
+
+    def recordable(self, members: int) -> bool:
+        """So many that all are synthesised: to find directions takes a decision on the CPU."""
+        return members <= DIRECT
 
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """Normalised fields at ``positions`` (n, 2), (x, y): (..., L) → (..., n, V)."""

@@ -19,15 +19,15 @@ from ldensf_core.training.loop import Trainer
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
-from ldensf_core.weights.architecture import Architecture, build_encoder
+from ldensf_core.weights.architecture import build_encoder
 
 
 @torch.no_grad()
 def statistics(
-    benchmark: Benchmark, architecture: Architecture, model: LDNet, pool: TrajectoryPool
+    benchmark: Benchmark, coefficients: int, model: LDNet, pool: TrajectoryPool
 ) -> dict[str, Tensor]:
     """What ``build_encoder`` needs, from a pool of fields (size, T, V, ny*nx)."""
-    found = field_statistics(benchmark, architecture.observed_coefficients, pool)
+    found = field_statistics(benchmark, coefficients, pool)
     states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
     repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
     targets = torch.cat([states, repeated], dim=-1)
@@ -102,9 +102,9 @@ def train_encoder(
     size = recipe.encoder_pool
     pool = TrajectoryPool(benchmark, flat_half, size, recipe.chunk, 2000 + seed, device)
     torch.manual_seed(seed)
-    encoder = build_encoder(
-        benchmark, recipe.architecture, statistics(benchmark, recipe.architecture, model, pool)
-    ).to(device)
+    sizes = recipe.architecture.encoder
+    found = statistics(benchmark, sizes.coefficients, model, pool)
+    encoder = build_encoder(benchmark, model.n_latent, sizes, found).to(device)
     bank = NetworkBank(
         encoder.interpolation, benchmark, recipe.networks, recipe.sensors, recipe.most_noise, seed
     )

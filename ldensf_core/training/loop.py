@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ldensf_core.device import recorded
 from ldensf_core.training.muon import StackedMuon
-from ldensf_core.weights.checkpoints import CheckpointError
+from ldensf_core.weights.card import CheckpointError
 
 WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm

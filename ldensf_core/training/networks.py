@@ -57,10 +57,12 @@ class NetworkBank:
         least, most = self.sensors
         if self.rng.random() < 0.4:
             x, y = self.benchmark.x, self.benchmark.y
-            aspect = round((x.high - x.low) / (y.high - y.low))
-            fewest = math.isqrt((least - 1) // aspect) + 1  # aspect · rows² sensors in all
-            rows = self.rng.integers(fewest, math.isqrt(most // aspect) + 1)
-            network = SensorNetwork.grid(self.benchmark, aspect * rows, rows)
+            aspect = (x.high - x.low) / (y.high - y.low)
+            longer = min(round(max(aspect, 1 / aspect)), least)
+            fewest = math.isqrt((least - 1) // longer) + 1  # longer · short² sensors in all
+            short = self.rng.integers(fewest, math.isqrt(most // longer) + 1)
+            shape = (longer * short, short) if aspect >= 1 else (short, longer * short)
+            network = SensorNetwork.grid(self.benchmark, *shape)
         else:
             n = round(math.exp(self.rng.uniform(math.log(least), math.log(most))))
             network = SensorNetwork.random(self.benchmark, n, seed=int(self.rng.integers(2**63)))

@@ -1,7 +1,8 @@
 """Training trajectories, simulated afresh as training goes.
 
 A solver makes a trajectory in less time than a training step takes to learn from it, so runs
-are made on the training device, kept in a pool that batches are drawn from, and replaced.
+are made on the training device, kept in a pool that batches are drawn from, and replaced. Where
+there is no solver, they are the training runs, taken in turn.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ldensf_core.benchmarks.base import Benchmark
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import captured
 
 
@@ -39,7 +40,8 @@ class TrajectoryPool:
         chunk: trajectories simulated together; divides ``size``.
         seed: of the parameters, drawn from the prior. Seeds from 1000 on keep clear of those
             of the published split.
-        given: unit parameters, (size, P), to simulate instead.
+        given: unit parameters, (n, P), to simulate instead, in turn; by default those of the
+            training runs where the benchmark has no solver.
 
     Attributes:
         parameters: unit parameters, (size, P).
@@ -60,6 +62,9 @@ class TrajectoryPool:
         if size % chunk:
             raise ValueError(f"size = {size} is no multiple of chunk = {chunk}")
         self.benchmark, self.transform = benchmark, transform
+        if given is None and not benchmark.has_solver:
+            known = torch.as_tensor(benchmark.parameter_array(benchmark.split("train")))
+            given = benchmark.unit_parameters(known)
         self.chunk, self.seed, self.made, self.given = chunk, seed, 0, given
         self.parameters = torch.empty(
             size, len(benchmark.parameters), dtype=torch.float32, device=device
@@ -76,7 +81,8 @@ class TrajectoryPool:
     def _draw(self) -> Tensor:
         """Unit parameters of the next chunk; they depend on the seed and its number alone."""
         if self.given is not None:
-            return self.given[self._next_rows()].to(self.parameters)
+            turn = torch.arange(self.made * self.chunk, (self.made + 1) * self.chunk)
+            return self.given[turn % len(self.given)].to(self.parameters)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.made)
         shape = (self.chunk, self.parameters.shape[1])
         unit = torch.rand(shape, generator=generator, dtype=self.parameters.dtype)

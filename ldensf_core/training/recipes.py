@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-from ldensf_core.weights.architecture import Architecture, CoordinateArchitecture, VAEArchitecture
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.surrogate import DECODERS, CoordinateSizes, SpectralDecoder, SpectralSizes
+from ldensf_core.weights.architecture import (
+    Architecture,
+    DynamicsSizes,
+    EncoderSizes,
+    VAEArchitecture,
+    VAEEncoderSizes,
+)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training of one benchmark.
+    """Training of one benchmark's networks, of sizes ``architecture``.
 
     Attributes:
-        architecture: a ``CoordinateArchitecture`` has no encoder and trains the surrogate alone.
         pool: trajectories kept on the device for the surrogate; ``chunk`` of them are simulated
             together, and replace the oldest every ``refresh`` steps.
         batch, decoder_batch: trajectories in a batch of either part of the surrogate's training;
@@ -32,7 +40,7 @@ class Recipe:
             networks; ``vae_batch``: snapshots in a batch.
     """
 
-    architecture: Architecture | CoordinateArchitecture
+    architecture: Architecture
     pool: int
     chunk: int
     refresh: int
@@ -58,15 +66,30 @@ class Recipe:
     scored_runs: int | None = None
 
 
+DYNAMICS = DynamicsSizes(width=128, layers=2)
+
+
+VAE_FREQUENCY = 3.0
+"""Of the sines that its decoder begins with: noise of 0.1 has to leave them as they are."""
+
+
+def _vae(observed: int, coefficients: int, last: int) -> VAEArchitecture:
+    """Of a coupled autoencoder: what differs between benchmarks."""
+    sizes = SpectralSizes(coefficients, 128, 1, last, features=32, frequency=VAE_FREQUENCY)
+    return VAEArchitecture(64, "spectral", sizes, VAEEncoderSizes(observed, width=128, blocks=1))
+
+
+FEWEST_RUNS = 8
+"""That a surrogate can be trained on at all."""
+
 RECIPES = {
     "kolmogorov": Recipe(
         Architecture(
-            n_latent=9,
-            coefficients=6144,
-            blocks=2,
-            last=960,
-            features=247,
-            observed_coefficients=512,
+            9,
+            "spectral",
+            SpectralSizes(coefficients=6144, width=512, blocks=2, last=960, features=247),
+            DYNAMICS,
+            EncoderSizes(coefficients=512, width=384, memory=256),
         ),
         pool=1024,
         chunk=128,
@@ -79,11 +102,17 @@ RECIPES = {
         encoder_steps=40_000,
         encoder_decay=0.05,
         encoder_pool=1024,
-        vae_architecture=VAEArchitecture(observed_coefficients=200, coefficients=1024, last=304),
+        vae_architecture=_vae(observed=200, coefficients=1024, last=304),
         vae_steps=40_000,
     ),
     "tsunami": Recipe(
-        Architecture(n_latent=10, width=608, last=896),
+        Architecture(
+            10,
+            "spectral",
+            SpectralSizes(coefficients=3888, width=608, blocks=3, last=896, features=246),
+            DYNAMICS,
+            EncoderSizes(coefficients=768, width=384, memory=256),
+        ),
         pool=4096,
         chunk=128,
         refresh=4000,
@@ -95,17 +124,16 @@ RECIPES = {
         encoder_steps=40_000,
         encoder_decay=0.05,
         encoder_pool=4096,
-        vae_architecture=VAEArchitecture(observed_coefficients=201, coefficients=810, last=384),
+        vae_architecture=_vae(observed=201, coefficients=810, last=384),
         vae_steps=40_000,
     ),
     "atmosphere": Recipe(
         Architecture(
-            n_latent=50,
-            coefficients=3440,
-            width=576,
-            last=896,
-            features=206,
-            observed_coefficients=1200,
+            50,
+            "spectral",
+            SpectralSizes(coefficients=3440, width=576, blocks=3, last=896, features=206),
+            DYNAMICS,
+            EncoderSizes(coefficients=1200, width=384, memory=256),
         ),
         pool=1024,
         chunk=64,
@@ -118,7 +146,7 @@ RECIPES = {
         encoder_decay=0.05,
         encoder_pool=384,
         encoder_batch=32,
-        vae_architecture=VAEArchitecture(observed_coefficients=280, coefficients=1700, last=176),
+        vae_architecture=_vae(observed=280, coefficients=1700, last=176),
         vae_steps=15_000,
         vae_batch=256,
         networks=256,
@@ -126,36 +154,68 @@ RECIPES = {
     ),
 }
 
+
+def recipe_for(benchmark: Benchmark) -> Recipe:
+    """The recipe of a benchmark; one that has none gets one by the sizes of its fields.
+
+    Raises:
+        ValueError: if there are too few training runs to learn anything from.
+    """
+    if benchmark.has_solver and benchmark.name in RECIPES:
+        return RECIPES[benchmark.name]
+    variables, unknowns = len(benchmark.variables), len(benchmark.parameters)
+    points = math.prod(benchmark.grid_shape)
+    runs = 1024 if benchmark.has_solver else benchmark.split("train").sizes["trajectory"]
+    if runs < max(FEWEST_RUNS, unknowns + 2):
+        raise ValueError(
+            f"{benchmark.name} has {runs} training runs: at least "
+            f"{max(FEWEST_RUNS, unknowns + 2)} are needed"
+        )
+    n_latent = min(50, 6 + 2 * unknowns)
+    coefficients = variables * min(points, 1296)
+    observed = variables * min(points // 2 + 1, 256)
+    most_sensors = min(points, 256)
+    return Recipe(
+        Architecture(
+            n_latent,
+            SpectralDecoder.name,
+            SpectralSizes(coefficients, 512, 3, min(coefficients, 704), features=256 - n_latent),
+            DYNAMICS,
+            EncoderSizes(observed, width=384, memory=256),
+        ),
+        pool=runs,
+        chunk=next(n for n in range(min(runs, 64), 0, -1) if runs % n == 0),
+        refresh=10_000,
+        batch=128,
+        decoder_batch=32,
+        joint_steps=6_000,
+        decoder_steps=60_000,
+        decoder_decay=0.05,
+        encoder_steps=20_000,
+        encoder_decay=0.05,
+        encoder_pool=runs,
+        vae_architecture=_vae(min(observed, 200), min(coefficients, 1024), min(coefficients, 304)),
+        vae_steps=20_000,
+        sensors=(min(16, max(1, most_sensors // 4)), most_sensors),
+        calibration_truths=min(5, benchmark.split("validation").sizes["trajectory"]),
+    )
+
+
 PUBLISHED = {
-    "kolmogorov": CoordinateArchitecture(
-        n_latent=9,
-        dynamics_width=200,
-        dynamics_layers=9,
-        width=500,
-        layers=14,
-        features=10,
-        frequency=6.0,
+    "kolmogorov": (
+        DynamicsSizes(width=200, layers=9),
+        CoordinateSizes(width=500, layers=14, features=10, frequency=6.0),
     ),
-    "tsunami": CoordinateArchitecture(
-        n_latent=10,
-        dynamics_width=50,
-        dynamics_layers=8,
-        width=300,
-        layers=10,
-        features=10,
-        frequency=2.0,
+    "tsunami": (
+        DynamicsSizes(width=50, layers=8),
+        CoordinateSizes(width=300, layers=10, features=10, frequency=2.0),
     ),
-    "atmosphere": CoordinateArchitecture(
-        n_latent=50,
-        dynamics_width=200,
-        dynamics_layers=8,
-        width=500,
-        layers=15,
-        features=50,
-        frequency=8.0,
+    "atmosphere": (
+        DynamicsSizes(width=200, layers=8),
+        CoordinateSizes(width=500, layers=15, features=50, frequency=8.0),
     ),
 }
-"""Sizes of the surrogates of Xiao, Si and Chen (arXiv 2411.19305).
+"""Sizes of dynamics and decoder of Xiao, Si and Chen (arXiv 2411.19305).
 
 The frequencies are those, of powers of two and some between, with which a small network of
 coordinates came closest to one snapshot.
@@ -168,10 +228,12 @@ def published(name: str) -> Recipe:
     The pool holds whole fields, as the encoder's does. Each trajectory of a batch brings
     thousands of points, so few fill the device. No latent state is noisy, as published.
     """
-    recipe = RECIPES[name]
+    recipe, (dynamics, sizes) = RECIPES[name], PUBLISHED[name]
     return replace(
         recipe,
-        architecture=PUBLISHED[name],
+        architecture=replace(
+            recipe.architecture, decoder="coordinates", sizes=sizes, dynamics=dynamics
+        ),
         pool=recipe.encoder_pool,
         batch=16,
         decoder_batch=16,
@@ -179,28 +241,39 @@ def published(name: str) -> Recipe:
     )
 
 
+def with_decoder(recipe: Recipe, name: str) -> Recipe:
+    """The same training of another kind of decoder, of the sizes that this has by default.
+
+    Raises:
+        ValueError: if there is no decoder of that name, or its sizes have no defaults.
+    """
+    kind = DECODERS[name]
+    try:
+        sizes = kind.Sizes()
+    except (TypeError, ValueError):  # pydantic's is a ValueError
+        raise ValueError(
+            f"decoder {name!r}: its sizes have no defaults; write a recipe that says them"
+        ) from None
+    return replace(recipe, architecture=replace(recipe.architecture, decoder=name, sizes=sizes))
+
+
 def small(recipe: Recipe) -> Recipe:
     """The same training in miniature: minutes on a CPU, for trying things out and for tests."""
-    architecture = replace(
-        recipe.architecture,
-        dynamics_width=32,
-        coefficients=192,
-        width=64,
-        blocks=1,
-        last=64,
-        features=64 - recipe.architecture.n_latent,
-        observed_coefficients=96,
-        encoder_width=64,
-        encoder_memory=32,
+    n_latent = recipe.architecture.n_latent
+    architecture = Architecture(
+        n_latent,
+        "spectral",
+        SpectralSizes(coefficients=192, width=64, blocks=1, last=64, features=64 - n_latent),
+        DynamicsSizes(width=32, layers=2),
+        EncoderSizes(coefficients=96, width=64, memory=32),
     )
     vae_architecture = VAEArchitecture(
-        n_latent=16,
-        observed_coefficients=96,
-        encoder_width=32,
-        coefficients=192,
-        width=32,
-        last=64,
-        features=16,
+        16,
+        "spectral",
+        SpectralSizes(
+            coefficients=192, width=32, blocks=1, last=64, features=16, frequency=VAE_FREQUENCY
+        ),
+        VAEEncoderSizes(coefficients=96, width=32, blocks=1),
     )
     return replace(
         recipe,

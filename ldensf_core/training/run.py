@@ -26,13 +26,12 @@ from ldensf_core.verification.baselines import (
     surrogate_error,
 )
 from ldensf_core.verification.reconstruction import reconstruction_error
+from ldensf_core.weights.card import described, read_card, save_card
 from ldensf_core.weights.checkpoints import (
     VAE,
     load_pretrained,
     load_surrogate,
-    read_card,
     round_as_stored,
-    save_card,
     save_part,
     save_weights,
 )
@@ -43,9 +42,14 @@ nothing of the rest, is made by itself."""
 
 
 def train(
-    name: str, recipe: Recipe, folder: Path, seed: int, device: torch.device, part: str = "all"
+    benchmark: Benchmark | str,
+    recipe: Recipe,
+    folder: Path,
+    seed: int,
+    device: torch.device,
+    part: str = "all",
 ) -> dict[str, Any]:
-    """Train the benchmark called ``name``; writes weights and card to ``folder``.
+    """Train for a benchmark, or the one of that name; writes weights and card to ``folder``.
 
     Interrupted, it goes on from the checkpoints in ``folder`` when called again with the same
     arguments. Half the mantissa is spent on a GPU's matrix products (TF32), which costs the
@@ -57,7 +61,9 @@ def train(
     Returns:
         The card.
     """
-    benchmark = get_benchmark(name)
+    if not isinstance(benchmark, Benchmark):
+        benchmark = get_benchmark(benchmark)
+    name = benchmark.name
     if part == "all":  # else there are weights
         folder.mkdir(parents=True, exist_ok=True)
     if folder.is_dir():
@@ -70,7 +76,7 @@ def train(
         round_as_stored(ldnet)
         error = measured_error(benchmark, ldnet, "validation", device, recipe.scored_runs)
         card = {
-            "benchmark": name,
+            "benchmark": benchmark.name,
             "training": {
                 "command": f"ldensf train {name} --seed {seed}",
                 "environment": environment(),
@@ -87,22 +93,21 @@ def train(
         }
     else:
         card = read_card(folder)
-        ldnet, error = load_surrogate(name, device, folder)
+        ldnet, error = load_surrogate(benchmark, device, folder)
     if part != "calibration":
         with clocked(device) as spent:
             encoder = train_encoder(benchmark, recipe, ldnet, seed, device, folder)
         card["training"]["encoder"] = spent
-        described = asdict(recipe)
-        card["architecture"] = described.pop("architecture")
+        card["architecture"] = described(recipe.architecture)
         card["training"]["recipe"] = {
             k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
-            for k, v in described.items()
-            if not k.startswith(VAE)
+            for k, v in asdict(recipe).items()
+            if k != "architecture" and not k.startswith(VAE)
         }
         card["files"] = card.get("files", {}) | save_weights(folder, ldnet, encoder, error)
         card["calibration"] = {"inflation": 1.0, "process_noise": 0.0}
         save_card(folder, card)
-    card["calibration"] = calibrate(load_pretrained(name, device, folder), recipe, seed)
+    card["calibration"] = calibrate(load_pretrained(benchmark, device, folder), recipe, seed)
     save_card(folder, card)
     return card
 
@@ -118,7 +123,7 @@ def _train_vae(
     card["files"] |= save_part(folder, VAE, vae)
     card[VAE] = {
         "command": f"ldensf train {benchmark.name} --part {VAE} --seed {seed}",
-        "architecture": asdict(recipe.vae_architecture),
+        "architecture": described(recipe.vae_architecture),
         "steps": recipe.vae_steps,
         "batch": recipe.vae_batch,
         **spent,

@@ -56,7 +56,7 @@ class VAETraining:
         self.pool = TrajectoryPool(benchmark, flat_half, size, recipe.chunk, 3000 + seed, device)
         torch.manual_seed(seed)
         architecture = recipe.vae_architecture
-        statistics = field_statistics(benchmark, architecture.observed_coefficients, self.pool)
+        statistics = field_statistics(benchmark, architecture.encoder.coefficients, self.pool)
         self.vae = build_vae(benchmark, architecture, statistics).to(device)
         with torch.no_grad():
             sample = self.pool.data[:: max(1, size // 64)]
@@ -105,7 +105,7 @@ class VAETraining:
 
 
 def coupled_loss(vae: CoupledVAE, state: Normal, observed: Normal, target: Tensor) -> Tensor:
-    """Of distributions (..., L) of z and the coefficients (..., K) of the fields behind both."""
+    """Of distributions (..., L) of z; ``target`` is the decoder's of the fields behind both."""
     reconstruction = vae.decoder.loss(state.rsample(), target).mean()
     reconstruction = reconstruction + vae.decoder.loss(observed.rsample(), target).mean()
     prior = kl_divergence(state, PRIOR) + kl_divergence(observed, PRIOR)

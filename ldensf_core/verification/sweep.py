@@ -33,7 +33,7 @@ from ldensf_core.twin.experiment import TwinExperiment
 from ldensf_core.verification import archive
 from ldensf_core.verification.cluster import on_cluster
 from ldensf_core.verification.cycle import cycle_scores
-from ldensf_core.weights.checkpoints import PRETRAINED, has_weights, load_pretrained
+from ldensf_core.weights.checkpoints import has_weights, load_pretrained, weights_folder
 from ldensf_core.weights.model import LatentModel
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
@@ -146,7 +146,7 @@ def verify(
     if workers is None:
         alone = len(to_do) < 2 or resolve_device(device).type == "cuda"
         workers = 0 if alone else min(os.cpu_count() or 1, len(to_do))
-    run_ = partial(run, bench, device=device, **common)
+    run_ = partial(run, bench, weights=bench.weights, device=device, **common)
     total = len(to_do) * bench.n_times
     with tqdm(total=total, unit="cycle", disable=not progress) as bar:
         if to_do and (workers or scheduler is not None):
@@ -169,10 +169,12 @@ def run(
     benchmark: Benchmark,
     filters: Mapping[str, Chosen],
     truth: int,
+    weights: Path | None = None,
     on_cycle: Callable[[], object] = lambda: None,
     **setting: Any,
 ) -> dict[str, dict[str, Any]]:
     """Follow one truth: by filter, each of ``archive.SCORES`` (time,), and ``rank_histogram``."""
+    benchmark.weights = weights  # which does not travel to a worker with the benchmark's name
     experiment = _experiment(benchmark, filters, truth, **setting)
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in filters}
     ranks: dict[str, list[np.ndarray]] = {name: [] for name in filters}
@@ -234,5 +236,5 @@ def _several(name: str, values: Any) -> list:
 
 def _weights(benchmark: Benchmark) -> str:
     """What tells trained weights from others: they come with a card that names their hashes."""
-    card = PRETRAINED / benchmark.name / "card.json"
+    card = weights_folder(benchmark) / "card.json"
     return hashlib.sha256(card.read_bytes()).hexdigest()[:12] if card.exists() else "none"

@@ -7,125 +7,122 @@ made in single precision, whatever torch makes by default.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.encoders import HistoryEncoder, OptimalInterpolation
 from ldensf_core.encoders.autoencoder import CoupledVAE
-from ldensf_core.surrogate import CoordinateDecoder, LDNet, SpectralDecoder
+from ldensf_core.surrogate import DECODERS, Decoder, LDNet
 
-VAE_FREQUENCY = 3.0
-"""Of the sines that its decoder begins with: noise of 0.1 has to leave them as they are."""
+
+@dataclass(frozen=True)
+class DynamicsSizes:
+    """Width of the hidden layers of the latent dynamics, and how many there are."""
+
+    width: PositiveInt
+    layers: PositiveInt
+
+
+@dataclass(frozen=True)
+class EncoderSizes:
+    """Of a history encoder.
+
+    Attributes:
+        coefficients: that observations are interpolated to.
+        width, memory: see ``HistoryEncoder``.
+    """
+
+    coefficients: PositiveInt
+    width: PositiveInt
+    memory: PositiveInt
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of the networks of one benchmark.
+    """What the networks of one model are built of.
 
     Attributes:
         n_latent: L, size of the latent state.
-        dynamics_width: of the hidden layers of the latent dynamics.
-        coefficients: that the decoder gives, of all variables together.
-        width, blocks, last, features: of the decoder, see ``SpectralDecoder``.
-        observed_coefficients: that observations are interpolated to.
-        encoder_width, encoder_memory: see ``HistoryEncoder``.
+        decoder: its kind, a name in ``DECODERS``; ``sizes`` are the ``Sizes`` of that kind.
     """
 
-    n_latent: int
-    dynamics_width: int = 128
-    coefficients: int = 3888
-    width: int = 512
-    blocks: int = 3
-    last: int = 704
-    features: int = 246
-    observed_coefficients: int = 768
-    encoder_width: int = 384
-    encoder_memory: int = 256
+    n_latent: PositiveInt
+    decoder: str
+    sizes: Any
+    dynamics: DynamicsSizes
+    encoder: EncoderSizes
 
 
 @dataclass(frozen=True)
-class CoordinateArchitecture:
-    """Sizes of an LDNet with a decoder of coordinates.
+class VAEEncoderSizes:
+    """Of the two encoders of a coupled variational autoencoder.
 
     Attributes:
-        n_latent: L, size of the latent state.
-        dynamics_width, dynamics_layers: of the hidden layers of the latent dynamics, and how
-            many there are.
-        width, layers, features, frequency: of the decoder, see ``CoordinateDecoder``.
+        coefficients: that both read.
+        width, blocks: of either, see ``CoupledVAE``.
     """
 
-    n_latent: int
-    dynamics_width: int
-    dynamics_layers: int
-    width: int
-    layers: int
-    features: int
-    frequency: float
+    coefficients: PositiveInt
+    width: PositiveInt
+    blocks: PositiveInt
 
 
 @dataclass(frozen=True)
 class VAEArchitecture:
-    """Sizes of a coupled variational autoencoder.
+    """What a coupled variational autoencoder is built of; ``decoder`` as in ``Architecture``."""
 
-    Attributes:
-        observed_coefficients: that both encoders read.
-        n_latent: L, size of the latent space.
-        encoder_width, encoder_blocks: of either encoder.
-        coefficients, width, blocks, last, features: of the decoder, see ``SpectralDecoder``.
+    n_latent: PositiveInt
+    decoder: str
+    sizes: Any
+    encoder: VAEEncoderSizes
+
+
+def build_decoder(benchmark: Benchmark, architecture: Architecture | VAEArchitecture) -> Decoder:
+    """An untrained decoder.
+
+    Raises:
+        ValueError: if there is no such kind, or the sizes are those of another one.
     """
-
-    observed_coefficients: int
-    coefficients: int
-    last: int
-    n_latent: int = 64
-    encoder_width: int = 128
-    encoder_blocks: int = 1
-    width: int = 128
-    blocks: int = 1
-    features: int = 32
+    kind, sizes = DECODERS[architecture.decoder], architecture.sizes
+    if not isinstance(sizes, kind.Sizes):
+        raise ValueError(f"decoder {kind.name!r} is built of {kind.Sizes.__name__}, not {sizes!r}")
+    return kind.build(benchmark, architecture.n_latent, sizes)
 
 
-def build_ldnet(benchmark: Benchmark, architecture: Architecture | CoordinateArchitecture) -> LDNet:
-    """An untrained LDNet, ready for trained weights to be loaded.
+def build_ldnet(benchmark: Benchmark, architecture: Architecture) -> LDNet:
+    """An untrained LDNet, ready for trained weights to be loaded; raises as ``build_decoder``.
 
     What its decoder takes from the data, ``scale_to`` sets.
     """
-    a = architecture
-    if isinstance(a, CoordinateArchitecture):
-        return LDNet(
-            CoordinateDecoder(benchmark, a.n_latent, a.width, a.layers, a.features, a.frequency),
-            a.n_latent,
-            len(benchmark.parameters),
-            width=a.dynamics_width,
-            layers=a.dynamics_layers,
-        )
-    decoder = SpectralDecoder(
-        benchmark.basis(a.coefficients),
-        a.n_latent,
-        width=a.width,
-        blocks=a.blocks,
-        last=a.last,
-        features=a.features,
+    dynamics = architecture.dynamics
+    return LDNet(
+        build_decoder(benchmark, architecture),
+        architecture.n_latent,
+        len(benchmark.parameters),
+        dynamics.width,
+        dynamics.layers,
     )
-    return LDNet(decoder, a.n_latent, len(benchmark.parameters), width=a.dynamics_width)
 
 
 def build_encoder(
     benchmark: Benchmark,
-    architecture: Architecture,
+    n_latent: int,
+    sizes: EncoderSizes,
     statistics: dict[str, Tensor] | None = None,
 ) -> HistoryEncoder:
     """An untrained encoder; without ``statistics``, ready for trained ones to be loaded.
 
     Args:
+        n_latent: L, size of the latent state.
         statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields, ``mean`` and
             ``std`` (L+P,) of the targets.
     """
-    a = architecture
-    targets = a.n_latent + len(benchmark.parameters)
-    basis = benchmark.basis(a.observed_coefficients)
+    targets = n_latent + len(benchmark.parameters)
+    basis = benchmark.basis(sizes.coefficients)
     s = statistics or {
         "deviations": torch.ones(basis.count, dtype=torch.float32),
         "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
@@ -138,8 +135,8 @@ def build_encoder(
         s["mean"],
         s["std"],
         benchmark.n_times,
-        width=a.encoder_width,
-        memory=a.encoder_memory,
+        width=sizes.width,
+        memory=sizes.memory,
     )
 
 
@@ -153,21 +150,15 @@ def build_vae(
     Args:
         statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields.
     """
-    a = architecture
-    basis = benchmark.basis(a.observed_coefficients)
+    encoder = architecture.encoder
+    basis = benchmark.basis(encoder.coefficients)
     s = statistics or {
         "deviations": torch.ones(basis.count, dtype=torch.float32),
         "residual": torch.ones(len(benchmark.variables), dtype=torch.float32),
     }
-    decoder = SpectralDecoder(
-        benchmark.basis(a.coefficients),
-        a.n_latent,
-        width=a.width,
-        blocks=a.blocks,
-        last=a.last,
-        features=a.features,
-        frequency=VAE_FREQUENCY,
-    )
+    decoder = build_decoder(benchmark, architecture)
     device = s["residual"].device
     interpolation = OptimalInterpolation(basis.to(device), s["deviations"], s["residual"])
-    return CoupledVAE(interpolation, decoder.to(device), a.encoder_width, a.encoder_blocks)
+    return CoupledVAE(
+        interpolation, decoder.to(device), architecture.n_latent, encoder.width, encoder.blocks
+    )

@@ -1,4 +1,4 @@
-"""Learned parts on disk: weights as safetensors, and a card that says where they come from.
+"""Trained weights on disk, as safetensors, beside the card that says what they are.
 
 Weights are compressed (``compression``); everything computes in single precision once loaded.
 """
@@ -6,11 +6,9 @@ Weights are compressed (``compression``); everything computes in single precisio
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -28,6 +26,14 @@ from ldensf_core.weights.architecture import (
     build_ldnet,
     build_vae,
 )
+from ldensf_core.weights.card import (
+    CARD,
+    Calibration,
+    CheckpointError,
+    checked,
+    read_architecture,
+    read_card,
+)
 from ldensf_core.weights.compression import compress, expand
 from ldensf_core.weights.model import LatentModel
 
@@ -36,102 +42,80 @@ PARTS = ("ldnet", "encoder", "error")
 VAE = "vae"
 """A part that a folder may lack: the other filters do without."""
 FILES = {part: f"{part}.safetensors" for part in (*PARTS, VAE)}
-Sizes = TypeVar("Sizes", Architecture, VAEArchitecture)
-
-
-class CheckpointError(RuntimeError):
-    """Weights or their card are missing, damaged, or not what the card says."""
 
 
 def load_pretrained(
-    name: str, device: str | torch.device = "auto", folder: Path | None = None
+    benchmark: Benchmark | str, device: str | torch.device = "auto", folder: Path | None = None
 ) -> LatentModel:
-    """The trained model of the benchmark called ``name``.
+    """The trained model of a benchmark, or of the one of that name.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
         CheckpointError: if a file is missing or does not match its SHA-256 in the card, or the
             card lacks what is needed.
     """
-    benchmark = get_benchmark(name)
-    name = benchmark.name
-    device = resolve_device(device)
-    folder = PRETRAINED / name if folder is None else folder
-    ldnet, error = load_surrogate(name, device, folder)
-    card = read_card(folder)
-    encoder = build_encoder(benchmark, _checked(card, name, folder / "card.json"))
+    benchmark, device = get_benchmark(benchmark), resolve_device(device)
+    card, folder = _card(benchmark, folder)
+    checked(Calibration, card.get("calibration"), folder / CARD, "calibration", extra="ignore")
+    architecture = _architecture(card, folder)
+    ldnet, error = _surrogate(benchmark, architecture, card, folder)
+    encoder = build_encoder(benchmark, architecture.n_latent, architecture.encoder)
     _fill(encoder, folder, "encoder", card)
-    model = LatentModel(benchmark, ldnet, encoder.to(device), error, card, device)
+    parts = (part.to(device) for part in (ldnet, encoder, error))
+    model = LatentModel(benchmark, *parts, card, device)
     wait(device)  # threads in other streams use it, too
     return model
 
 
+def weights_folder(benchmark: Benchmark) -> Path:
+    """Where a benchmark's trained weights are, or would be: its own folder, or what is shipped."""
+    return PRETRAINED / benchmark.name if benchmark.weights is None else Path(benchmark.weights)
+
+
 def has_weights(benchmark: Benchmark) -> bool:
-    """Whether trained weights of a benchmark are shipped."""
-    return (PRETRAINED / benchmark.name / "card.json").exists()
+    """Whether there are trained weights of a benchmark where they belong."""
+    return (weights_folder(benchmark) / CARD).exists()
 
 
-def load_surrogate(name: str, device: torch.device, folder: Path) -> tuple[LDNet, SurrogateError]:
+def load_surrogate(
+    benchmark: Benchmark | str, device: torch.device, folder: Path
+) -> tuple[LDNet, SurrogateError]:
     """The trained surrogate in ``folder`` and the error that it makes; raises as above."""
-    benchmark, card = get_benchmark(name), read_card(folder)
-    ldnet = build_ldnet(benchmark, _checked(card, name, folder / "card.json"))
-    error = SurrogateError(benchmark)
-    _fill(ldnet, folder, "ldnet", card)
-    _fill(error, folder, "error", card)
+    benchmark = get_benchmark(benchmark)
+    card, folder = _card(benchmark, folder)
+    ldnet, error = _surrogate(benchmark, _architecture(card, folder), card, folder)
     return ldnet.to(device), error.to(device)
 
 
 def load_vae(
-    benchmark: Benchmark, device: str | torch.device = "auto", folder: Path | None = None
+    benchmark: Benchmark | str, device: str | torch.device = "auto", folder: Path | None = None
 ) -> CoupledVAE:
-    """The trained coupled autoencoder of a benchmark.
+    """The trained coupled autoencoder of a benchmark, or of the one of that name.
 
     Args:
-        folder: of the weights and their card; by default the shipped ones.
+        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
 
     Raises:
-        ValueError: if the device is unknown.
+        ValueError: if the benchmark or device is unknown.
         CheckpointError: if there is none, or a file is missing or not what the card says.
     """
-    name, device = benchmark.name, resolve_device(device)
-    folder = PRETRAINED / name if folder is None else folder
-    card, path = read_card(folder), folder / "card.json"
-    _of_benchmark(card, name, path)
+    benchmark, device = get_benchmark(benchmark), resolve_device(device)
+    card, folder = _card(benchmark, folder)
     if VAE not in card:
         raise CheckpointError(
             f"there is no coupled autoencoder in {folder}, which Latent-EnSF needs. "
-            f"Make it with `ldensf train {name} --part vae --output {folder}`"
+            f"Make it with `ldensf train {benchmark.name} --part vae --output {folder}`"
         )
-    _holds(card, VAE, ["architecture"], path)
-    _holds(card, "files", [FILES[VAE]], path)
-    sizes = _sizes(VAEArchitecture, card[VAE], path)
-    vae = build_vae(benchmark, sizes)
+    entry = checked(dict, card[VAE], folder / CARD, VAE).get("architecture")
+    vae = build_vae(
+        benchmark,
+        read_architecture(VAEArchitecture, entry, folder / CARD, f"{VAE}.architecture"),
+    )
     _fill(vae, folder, VAE, card)
     return vae.to(device)
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card in ``folder``.
-
-    Raises:
-        CheckpointError: if it is missing or not a JSON object.
-    """
-    path = folder / "card.json"
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"there are no trained weights in {folder}: no card.json. "
-            f"Make them with `ldensf train {folder.name}`"
-        ) from None
-    except ValueError as error:  # neither text nor JSON
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    if not isinstance(card, dict):
-        raise CheckpointError(f"{path} is damaged: it holds no JSON object")
-    return card
 
 
 def save_weights(
@@ -154,66 +138,55 @@ def save_part(folder: Path, part: str, module: nn.Module) -> dict[str, str]:
     return {FILES[part]: _sha256(folder / FILES[part])}
 
 
-def save_card(folder: Path, card: dict[str, Any]) -> None:
-    """Write the card last, so that a folder with a card is complete."""
-    partial = folder / "card.json.partial"
-    partial.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / "card.json")
-
-
 def round_as_stored(module: nn.Module) -> None:
     """Round the weights to what will be read back, so that what is tested is what is shipped."""
     coarsely = isinstance(module, CoupledVAE)
     module.load_state_dict(expand(compress(module.state_dict(), coarsely)))
 
 
-def _checked(card: dict[str, Any], benchmark: str, path: Path) -> Architecture:
-    """The architecture in the card at ``path``, once all that is read from a card is there."""
-    _of_benchmark(card, benchmark, path)
-    sizes = _sizes(Architecture, card, path)
-    _holds(card, "files", [FILES[part] for part in PARTS], path)
-    calibration = ["inflation", "process_noise"]
-    _holds(card, "calibration", calibration, path)
-    for name in calibration:
-        if not isinstance(card["calibration"][name], int | float):
-            raise CheckpointError(f"{path}: {name} = {card['calibration'][name]!r} is no number")
-    return sizes
-
-
-def _of_benchmark(card: dict[str, Any], benchmark: str, path: Path) -> None:
-    if card.get("benchmark") != benchmark:
+def _card(benchmark: Benchmark, folder: Path | None) -> tuple[dict[str, Any], Path]:
+    """The card of a benchmark's weights and the folder that they are in."""
+    name = benchmark.name
+    if folder is None:
+        folder = weights_folder(benchmark)
+        if not has_weights(benchmark) and not folder.exists():
+            raise CheckpointError(
+                f"there are no trained weights of benchmark {name!r}: make them with `ldensf train "
+                f"{benchmark.known_as} --output FOLDER` and name the folder (--weights FOLDER, or "
+                "as the benchmark's attribute `weights`); full-space filters do without"
+            )
+    card = read_card(folder)
+    if card.get("benchmark") != name:
         raise CheckpointError(
-            f"{path}: the weights are for {card.get('benchmark')!r}, not {benchmark!r}"
+            f"{folder / CARD}: the weights are for {card.get('benchmark')!r}, not {name!r}"
         )
+    return card, folder
 
 
-def _holds(card: dict[str, Any], entry: str, needed: list[str], path: Path) -> None:
-    held = card.get(entry)
-    if not isinstance(held, dict) or not set(needed) <= set(held):
-        raise CheckpointError(f"{path}: {entry!r} must hold {', '.join(needed)}; it is {held}")
+def _architecture(card: dict[str, Any], folder: Path) -> Architecture:
+    return read_architecture(Architecture, card.get("architecture"), folder / CARD, "architecture")
 
 
-def _sizes(kind: type[Sizes], card: dict[str, Any], path: Path) -> Sizes:
-    """The ``architecture`` of a card, or of a part of it."""
-    names = [field.name for field in fields(kind)]
-    _holds(card, "architecture", names, path)
-    sizes = card["architecture"]
-    if unknown := set(sizes) - set(names):
-        raise CheckpointError(f"{path}: 'architecture' holds {sorted(unknown)}, which is unknown")
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise CheckpointError(f"{path}: {name} = {size!r} is no size of a network")
-    return kind(**sizes)
+def _surrogate(
+    benchmark: Benchmark, architecture: Architecture, card: dict[str, Any], folder: Path
+) -> tuple[LDNet, SurrogateError]:
+    ldnet, error = build_ldnet(benchmark, architecture), SurrogateError(benchmark)
+    _fill(ldnet, folder, "ldnet", card)
+    _fill(error, folder, "error", card)
+    return ldnet, error
 
 
 def _fill(module: nn.Module, folder: Path, part: str, card: dict[str, Any]) -> None:
-    path, digest = folder / FILES[part], card["files"][FILES[part]]
+    path = folder / FILES[part]
+    digest = checked(dict[str, str], card.get("files"), folder / CARD, "files").get(path.name)
+    if digest is None:
+        raise CheckpointError(f"{folder / CARD}: files.{path.name}: its SHA-256 is missing")
     if not path.exists():
         raise CheckpointError(f"{path} is missing: restore it, or train again")
     if _sha256(path) != digest:
         raise CheckpointError(
             f"{path} is damaged: its SHA-256 is {_sha256(path)[:12]}…, the card says "
-            f"{str(digest)[:12]}…. Restore the file, or train again"
+            f"{digest[:12]}…. Restore the file, or train again"
         )
     try:
         module.load_state_dict(expand(safetensors.torch.load_file(path)))

@@ -1,10 +1,11 @@
 """What trained weights lose on their way to disk.
 
 Large matrices are kept in half precision, which changes the decoded fields by much less than the
-surrogate's own error; the dynamics, which are iterated, in single. The decoder's last layer is by
-far the largest matrix, and most of its rows give coefficients that hold next to no energy: those
-are kept as whole numbers of eight bits with a step for each row. Their relative error, about
-0.7 %, is one of a small part.
+surrogate's own error; the dynamics, which are iterated, in single. The last layer of a spectral
+decoder is by far the largest matrix, and most of its rows give coefficients that hold next to no
+energy: those are kept as whole numbers of eight bits with a step for each row. Their relative
+error, about 0.7 %, is one of a small part. Any decoder's layer that is called ``last`` is kept in
+this way if a buffer ``scales`` tells the size of what each of its rows gives.
 
 Where a few per cent are all that is asked for, as of the coupled autoencoder, every large matrix
 is kept in eight bits.
@@ -33,7 +34,7 @@ def compress(state: dict[str, Tensor], coarsely: bool = False) -> dict[str, Tens
             stored |= _in_steps(name, tensor) if _large(name, tensor) else {name: tensor.cpu()}
     else:
         stored = {name: _halved(name, tensor) for name, tensor in state.items()}
-        if SCALES in state:
+        if LAST in state and SCALES in state and state[SCALES].shape == state[LAST].shape[:1]:
             fine, coarse = _rows(state[SCALES])
             stored[LAST] = stored[LAST][fine.cpu()]
             stored |= _in_steps(LAST, state[LAST][coarse])

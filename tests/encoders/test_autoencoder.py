@@ -10,16 +10,14 @@ import torch
 from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
 from ldensf_core.encoders.autoencoder import LOG_STD, ObservationReader
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.weights.architecture import VAEArchitecture, build_vae
+from ldensf_core.surrogate import SpectralSizes
+from ldensf_core.weights.architecture import VAEArchitecture, VAEEncoderSizes, build_vae
 
 SIZES = VAEArchitecture(
-    n_latent=5,
-    observed_coefficients=90,
-    encoder_width=24,
-    coefficients=150,
-    width=24,
-    last=40,
-    features=8,
+    5,
+    "spectral",
+    SpectralSizes(150, width=24, blocks=1, last=40, features=8, frequency=3.0),
+    VAEEncoderSizes(90, width=24, blocks=1),
 )
 BENCHMARKS = {
     "kolmogorov": lambda: Kolmogorov(32),
@@ -30,7 +28,7 @@ BENCHMARKS = {
 
 def untrained(benchmark, sizes=SIZES):
     torch.manual_seed(3)
-    count = benchmark.basis(sizes.observed_coefficients).count
+    count = benchmark.basis(sizes.encoder.coefficients).count
     statistics = {
         "deviations": torch.linspace(1.0, 0.1, count),
         "residual": torch.full((len(benchmark.variables),), 0.05),
@@ -45,7 +43,7 @@ def benchmark(request):
 
 def smooth(benchmark, n=1):
     """Fields (n, V, ny, nx) that the decoder's basis holds."""
-    basis = benchmark.basis(SIZES.coefficients)
+    basis = benchmark.basis(SIZES.sizes.coefficients)
     generator = torch.Generator().manual_seed(n)
     return basis.synthesise(0.1 * torch.randn(n, basis.count, generator=generator))
 
@@ -119,7 +117,8 @@ def test_a_periodic_state_is_encoded_alike_across_its_seam():
 
 
 def test_sizes_are_those_asked_for():
-    vae = untrained(Tsunami(32), replace(SIZES, encoder_blocks=2, blocks=3))
+    decoder, encoder = replace(SIZES.sizes, blocks=3), replace(SIZES.encoder, blocks=2)
+    vae = untrained(Tsunami(32), replace(SIZES, sizes=decoder, encoder=encoder))
     assert len(vae.state_encoder.blocks) == len(vae.observation_encoder.blocks) == 2
     assert len(vae.decoder.blocks) == 3
     matrices = {id(p) for p in vae.hidden_matrices()}

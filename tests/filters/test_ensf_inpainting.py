@@ -132,9 +132,3 @@ def test_same_seed_same_analysis(basin):
         ensf.analyse(observation)
         states.append(ensf.state)
     assert torch.equal(*states)
-
-
-def test_sensor_outside_the_domain_is_refused(basin):
-    observation = observe(basin, np.array([(400.0, 2000.0)]))
-    with pytest.raises(ValueError, match="y = 2000 km is outside"):
-        filter_of(basin).analyse(observation)

@@ -9,8 +9,9 @@ from ldensf_core.benchmarks import Atmosphere, Kolmogorov, Tsunami
 from ldensf_core.encoders.autoencoder import LOG_STD
 from ldensf_core.filters.latent_ensf import LatentEnSF
 from ldensf_core.observations import Observation, SensorNetwork
-from ldensf_core.weights.architecture import VAEArchitecture, build_vae
-from ldensf_core.weights.checkpoints import CheckpointError
+from ldensf_core.surrogate import SpectralSizes
+from ldensf_core.weights.architecture import VAEArchitecture, VAEEncoderSizes, build_vae
+from ldensf_core.weights.card import CheckpointError
 
 STEPS, EPSILON = 40, 0.05
 MEMBERS = 20_000
@@ -32,13 +33,10 @@ def untrained(benchmark):
     """Networks that make something of any fields, if nothing of use."""
     torch.manual_seed(1)
     sizes = VAEArchitecture(
-        n_latent=6,
-        observed_coefficients=60,
-        encoder_width=16,
-        coefficients=60,
-        width=16,
-        last=32,
-        features=4,
+        6,
+        "spectral",
+        SpectralSizes(60, width=16, blocks=1, last=32, features=4, frequency=3.0),
+        VAEEncoderSizes(60, width=16, blocks=1),
     )
     return build_vae(benchmark, sizes).requires_grad_(False)
 
@@ -49,13 +47,10 @@ def linear(benchmark, std):
     The decoder's hidden layer takes z and −z: gelu(z) − gelu(−z) = z.
     """
     sizes = VAEArchitecture(
-        n_latent=COUNT,
-        observed_coefficients=COUNT,
-        encoder_width=COUNT,
-        coefficients=COUNT,
-        width=COUNT,
-        last=2 * COUNT,
-        features=1,
+        COUNT,
+        "spectral",
+        SpectralSizes(COUNT, width=COUNT, blocks=1, last=2 * COUNT, features=1, frequency=3.0),
+        VAEEncoderSizes(COUNT, width=COUNT, blocks=1),
     )
     statistics = {
         "deviations": torch.linspace(0.5, 0.1, COUNT),

@@ -49,13 +49,13 @@ def observe(benchmark, positions, sigma=0.1, gaps=(), seed=3):
 
 def corrected(benchmark, fields, observation, **options):
     parameters = torch.zeros(len(fields), len(benchmark.parameters))
-    letkf = LETKF(benchmark, **options)
+    letkf = LETKF(benchmark, **{"radius": 100.0, **options})
     return letkf.analysed(fields, benchmark.physical_parameters(parameters), observation)[0]
 
 
 def run(benchmark, truth, members=8, seed=1, cycles=None, missing=0.0, **options):
     network = SensorNetwork.grid(benchmark, 10, 10)
-    letkf = LETKF(benchmark, **options)
+    letkf = LETKF(benchmark, **{**benchmark.tuning["letkf"], **options})
     letkf.reset(members, seed)
     for index, fields in enumerate(truth[:cycles]):
         if index:
@@ -179,7 +179,7 @@ def test_missing_values_do_not_count(basin):
 
 def test_taper_is_worked_out_afresh_when_sensors_move(basin):
     fields, parameters = smooth(basin, 5), torch.full((5, 2), 250.0)
-    going = LETKF(basin)
+    going = LETKF(basin, radius=100.0)
     for positions in ([[210.0, 130.0]], [[710.0, 130.0]], [[710.0, 130.0], [210.0, 130.0]]):
         observation = observe(basin, positions)
         after = going.analysed(fields, parameters, observation)[0]

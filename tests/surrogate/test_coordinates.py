@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from ldensf_core.benchmarks import Atmosphere, Axis, Globe, Kolmogorov, Tsunami, get_benchmark
-from ldensf_core.surrogate import CoordinateDecoder, coordinates
+from ldensf_core.surrogate import CoordinateDecoder, CoordinateSizes, coordinates
 from ldensf_core.training.loop import Trainer
-from ldensf_core.training.recipes import PUBLISHED
+from ldensf_core.training.recipes import published
 from ldensf_core.weights.architecture import build_ldnet
 
 PERIODIC = {"kolmogorov": (True, True), "tsunami": (False, False), "atmosphere": (True, False)}
@@ -29,9 +29,12 @@ def bench(request):
     return request.param()
 
 
+SIZES = CoordinateSizes(width=24, layers=3, features=6, frequency=2.0)
+
+
 @pytest.fixture
 def decoder(bench):
-    return CoordinateDecoder(bench, 4, width=24, layers=3, features=6, frequency=2.0)
+    return CoordinateDecoder(bench, 4, SIZES)
 
 
 def grid(bench):
@@ -59,7 +62,7 @@ def box(bench):
 )
 def test_sizes_are_the_published_ones(name, layers, width, of_decoder, dynamics, of_dynamics):
     """Hidden layers are all but the last; weights are counted by hand."""
-    ldnet = build_ldnet(get_benchmark(name), PUBLISHED[name])
+    ldnet = build_ldnet(get_benchmark(name), published(name).architecture)
     linear = [m for m in ldnet.decoder.modules() if isinstance(m, nn.Linear)]
     assert [m.out_features for m in linear[:-1]] == [width] * layers
     assert sum(p.numel() for p in ldnet.decoder.parameters()) == of_decoder
@@ -69,7 +72,7 @@ def test_sizes_are_the_published_ones(name, layers, width, of_decoder, dynamics,
 
 
 def test_embedding_is_saved_with_the_weights_and_never_trained(bench, decoder):
-    again = CoordinateDecoder(bench, 4, width=24, layers=3, features=6, frequency=2.0)
+    again = CoordinateDecoder(bench, 4, SIZES)
     latent = torch.randn(3, 4)
     assert not torch.equal(again.waves, decoder.waves)
     again.load_state_dict(decoder.state_dict())
@@ -108,7 +111,7 @@ def test_fields_go_on_across_periodic_boundaries_and_end_at_walls(bench, decoder
 
 
 def test_a_pole_is_one_place():
-    decoder = CoordinateDecoder(globe(), 4, width=24, layers=3, features=6, frequency=2.0)
+    decoder = CoordinateDecoder(globe(), 4, SIZES)
     latent, longitude = torch.randn(5, 4), torch.linspace(0, 360, 50, dtype=torch.float64)
     for latitude in (-90.0, 90.0):
         around = torch.stack([longitude, torch.full_like(longitude, latitude)], dim=1)
@@ -200,7 +203,7 @@ def test_gradients_reach_every_weight_and_the_latent_state(bench, decoder):
 def test_decoder_learns_a_travelling_wave(bench):
     """Whose phase is the latent state; its mean over all phases, zero, has a loss of one."""
     torch.manual_seed(0)
-    decoder = CoordinateDecoder(bench, 2, width=48, layers=3, features=8, frequency=1.0)
+    decoder = CoordinateDecoder(bench, 2, CoordinateSizes(48, layers=3, features=8, frequency=1.0))
     low, high = box(bench)
     x, y = ((grid(bench) - low) / (high - low)).float().unbind(1)
 

@@ -1,11 +1,13 @@
 """The map of a surrogate's own error, against errors drawn from known deviations."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from ldensf_core.benchmarks import Kolmogorov, Tsunami
+from ldensf_core.benchmarks import Box, Kolmogorov, Tsunami
 from ldensf_core.surrogate import SurrogateError
 
 
@@ -67,3 +69,19 @@ def test_follows_errors_that_vary_over_many_cells(benchmark):
 def test_cells_are_square_and_cover_the_grid():
     assert SurrogateError(Tsunami(150)).deviation.shape == (51, 3, 15, 15)
     assert SurrogateError(Kolmogorov(150)).deviation.shape == (40, 2, 15, 15)
+
+
+@pytest.mark.parametrize(
+    "ny, nx, cells",
+    [(20, 36, (10, 18)), (34, 51, (2, 3)), (19, 24, (19, 24)), (12, 25, (12, 25))],
+)
+def test_cells_fill_a_grid_of_any_shape(ny, nx, cells):
+    basin = Tsunami(8)
+    x, y = (
+        replace(axis, points=(np.arange(n) + 0.5) / n * axis.high)
+        for axis, n in ((basin.x, nx), (basin.y, ny))
+    )
+    basin.domain = Box(x, y)
+    error = SurrogateError(basin)
+    assert error.deviation.shape[2:] == cells
+    assert error.at(0, torch.zeros(2)).shape == (3, ny, nx)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ldensf_core.surrogate import SpectralDecoder
+from ldensf_core.surrogate import SpectralDecoder, SpectralSizes
 
 
 @pytest.fixture
@@ -12,7 +12,9 @@ def decoder(basis):
 
     def make(scales=None):
         scales = torch.rand(basis.count) + 0.1 if scales is None else scales
-        decode = SpectralDecoder(basis, n_latent=4, width=16, blocks=2, last=24, features=8)
+        decode = SpectralDecoder(
+            basis, 4, SpectralSizes(basis.count, 16, blocks=2, last=24, features=8)
+        )
         decode.scales.copy_(scales)
         return decode
 

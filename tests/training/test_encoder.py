@@ -13,7 +13,7 @@ from ldensf_core.benchmarks.kolmogorov import Kolmogorov
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.training.encoder import statistics
 from ldensf_core.training.networks import NetworkBank
-from ldensf_core.weights.architecture import Architecture, build_encoder
+from ldensf_core.weights.architecture import EncoderSizes, build_encoder
 
 RUNS, TIMES, LATENT = 12, 5, 3
 
@@ -52,8 +52,7 @@ def collected(benchmark, fields, coefficients=96):
     """Statistics of normalised fields (B, T, V, ny, nx), and of parameters at random."""
     parameters = 2 * torch.rand(len(fields), len(benchmark.parameters)) - 1
     pool = SimpleNamespace(data=fields.flatten(-2), parameters=parameters)
-    architecture = Architecture(n_latent=LATENT, observed_coefficients=coefficients)
-    return statistics(benchmark, architecture, Drift(), pool), parameters
+    return statistics(benchmark, coefficients, Drift(), pool), parameters
 
 
 def test_deviations_and_residual_of_fields_put_together(benchmark):
@@ -106,7 +105,7 @@ def test_targets_are_latent_states_and_parameters(benchmark):
     torch.testing.assert_close(found["mean"], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found["std"][:LATENT], states.flatten(0, 1).std(0))
     torch.testing.assert_close(found["std"][LATENT:], parameters.std(0), rtol=0.1, atol=0)
-    encoder = build_encoder(benchmark, Architecture(LATENT, observed_coefficients=96), found)
+    encoder = build_encoder(benchmark, LATENT, EncoderSizes(96, width=32, memory=16), found)
     assert torch.equal(encoder.interpolation.residual, found["residual"])
 
 
@@ -121,7 +120,7 @@ def test_networks_of_a_wide_domain_have_as_many_sensors_as_asked_for(sensors, mo
     for name in ("grid", "random"):
         monkeypatch.setattr(SensorNetwork, name, recorded(getattr(SensorNetwork, name)))
     atmosphere = coarse_atmosphere()
-    encoder = build_encoder(atmosphere, Architecture(LATENT, observed_coefficients=7))
+    encoder = build_encoder(atmosphere, LATENT, EncoderSizes(7, width=32, memory=16))
     bank = NetworkBank(encoder.interpolation, atmosphere, 20, sensors, 0.2, seed=1)
     assert bank.gain.shape == (20, 7, 3, sensors[1])
     assert bank.unknown.shape == (20, bank.interpolation.count)

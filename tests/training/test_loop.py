@@ -9,7 +9,7 @@ from torch import nn
 
 from ldensf_core.training import loop
 from ldensf_core.training.loop import Trainer, schedule
-from ldensf_core.weights.checkpoints import CheckpointError
+from ldensf_core.weights.card import CheckpointError
 
 STEPS = 450  # two checkpoints on the way and one at the end
 

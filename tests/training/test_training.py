@@ -8,6 +8,7 @@ import torch
 from ldensf_core.benchmarks import Tsunami, get_benchmark
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.surrogate import CoordinateSizes
 from ldensf_core.training import calibration
 from ldensf_core.training import surrogate as training
 from ldensf_core.training.calibration import calibrate
@@ -15,7 +16,7 @@ from ldensf_core.training.encoder import observed_times, train_encoder
 from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.recipes import RECIPES, small
 from ldensf_core.training.surrogate import muon_matrices, noise_levels, train_surrogate
-from ldensf_core.weights.architecture import CoordinateArchitecture, build_encoder, build_ldnet
+from ldensf_core.weights.architecture import DynamicsSizes, build_encoder, build_ldnet
 
 CPU = torch.device("cpu")
 RECIPE = replace(
@@ -40,6 +41,12 @@ BRIEF = replace(
     encoder_steps=12,
     encoder_pool=4,
     encoder_batch=2,
+)
+COORDINATES = replace(
+    RECIPE.architecture,
+    decoder="coordinates",
+    sizes=CoordinateSizes(width=16, layers=4, features=8, frequency=2.0),
+    dynamics=DynamicsSizes(width=16, layers=3),
 )
 
 
@@ -192,10 +199,9 @@ def test_muon_gets_the_matrices_between_hidden_layers(surrogate):
 
 def test_surrogate_of_coordinates_is_trained_by_the_same_steps(basin, unseen, tmp_path):
     """A few of them; that its decoder learns is tested with the decoder."""
-    architecture = CoordinateArchitecture(10, 16, 3, width=16, layers=4, features=8, frequency=2.0)
-    recipe = replace(BRIEF, architecture=architecture)
+    recipe = replace(BRIEF, architecture=COORDINATES)
     torch.manual_seed(0)
-    untrained = build_ldnet(basin, architecture)
+    untrained = build_ldnet(basin, COORDINATES)
     joint = train_surrogate(basin, replace(recipe, decoder_steps=0), 0, CPU, tmp_path)
     ldnet = train_surrogate(basin, recipe, 0, CPU, tmp_path)
     assert not same(untrained.dynamics, joint.dynamics)
@@ -207,8 +213,7 @@ def test_surrogate_of_coordinates_is_trained_by_the_same_steps(basin, unseen, tm
 
 
 def test_muon_gets_the_hidden_matrices_of_a_network_of_coordinates(basin):
-    architecture = CoordinateArchitecture(10, 16, 3, width=16, layers=4, features=8, frequency=2.0)
-    ldnet = build_ldnet(basin, architecture)
+    ldnet = build_ldnet(basin, COORDINATES)
     names = {id(p): name for name, p in ldnet.named_parameters()}
     assert {names[id(p)] for p in muon_matrices(ldnet)} == {
         *(f"dynamics.{i}.weight" for i in (2, 4)),
@@ -229,7 +234,7 @@ def test_encoder_learns_to_read_observations_of_unseen_runs(basin, surrogate, un
         "mean": trained["mean"],
         "std": trained["std"],
     }
-    untrained = build_encoder(basin, RECIPE.architecture, statistics)
+    untrained = build_encoder(basin, 10, RECIPE.architecture.encoder, statistics)
     before = likelihood(untrained, basin, surrogate, unseen)
     after = likelihood(encoder, basin, surrogate, unseen)
     assert after < 0 < before  # 1/2 is the prior's own
@@ -286,7 +291,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
 
     for name in ("grid", "random"):
         monkeypatch.setattr(SensorNetwork, name, recorded(getattr(SensorNetwork, name)))
-    interpolation = build_encoder(basin, RECIPE.architecture).interpolation
+    interpolation = build_encoder(basin, 10, RECIPE.architecture.encoder).interpolation
     bank = NetworkBank(interpolation, basin, 6, (16, 256), 0.5, seed=4)
     bank.replace(2)
     networks = [*drawn[:2], drawn[6], *drawn[3:6]]
@@ -311,7 +316,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
 
 def test_bank_adds_fresh_noise_of_its_levels(basin, unseen):
     """The same field measured many times: what differs is the noise, seen through the gain."""
-    interpolation = build_encoder(basin, RECIPE.architecture).interpolation
+    interpolation = build_encoder(basin, 10, RECIPE.architecture.encoder).interpolation
     bank = NetworkBank(interpolation, basin, 4, (16, 256), 0.5, seed=4)
     entry = int(bank.noise.argmax())
     many = unseen[1][:1, 30:31].flatten(-2).expand(1, 2000, -1, -1)

@@ -21,13 +21,19 @@ from ldensf_core.training.vae import (
 from ldensf_core.verification.baselines import baseline_errors
 from ldensf_core.verification.reconstruction import reconstruction_error
 from ldensf_core.weights.architecture import build_vae
-from ldensf_core.weights.checkpoints import VAE, CheckpointError, save_part
+from ldensf_core.weights.card import CheckpointError
+from ldensf_core.weights.checkpoints import VAE, save_part
 
 CPU = torch.device("cpu")
 RECIPE = small(RECIPES["tsunami"])
+SIZES = RECIPE.vae_architecture
 RECIPE = replace(
     RECIPE,
-    vae_architecture=replace(RECIPE.vae_architecture, width=64, encoder_width=64, last=128),
+    vae_architecture=replace(
+        SIZES,
+        sizes=replace(SIZES.sizes, width=64, last=128),
+        encoder=replace(SIZES.encoder, width=64),
+    ),
     chunk=32,
     refresh=1000,
     encoder_pool=64,

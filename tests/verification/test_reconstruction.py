@@ -7,8 +7,9 @@ from torch.distributions import Normal
 
 from ldensf_core.benchmarks import Tsunami
 from ldensf_core.observations import SensorNetwork
+from ldensf_core.surrogate import SpectralSizes
 from ldensf_core.verification.reconstruction import reconstruction_error
-from ldensf_core.weights.architecture import VAEArchitecture, build_vae
+from ldensf_core.weights.architecture import VAEArchitecture, VAEEncoderSizes, build_vae
 
 CPU = torch.device("cpu")
 
@@ -23,7 +24,10 @@ def basin():
 @pytest.fixture
 def vae(basin):
     sizes = VAEArchitecture(
-        n_latent=4, observed_coefficients=60, coefficients=60, last=16, width=8, features=4
+        4,
+        "spectral",
+        SpectralSizes(60, width=8, blocks=1, last=16, features=4, frequency=3.0),
+        VAEEncoderSizes(60, width=128, blocks=1),
     )
     return build_vae(basin, sizes).requires_grad_(False)
 

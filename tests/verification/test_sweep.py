@@ -176,16 +176,16 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, change):
 
 def test_runs_are_kept_together_unless_their_filters_are_tuned_otherwise():
     old, new, other = (
-        {"tuning": json.dumps(tuning)}
-        for tuning in (
+        {"options": json.dumps(options)}
+        for options in (
             {"letkf": {"radius": 1.0}},
             {"ensf": {"steps": 9}, "letkf": {"radius": 1.0}},
             {"letkf": {"radius": 2.0}},
         )
     )
-    assert archive.together(old, new, ["tuning"]) == new
-    with pytest.raises(ValueError, match=r"tuning = .*1.0.* and with .*2.0.* cannot be"):
-        archive.together(new, other, ["tuning"])
+    assert archive.together(old, new, ["options"]) == new
+    with pytest.raises(ValueError, match=r"options = .*1.0.* and with .*2.0.* cannot be"):
+        archive.together(new, other, ["options"])
 
 
 def test_what_is_no_sweep_is_named(tmp_path):
@@ -296,7 +296,7 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
     "options, message",
     [
         ({"benchmark": "tsunamy"}, r"'tsunamy' is unknown; there are .*tsunami"),
-        ({"filters": ["kalman"]}, r"filters \['kalman'\]: choose one or more of ld-ensf"),
+        ({"filters": ["kalman"]}, "filter 'kalman' is unknown; there are ld-ensf"),
         ({"sensors": 0}, "n = 0 sensors: at least 1"),
         ({"sensors": 7}, "7 sensors fill no grid .*: take 6 or 9, or the layout 'random'"),
         ({"sensors": 0, "layout": "random"}, "n = 0 sensors: at least 1"),
@@ -312,15 +312,15 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"workers": 1.5}, "workers = 1.5: 0, for none but this process, or more"),
         ({"seed": "7"}, "seed = '7': a whole number of at least 0"),
         ({"seed": None}, "seed = None: a whole number of at least 0"),
-        ({"filters": None}, r"filters \[None\]: choose one or more of ld-ensf"),
-        ({"filters": [["none"]]}, r"filters \[\['none'\]\]: choose one or more of ld-ensf"),
+        ({"filters": None}, "filter None: a name, a class or an object of Filter is needed"),
+        ({"filters": [["none"]]}, r"filter \['none'\]: a name, a class or an object"),
         ({"sensors": "many"}, "n = 'many' sensors: at least 1"),
         ({"sensors": [[100]]}, r"n = \[100\] sensors: at least 1"),
         ({"noise": "0.1"}, "noise = '0.1': allowed is 0 to 10"),
         ({"every": True}, "every = True: a whole number of at least 1"),
         ({"layout": None}, "layout None is unknown; there are grid, random"),
         ({"missing": None}, "missing = None: allowed is 0 to 1"),
-        ({"tuning": {"letkf": 3}}, "tuning of 'letkf' with 3: allowed are inflation, radius"),
+        ({"options": {"letkf": 3}}, "options of .*'letkf'.*: the filters are"),
         (
             {"workers": 2, "scheduler": "tcp://127.0.0.1:1"},
             "workers = 2: the scheduler has workers",

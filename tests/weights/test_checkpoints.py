@@ -8,38 +8,36 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Tsunami
-from ldensf_core.surrogate import SurrogateError
+from ldensf_core.surrogate import SpectralSizes, SurrogateError
 from ldensf_core.weights.architecture import (
     Architecture,
+    DynamicsSizes,
+    EncoderSizes,
     VAEArchitecture,
+    VAEEncoderSizes,
     build_encoder,
     build_ldnet,
     build_vae,
 )
+from ldensf_core.weights.card import CheckpointError, described, save_card
 from ldensf_core.weights.checkpoints import (
     PRETRAINED,
     VAE,
-    CheckpointError,
     load_pretrained,
+    load_surrogate,
     load_vae,
     round_as_stored,
-    save_card,
     save_part,
     save_weights,
 )
 
 WEIGHTS = ("ldnet.safetensors", "encoder.safetensors", "error.safetensors")
 SMALL = Architecture(
-    n_latent=4,
-    dynamics_width=160,  # its hidden matrix is large, and yet keeps its precision
-    coefficients=192,
-    width=128,
-    blocks=1,
-    last=128,
-    features=12,
-    observed_coefficients=48,
-    encoder_width=128,
-    encoder_memory=96,
+    4,
+    "spectral",
+    SpectralSizes(coefficients=192, width=128, blocks=1, last=128, features=12),
+    DynamicsSizes(width=160, layers=2),  # its matrix is large, and yet keeps its precision
+    EncoderSizes(coefficients=48, width=128, memory=96),
 )
 
 
@@ -73,6 +71,16 @@ def test_shipped_weights_load(tsunami):
         assert tensor.isfinite().all()
     assert not any(p.requires_grad for m in modules for p in m.parameters())
     assert not any(m.training for m in modules)
+
+
+def test_benchmark_itself_may_be_given():
+    """On another grid than the registered one."""
+    basin = Tsunami(75)  # with as many cells of the surrogate's error
+    model = load_pretrained(basin, "cpu")
+    assert model.benchmark is basin
+    assert model.ldnet.decode(torch.zeros(1, 10)).shape == (1, 3, 75, 75)
+    surrogate, _ = load_surrogate(basin, torch.device("cpu"), PRETRAINED / "tsunami")
+    assert torch.equal(surrogate.decode(torch.ones(1, 10)), model.ldnet.decode(torch.ones(1, 10)))
 
 
 def test_card_tells_where_the_weights_come_from():
@@ -131,6 +139,14 @@ def test_missing_folder_is_named_with_what_to_do(tmp_path):
     refused(where, f"no trained weights in {re.escape(str(where))}.*`ldensf train tsunami`")
 
 
+@pytest.mark.parametrize("load", [load_pretrained, load_vae])
+def test_benchmark_without_weights_is_told_so(load):
+    basin = Tsunami(16)
+    basin.name = "basin"
+    with pytest.raises(CheckpointError, match=r"no trained weights of benchmark 'basin'"):
+        load(basin, "cpu")
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_missing_file_is_named(folder, name):
     (folder / name).unlink()
@@ -181,44 +197,90 @@ def test_weights_of_another_benchmark_are_refused(folder, other):
 @pytest.mark.parametrize("value", [..., None, [], {}], ids=["absent", "null", "list", "empty"])
 def test_card_without_what_is_needed_is_refused(folder, entry, value):
     edit(folder, lambda card: card.pop(entry) if value is ... else card.update({entry: value}))
-    refused(folder, f"card.json: '{entry}' must hold ")
+    refused(folder, rf"card.json: {entry}.*(should be an object|missing)")
 
 
 @pytest.mark.parametrize(
-    "entry, key",
+    "entry",
     [
-        ("architecture", "n_latent"),
-        ("architecture", "encoder_memory"),
-        ("files", "encoder.safetensors"),
-        ("calibration", "process_noise"),
+        "architecture.n_latent",
+        "architecture.decoder",
+        "architecture.decoder.kind",
+        "architecture.decoder.width",
+        "architecture.dynamics.layers",
+        "architecture.encoder.memory",
+        "files.encoder*safetensors",
+        "calibration.process_noise",
     ],
 )
-def test_card_that_lacks_an_entry_is_refused(folder, entry, key):
-    edit(folder, lambda card: card[entry].pop(key))
-    refused(folder, f"card.json: '{entry}' must hold .*{re.escape(key)}")
+def test_card_that_lacks_an_entry_is_refused(folder, entry):
+    *parents, last = (part.replace("*", ".") for part in entry.split("."))
+
+    def remove(card):
+        for parent in parents:
+            card = card[parent]
+        card.pop(last)
+
+    edit(folder, remove)
+    refused(folder, f"card.json: {re.escape(entry.replace('*', '.'))}: .* is missing")
 
 
-def test_unknown_size_in_the_card_is_named(folder):
-    edit(folder, lambda card: card["architecture"].update(heads=4))
-    refused(folder, r"card.json: 'architecture' holds \['heads'\], which is unknown")
+@pytest.mark.parametrize("part", ["architecture", "decoder", "dynamics", "encoder"])
+def test_unknown_size_in_the_card_is_named(folder, part):
+    place = "architecture" if part == "architecture" else f"architecture.{part}"
+
+    def add(card):
+        entry = card["architecture"]
+        (entry if part == "architecture" else entry[part]).update(heads=4)
+
+    edit(folder, add)
+    refused(folder, f"card.json: {place}.heads = 4: there is no such entry")
 
 
-@pytest.mark.parametrize("size", [0, -3, 2.5, "512", None])
-def test_impossible_size_in_the_card_is_named(folder, size):
-    edit(folder, lambda card: card["architecture"].update(width=size))
-    refused(folder, f"card.json: width = {size!r} is no size")
+@pytest.mark.parametrize(
+    "size, said",
+    [
+        (0, "greater than 0"),
+        (-3, "greater than 0"),
+        (2.5, "a valid integer"),
+        ("512", "a valid integer"),
+        (True, "a valid integer"),
+        (None, "a valid integer"),
+    ],
+)
+@pytest.mark.parametrize("part", ["decoder", "dynamics", "encoder"])
+def test_impossible_size_in_the_card_is_named(folder, part, size, said):
+    edit(folder, lambda card: card["architecture"][part].update(width=size))
+    place = f"architecture.{part}.width"
+    refused(folder, f"card.json: {place} = {size!r}: Input should be {said}")
 
 
-def test_calibration_that_is_no_number_is_named(folder):
-    edit(folder, lambda card: card["calibration"].update(inflation="much"))
-    refused(folder, "card.json: inflation = 'much' is no number")
+@pytest.mark.parametrize("kind", ["wavelets", "", 3, None])
+def test_unknown_kind_of_decoder_is_named_with_those_there_are(folder, kind):
+    edit(folder, lambda card: card["architecture"]["decoder"].update(kind=kind))
+    known = "is unknown here; there are spectral, coordinates" if isinstance(kind, str) else ""
+    refused(folder, f"card.json: architecture.decoder.kind = {kind!r}.*{known}")
+
+
+def test_sizes_of_another_decoder_are_refused(folder):
+    edit(folder, lambda card: card["architecture"]["decoder"].update(kind="coordinates"))
+    refused(folder, r"card.json: architecture\.decoder\.layers: this entry is missing")
+
+
+@pytest.mark.parametrize("value", ["much", None, float("nan")])
+def test_calibration_that_is_no_number_is_named(folder, value):
+    edit(folder, lambda card: card["calibration"].update(inflation=value))
+    refused(folder, f"card.json: calibration.inflation = {value!r}: Input should be a .*number")
 
 
 # -- there and back -----------------------------------------------------------------------
 
 
 def write(folder, tsunami, architecture=SMALL):
-    ldnet, encoder = build_ldnet(tsunami, architecture), build_encoder(tsunami, architecture)
+    ldnet, encoder = (
+        build_ldnet(tsunami, architecture),
+        build_encoder(tsunami, 4, architecture.encoder),
+    )
     round_as_stored(ldnet)
     round_as_stored(encoder)
     error = SurrogateError(tsunami)
@@ -226,7 +288,7 @@ def write(folder, tsunami, architecture=SMALL):
     error.slopes[0] = 2
     card = {
         "benchmark": "tsunami",
-        "architecture": vars(architecture),
+        "architecture": described(architecture),
         "files": save_weights(folder, ldnet, encoder, error),
         "calibration": {"inflation": 1.5, "process_noise": 0.01},
         "training": {"command": "μ"},
@@ -302,13 +364,10 @@ def test_saving_leaves_nothing_half_written(tsunami, tmp_path):
 # -- the coupled autoencoder, which a folder may lack -------------------------------------
 
 VAE_SIZES = VAEArchitecture(
-    n_latent=6,
-    observed_coefficients=90,
-    encoder_width=128,
-    coefficients=150,
-    width=32,
-    last=96,
-    features=8,
+    6,
+    "spectral",
+    SpectralSizes(150, width=32, blocks=1, last=96, features=8, frequency=3.0),
+    VAEEncoderSizes(90, width=128, blocks=1),
 )
 
 
@@ -316,7 +375,7 @@ def write_vae(folder, tsunami):
     vae = build_vae(tsunami, VAE_SIZES)
     vae.std.fill_(0.5)
     round_as_stored(vae)
-    card = {"benchmark": "tsunami", "files": {}, VAE: {"architecture": vars(VAE_SIZES)}}
+    card = {"benchmark": "tsunami", "files": {}, VAE: {"architecture": described(VAE_SIZES)}}
     card["files"] |= save_part(folder, VAE, vae)
     save_card(folder, card)
     return vae
@@ -393,11 +452,21 @@ def test_missing_or_damaged_autoencoder_is_named(tsunami, with_vae):
     "change, message",
     [
         (lambda card: card.update(benchmark="kolmogorov"), "weights are for 'kolmogorov'"),
-        (lambda card: card.update(vae=None), "'vae' must hold architecture"),
-        (lambda card: card.update(files={}), r"'files' must hold vae\.safetensors"),
-        (lambda card: card[VAE]["architecture"].pop("last"), "'architecture' must hold .*last"),
-        (lambda card: card[VAE]["architecture"].update(width=2.5), "width = 2.5 is no size"),
-        (lambda card: card[VAE]["architecture"].update(heads=4), "'heads'.* is unknown"),
+        (lambda card: card.update(vae=None), "vae = None: Input should be .*object|dictionary"),
+        (lambda card: card.update(files={}), r"files\.vae\.safetensors: .* is missing"),
+        (lambda card: card[VAE].pop("architecture"), "vae.architecture = None: "),
+        (
+            lambda card: card[VAE]["architecture"]["decoder"].pop("last"),
+            r"vae\.architecture\.decoder\.last: .*missing",
+        ),
+        (
+            lambda card: card[VAE]["architecture"]["encoder"].update(width=2.5),
+            r"vae\.architecture\.encoder\.width = 2\.5: ",
+        ),
+        (
+            lambda card: card[VAE]["architecture"].update(heads=4),
+            r"vae\.architecture\.heads = 4: there is no such",
+        ),
         (
             lambda card: card[VAE]["architecture"].update(n_latent=7),
             r"vae\.safetensors does not fit the card's architecture",
