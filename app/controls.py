@@ -55,7 +55,7 @@ class Controls:
         play, step, reset, speed, export: for the dashboard to listen to.
         widgets: by the name of the setting they edit.
         options: those of the filters' options.
-        weights: says which filters need trained weights, where there are none.
+        lacking: says which filters cannot run on the benchmark, and why.
     """
 
     def __init__(self, settings: Settings, export: Any) -> None:
@@ -100,7 +100,7 @@ class Controls:
             "can. Takes effect at once.",
             **_row(),
         )
-        self.notice, self.weights = (
+        self.notice, self.lacking = (
             pn.pane.HTML("", stylesheets=[CSS], sizing_mode="stretch_width", margin=0)
             for _ in range(2)
         )
@@ -185,7 +185,7 @@ class Controls:
             sizing_mode="stretch_width",
             margin=(6, 0, 2, 0),
         )
-        more = {"Experiment": self.weights, "Ensembles": self.options.view}
+        more = {"Experiment": self.lacking, "Ensembles": self.options.view}
         widgets = [self.widgets[name] for name in SECTIONS[section]]
         return [title, *widgets, *([more[section]] if section in more else [])]
 

@@ -250,7 +250,7 @@ class Dashboard(Viewer):
         benchmark = get_benchmark(name)
         shown = first_shown(benchmark)
         self.story.object = readout.story(benchmark)
-        self.controls.weights.object = readout.weights(benchmark)
+        self.controls.lacking.object = readout.lacking(benchmark)
         self.unknowns.object = readout.unknowns(benchmark)
         self.main.arrange(benchmark)
         self._show_variable(benchmark, shown)

@@ -9,10 +9,9 @@ from typing import Any
 from ldensf_app import units
 from ldensf_app.colours import filter_colour
 from ldensf_app.race import View
-from ldensf_app.settings import FULL_SPACE, label, runnable
-from ldensf_core import FILTERS, CheckpointError, get_benchmark
+from ldensf_app.settings import FULL_SPACE, LATENT, label, runnable
+from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
 from ldensf_core.twin.follow import SPLIT_EVERY
-from ldensf_core.weights import checkpoints
 
 NOTHING = "–"
 MANY = 4  # filters, of which a legend is set in small print
@@ -161,17 +160,26 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def weights(benchmark: Any) -> str:
-    """Where there are no trained weights: which filters need them, and how to make them."""
-    if checkpoints.has_weights(benchmark):
-        return ""
-    run = runnable(benchmark.name)
-    needing = ", ".join(of.title for name, of in FILTERS.items() if name not in run)
+def lacking(benchmark: Any) -> str:
+    """Which filters cannot run on a benchmark, what they lack, and how to make it."""
+    run, lines = runnable(benchmark.name), []
+    for kind, what in ((LATENT, _no_weights), (FULL_SPACE, _no_solver)):
+        titles = [of.title for name, of in FILTERS.items() if name not in run and of.kind == kind]
+        if titles:
+            lines.append(escape(f"{', '.join(titles)} cannot run: {what(benchmark)}"))
+    return f'<div class="lacking">{"<br>".join(lines)}</div>' if lines else ""
+
+
+def _no_weights(benchmark: Any) -> str:
     try:
-        checkpoints.read_card(checkpoints.PRETRAINED / benchmark.name)
+        load_pretrained(benchmark, "cpu")
     except CheckpointError as error:
-        return f'<div class="weights">{escape(f"{needing} cannot run: {error}")}</div>'
-    return ""
+        return str(error)
+    return "press Reset."  # they have come just now
+
+
+def _no_solver(benchmark: Any) -> str:
+    return f"{benchmark.title} has no solver."
 
 
 def head(text: str, note: str = "", right: str = "") -> str:

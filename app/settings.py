@@ -118,10 +118,10 @@ def classes(benchmark: str, names: Iterable[str]) -> dict[str, type[Filter]]:
 
 
 def runnable(benchmark: str) -> list[str]:
-    """Filters that need no trained weights, or that have them on a benchmark."""
-    if has_weights(get_benchmark(benchmark)):
-        return list(FILTERS)
-    return [name for name, of in classes(benchmark, FILTERS).items() if of.kind != LATENT]
+    """Filters that have on a benchmark what they need: trained weights, or a solver."""
+    of_it = get_benchmark(benchmark)
+    there = {LATENT: has_weights(of_it), FULL_SPACE: of_it.has_solver}
+    return [name for name, of in classes(benchmark, FILTERS).items() if there[of.kind]]
 
 
 def label(name: str) -> str:
@@ -169,8 +169,8 @@ class Settings(param.Parameterized):
     """What the sidebar edits. Labels carry the units, docstrings become the hover texts.
 
     Sensors, intervals and options of filters are those of the benchmark: another benchmark starts
-    with its own. Filters that need trained weights are left out of the choice where a benchmark
-    has none, and come back with the next one that has.
+    with its own. Filters that need trained weights, or a solver, are no longer chosen where a
+    benchmark has none, and are again with the next one that has.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or one of several, ``cuda:1``.
@@ -291,10 +291,10 @@ class Settings(param.Parameterized):
         """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""
         run, wanted = runnable(self.benchmark), {*self._left_out, *self.filters}
         self._left_out = [name for name in wanted if name not in run]
-        kept = [name for name in FILTERS if name in wanted and name in run]
-        if self._left_out and not any(FILTERS[name].corrects for name in kept):
-            kept.append(EnSF.name)
-        return kept
+        kept = {name for name in wanted if name in run}
+        if self._left_out and EnSF.name in run and not any(FILTERS[n].corrects for n in kept):
+            kept.add(EnSF.name)
+        return [name for name in FILTERS if name in kept]
 
     def setup(self) -> Setup:
         """An immutable copy of the present values."""

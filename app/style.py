@@ -110,7 +110,7 @@ def arrangement(aspect: float) -> dict[str, str]:
 
 def legend_height(filters: int) -> int:
     """Pixels in which this many names find room, in a small window, too."""
-    return CARD_HEAD + 3 * max(filters - 3, 0)
+    return CARD_HEAD + 5 * max(filters - 3, 0)
 
 
 _narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP

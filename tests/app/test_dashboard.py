@@ -194,8 +194,8 @@ def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkey
     wait(lambda: dashboard.race.view().lead.setup.benchmark == "kolmogorov")
     wait(lambda: dashboard.race.view().lead.index == 0)
     dashboard.pull()
-    assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in dashboard.controls.weights.object
-    assert "ldensf train kolmogorov" in dashboard.controls.weights.object
+    assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in dashboard.controls.lacking.object
+    assert "ldensf train kolmogorov" in dashboard.controls.lacking.object
     dashboard.settings.filters = ["ld-ensf"]
     wait(lambda: dashboard.race.latent.snapshot.phase == "failed")
     dashboard.pull()
