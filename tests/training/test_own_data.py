@@ -16,7 +16,7 @@ from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import RECIPES, recipe_for, small
 from ldensf_core.training.run import train
-from ldensf_core.weights.architecture import Architecture, build_encoder, build_ldnet
+from ldensf_core.weights.architecture import EncoderSizes, build_encoder, build_ldnet
 
 CPU = torch.device("cpu")
 
@@ -126,7 +126,7 @@ def start_of(bench, pool):
 @pytest.mark.parametrize("ny, nx", [(60, 6), (6, 60), (8, 240)])
 def test_networks_of_a_long_domain_have_as_many_sensors_as_asked(ny, nx):
     bench = DatasetBenchmark(advection(6, times=3, ny=ny, nx=nx))
-    interpolation = build_encoder(bench, Architecture(4, observed_coefficients=20)).interpolation
+    interpolation = build_encoder(bench, 4, EncoderSizes(20, width=16, memory=8)).interpolation
     bank = NetworkBank(interpolation, bench, 20, (4, 40), 0.5, seed=0)
     sensors = (bank.weights.sum(-1) > 0).sum(-1)
     assert ((sensors >= 4) & (sensors <= 40)).all() and len(sensors.unique()) > 3
@@ -148,14 +148,14 @@ def test_a_benchmark_without_one_gets_a_recipe_by_its_sizes():
     for made in (recipe, small(recipe)):
         ldnet = build_ldnet(bench, made.architecture)
         assert ldnet.decode(torch.zeros(2, ldnet.n_latent)).shape == (2, 1, 16, 24)
-        build_encoder(bench, made.architecture)
+        build_encoder(bench, made.architecture.n_latent, made.architecture.encoder)
 
 
 def test_a_solver_without_a_recipe_gets_fresh_runs():
     basin = Tsunami(20)
     basin.name = "basin"
     recipe = recipe_for(basin)
-    assert recipe.pool == 1024 and recipe.architecture.coefficients == 1200
+    assert recipe.pool == 1024 and recipe.architecture.sizes.coefficients == 1200
 
 
 def test_too_few_runs_are_named():
