@@ -18,12 +18,12 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": machine_name(torch.device("cpu")),
         "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_machine_name() if torch.cuda.is_available() else None,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
 def machine_name(device: torch.device) -> str:
     """A device's own name, for people who compare rows."""
     if device.type == "cuda":
-        return torch.cuda.get_machine_name(device)
+        return torch.cuda.get_device_name(device)
     return f"cpu ({torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()})"
