@@ -176,7 +176,7 @@ def assimilate(
 
 @app.command()
 def verify(
-    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    benchmark: Annotated[str, typer.Option(help=f"One of {', '.join(list_benchmarks())}.")],
     filters: Filters = "ld-ensf,ensf,none",
     truths: Annotated[int, typer.Option(help="Number of test trajectories, from 1 to 40.")] = 10,
     sensors: Annotated[
@@ -246,7 +246,7 @@ def verify(
 
 @app.command()
 def bench(
-    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    benchmark: Annotated[str, typer.Option(help=f"One of {', '.join(list_benchmarks())}.")],
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20,100,1000",
     compared: Annotated[
         str,

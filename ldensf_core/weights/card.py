@@ -1,8 +1,8 @@
 """The card beside trained weights: their sizes, origin and errors.
 
 A JSON object. Four of its entries are checked and read to load the model: ``benchmark``,
-``architecture``, the SHA-256 of the ``files``, and the filter's ``calibration``. In an architecture,
-``decoder`` has the kind and the sizes that belong to that kind::
+``architecture``, the SHA-256 of the ``files``, and the filter's ``calibration``. In an
+architecture, ``decoder`` has the kind and the sizes that belong to that kind::
 
     "architecture": {
       "n_latent": 10,
