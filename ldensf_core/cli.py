@@ -283,7 +283,9 @@ def dashboard(
             help="Host by which browsers reach the server, besides localhost; repeat for more.",
         ),
     ] = None,
-    num_procs: Annotated[int, typer.Option(min=0, help="Number of processes; 0: one a core.")] = 1,
+    num_procs: Annotated[
+        int, typer.Option(min=0, help="Processes; 0 starts one for each core.")
+    ] = 1,
     device: Device = "auto",
     show: Annotated[bool, typer.Option(help="Open it in a browser.")] = False,
     basic_auth: Annotated[

@@ -13,9 +13,9 @@ does this separately at every point, with R⁻¹ tapered to zero with distance. 
 depends continuously on the weights of the observations, so neighbouring points agree. No random
 numbers are drawn.
 
-Weights are computed in double precision, which costs a quarter more on one core. In single
-precision, many precise observations that agree would spoil the smallest eigenvalues, which weigh
-most, by errors of 10⁻⁷ of the largest.
+Weights are computed in double precision, which costs a quarter more on one core. With many precise
+observations that agree, errors of single precision, 10⁻⁷ of the largest eigenvalue, would spoil the
+smallest ones, which weigh most.
 """
 
 from __future__ import annotations

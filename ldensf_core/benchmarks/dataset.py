@@ -83,8 +83,8 @@ class DatasetBenchmark(Benchmark):
         self.parameters = tuple(_parameter(dataset[p]) for p in parameters)
         if len(np.unique(self.values, axis=0)) < len(self.values):
             raise ValueError(
-                f"{self.name}: two runs have the same parameters ({', '.join(parameters)}); what "
-                "tells runs apart has to be a parameter"
+                f"{self.name}: two runs have the same parameters ({', '.join(parameters)}); every "
+                "difference between runs must be a parameter"
             )
         fifth = max(1, len(self.values) // 5)
         self.splits = {
@@ -201,10 +201,7 @@ class DatasetBenchmark(Benchmark):
 
     def _refusal(self) -> str:
         source = self.name if self.path is None else self.path.name
-        return (
-            f"{source} has no solver, so that filters that run it for every member cannot be "
-            "used: choose latent filters"
-        )
+        return f"{source} has no solver, so full-space filters cannot run: choose latent filters"
 
 
 def _parameter(array: xr.DataArray) -> Parameter:

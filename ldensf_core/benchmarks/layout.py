@@ -105,7 +105,7 @@ def _even(array: xr.DataArray) -> tuple[np.ndarray, float]:
     if not step > 0 or not (np.abs(np.diff(points) - step) <= UNEVEN * step).all():
         raise ValueError(
             f"coordinates {array.name!r} are not evenly spaced from low to high: sort them "
-            f"(dataset.sortby({array.name!r})) or interpolate to such"
+            f"(dataset.sortby({array.name!r})) or interpolate them"
         )
     return points, step
 

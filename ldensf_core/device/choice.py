@@ -34,7 +34,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     index = resolved.index or 0
     if index >= torch.cuda.device_count():
         there = ", ".join(map(str, devices()))
-        raise ValueError(f"device {str(device)!r} is not there; there are {there}")
+        raise ValueError(f"device {str(device)!r} does not exist; there are {there}")
     resolved = torch.device("cuda", index)
     if resolved in lost:
         raise ValueError(

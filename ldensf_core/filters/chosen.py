@@ -65,7 +65,7 @@ class Chosen:
         members: int,
         seed: int,
     ) -> Filter:
-        """The filter with its prior ensemble of its own size, or else of ``members``.
+        """The filter with its prior ensemble; ``members`` is the size if it has none set.
 
         Args:
             model: on ``device``; latent filters need it.

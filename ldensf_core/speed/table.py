@@ -70,7 +70,7 @@ def bench(
     kinds = _kinds(implementations)
     members = list(members) if isinstance(members, Iterable) else [members]
     if not members or not all(is_whole(size, 1) for size in members):
-        raise ValueError(f"members {members}: each is to be at least 1, a whole number")
+        raise ValueError(f"members {members}: whole numbers of at least 1 are needed")
     if not is_whole(full_space_members, 0):
         raise ValueError(
             f"full_space_members = {full_space_members!r}: a whole number of at least 0 is needed"

@@ -156,7 +156,7 @@ class Trainer:
         partial.replace(self.checkpoint)
 
     def _resume(self) -> None:
-        advice = "remove it to train this part anew"
+        advice = "remove it to train this part again"
         try:
             with zipfile.ZipFile(self.checkpoint) as archive:  # torch ignores the checksums
                 if entry := archive.testzip():

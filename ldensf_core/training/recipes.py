@@ -252,7 +252,7 @@ def with_decoder(recipe: Recipe, name: str) -> Recipe:
         sizes = kind.Sizes()
     except (TypeError, ValueError):  # pydantic's is a ValueError
         raise ValueError(
-            f"decoder {name!r}: its sizes have no defaults; write a recipe that says them"
+            f"decoder {name!r}: its sizes have no defaults; write a recipe with sizes"
         ) from None
     return replace(recipe, architecture=replace(recipe.architecture, decoder=name, sizes=sizes))
 

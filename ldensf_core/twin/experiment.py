@@ -26,7 +26,7 @@ class TwinExperiment(Twin):
     """Truth, observations and filters in step. Iterate for one ``Cycle`` a snapshot.
 
     Experiments that differ only in ``filters`` see the same truth and the same observations.
-    Iterating again starts the filters anew and gives the same run.
+    Iterating again restarts the filters and gives the same run.
 
     Args:
         benchmark: name or object.

@@ -145,7 +145,7 @@ def together(
             common = both[0].keys() & both[1].keys()
             of_old, of_new = ({key: one[key] for key in common} for one in both)
         if of_old != of_new:
-            raise ValueError(f"runs with {name} = {of_old} and with {of_new} cannot be together")
+            raise ValueError(f"runs with {name} = {of_old} and with {of_new} cannot be in one file")
     return agreed
 
 

@@ -63,7 +63,7 @@ def on_cluster(
             yield futures.pop(future), future.result()
     except KilledWorker as error:
         raise ChildProcessError(
-            "four workers died over the same run, maybe for want of memory: fewer workers need less"
+            "four workers died on the same run, perhaps out of memory: use fewer workers"
         ) from error
     except CancelledError as error:
         raise ConnectionError("the scheduler is gone; what it finished is kept") from error
@@ -112,7 +112,7 @@ def _reach(scheduler: str) -> None:
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, greet()).result()
     except (OSError, ValueError, MemoryError) as error:  # MemoryError: another protocol
-        why = str(error) or "what is there does not answer like one"
+        why = str(error) or "no scheduler answers there"
         raise OSError(f"scheduler {scheduler!r} cannot be reached: {why}") from error
 
 

@@ -92,13 +92,13 @@ def verify(
     available = bench.split(split).sizes["trajectory"]
     if not is_whole(truths, 1) or truths > available:
         raise ValueError(
-            f"truths = {truths!r}: a whole number from 1 to {available}, which the {split} split "
-            "holds, is needed"
+            f"truths = {truths!r}: a whole number from 1 to {available}, the size of the {split} "
+            "split, is needed"
         )
     if workers is not None and not is_whole(workers, 0):
-        raise ValueError(f"workers = {workers!r}: 0, for none but this process, or more are needed")
+        raise ValueError(f"workers = {workers!r}: 0 (this process alone) or more is needed")
     if scheduler is not None and workers:
-        raise ValueError(f"workers = {workers}: the scheduler has workers of its own")
+        raise ValueError(f"workers = {workers}: give none, the scheduler has workers")
     if sensors is None:
         sensors = math.prod(bench.sensor_grid)
     labelled = chosen(filters, options, has_weights(bench))

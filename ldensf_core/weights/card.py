@@ -104,7 +104,7 @@ def read_architecture(kind: type[Kind], entry: object, path: Path, place: str) -
     if found.decoder not in DECODERS:
         raise CheckpointError(
             f"{path}: {place}.decoder.kind = {found.decoder!r} is unknown here; there are "
-            f"{', '.join(DECODERS)}. Install the package that brings it, or register it"
+            f"{', '.join(DECODERS)}. Install the package that defines it, or register it"
         )
     sizes = checked(DECODERS[found.decoder].Sizes, found.sizes, path, f"{place}.decoder")
     return replace(found, sizes=sizes)

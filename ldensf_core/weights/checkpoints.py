@@ -153,7 +153,7 @@ def _card(benchmark: Benchmark, folder: Path | None) -> tuple[dict[str, Any], Pa
             raise CheckpointError(
                 f"there are no trained weights of benchmark {name!r}: make them with `ldensf train "
                 f"{benchmark.known_as} --output FOLDER` and name the folder (--weights FOLDER, or "
-                "as the benchmark's attribute `weights`); full-space filters do without"
+                "as the benchmark's attribute `weights`); full-space filters need none"
             )
     card = read_card(folder)
     if card.get("benchmark") != name:
