@@ -8,8 +8,8 @@ forecast has (docs/decisions/0012).
 
 The published map corrects every member's interpolated value at a sensor, with the noise of that
 sensor. The increments are interpolated with the kernel −r of the distance r and a constant; for
-sensors on a line this is piecewise linear. Any number and layout of sensors is allowed; distances
-go round a periodic axis, and on the globe over the sphere.
+sensors on a line this is piecewise linear. Any number and layout of sensors is allowed; a
+periodic axis is embedded as a circle, the globe as a sphere.
 """
 
 from __future__ import annotations
