@@ -55,7 +55,7 @@ def main(
     folder: Annotated[
         Path | None, typer.Option(help="Of the checkpoints (runs/decoders/NAME).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     small_run: Annotated[
         bool, typer.Option("--small", help="Tiny networks on a coarse grid: to try it out.")

@@ -90,7 +90,7 @@ def main(
     steps: Annotated[
         list[int] | None, typer.Option(help="Of EnSF, several times if wanted: 100 and 40.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     dapper_python: Annotated[
         Path | None, typer.Option(help="Interpreter that has DAPPER: `make dapper` makes one.")
     ] = None,

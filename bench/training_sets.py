@@ -39,7 +39,7 @@ def main(
     share: Annotated[
         float, typer.Option(help="Of the shipped surrogate's steps, to train on 120 runs; or 0.")
     ] = 0.25,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     small_run: Annotated[
         bool, typer.Option("--small", help="Tiny networks on a coarse grid: to try it out.")

@@ -1,4 +1,4 @@
-"""Latent data assimilation: LD-EnSF and what it is compared with, on three benchmarks."""
+"""Latent data assimilation: LD-EnSF and baselines on three benchmarks."""
 
 from ldensf_core.benchmarks import (
     DatasetBenchmark,

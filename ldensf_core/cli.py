@@ -52,14 +52,14 @@ Name = Annotated[
 ]
 Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
 Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
 INTERRUPTED = 130
-"""What typer makes of Ctrl-C, as shells do: 128 and the number of the signal."""
+"""Exit status after Ctrl-C, as in a shell: 128 plus the number of the signal."""
 SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
 Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
 LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
 Noise = Annotated[
-    float, typer.Option(help="Standard deviation, as a fraction of each variable's own.")
+    float, typer.Option(help="Noise level, as a fraction of each variable's standard deviation.")
 ]
 Every = Annotated[int, typer.Option(help="Observe every N-th snapshot.")]
 Members = Annotated[int, typer.Option(help="Ensemble size.")]
@@ -67,7 +67,7 @@ Missing = Annotated[float, typer.Option(help="Probability that a sensor reports 
 Filters = Annotated[
     str,
     typer.Option(
-        help=f"With commas, of: {', '.join(FILTERS)}. One may run several times under labels: "
+        help=f"Separated by commas: {', '.join(FILTERS)}. Give labels to run one twice: "
         "small=ld-ensf,large=ld-ensf."
     ),
 ]
@@ -83,8 +83,8 @@ Options = Annotated[
     typer.Option(
         "--option",
         metavar="FILTER.OPTION=VALUE",
-        help=f"Set an option of a filter; may be given several times. There are {OPTIONS}; and "
-        "members of every filter.",
+        help=f"Set an option of a filter; repeat for more. Options are {OPTIONS}; every filter has "
+        "members.",
     ),
 ]
 
@@ -93,7 +93,7 @@ Options = Annotated[
 def simulate(
     benchmark: Name,
     output: Output,
-    n: Annotated[int, typer.Option(help="Trajectories, with parameters from the prior.")] = 1,
+    n: Annotated[int, typer.Option(help="Number of trajectories; parameters from the prior.")] = 1,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
@@ -110,25 +110,25 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of weights, card and checkpoints (runs/NAME; for a file NAME.nc, NAME)."
+            help="Folder for weights, card, checkpoints (runs/NAME; for a file NAME.nc, NAME)."
         ),
     ] = None,
     part: Annotated[
-        Part, typer.Option(help="All, or a part of weights that are there; vae is of latent-ensf.")
+        Part, typer.Option(help="All, or one part of existing weights; vae is for latent-ensf.")
     ] = Part.all,
     decoder: Annotated[
         str | None,
-        typer.Option(help=f"Kind of decoder, of: {', '.join(DECODERS)} (by default the recipe's)."),
+        typer.Option(help=f"Kind of decoder: {', '.join(DECODERS)} (by default the recipe's)."),
     ] = None,
     small_run: Annotated[
-        bool, typer.Option("--small", help="A miniature of it: minutes on a CPU, useless weights.")
+        bool, typer.Option("--small", help="A short trial: minutes on a CPU, useless weights.")
     ] = False,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
     """Train surrogate and encoder, calibrate the filter, write weights and card.
 
-    Interrupted, it goes on where it was when called again.
+    Repeat the command to resume an interrupted run.
     """
     bench = get_benchmark(benchmark)
     recipe = small(recipe_for(bench)) if small_run else recipe_for(bench)
@@ -176,18 +176,20 @@ def assimilate(
 
 @app.command()
 def verify(
-    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    benchmark: Annotated[str, typer.Option(help=f"One of {', '.join(list_benchmarks())}.")],
     filters: Filters = "ld-ensf,ensf,none",
-    truths: Annotated[int, typer.Option(help="Trajectories of the test split, from 1 to 40.")] = 10,
+    truths: Annotated[int, typer.Option(help="Number of test trajectories, from 1 to 40.")] = 10,
     sensors: Annotated[
         str | None, typer.Option(help=f"Numbers of sensors, with commas (by default: {SENSORS}).")
     ] = None,
     layout: Annotated[
-        str, typer.Option(help=f"Placing of the sensors, with commas, of: {', '.join(LAYOUTS)}.")
+        str, typer.Option(help=f"Layouts of the sensors, with commas, of: {', '.join(LAYOUTS)}.")
     ] = "grid",
     noise: Annotated[
         str,
-        typer.Option(help="Standard deviations, with commas, as fractions of each variable's own."),
+        typer.Option(
+            help="Noise levels, with commas, as fractions of each variable's standard deviation."
+        ),
     ] = "0.1",
     every: Annotated[
         str, typer.Option(help="Observe every N-th snapshot; several N with commas.")
@@ -199,7 +201,7 @@ def verify(
     seed: Seed = 0,
     device: Device = "auto",
     output: Annotated[
-        Path | None, typer.Option(help="File of all scores by time (netCDF), new or to go on with.")
+        Path | None, typer.Option(help="File of all scores by time (netCDF), new or to continue.")
     ] = None,
     workers: Annotated[
         int | None,
@@ -209,15 +211,14 @@ def verify(
         ),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, whose workers run instead.")
+        str | None, typer.Option(help="Address of a Dask scheduler; its workers do the runs.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Score filters on test trajectories: one row a setting and filter.
+    """Score filters on test trajectories: one row for each setting and filter.
 
-    Options that take several values, with commas, are run in all combinations. With --output,
-    every finished run is kept at once: interrupted, the same command goes on where it was, and
-    others into the same file add to it.
+    All combinations of the given values are run. With --output, each finished run is saved at
+    once: repeat the command to resume an interrupted sweep. Other commands may add to the file.
     """
     scores = run_verification(
         _with_weights(benchmark, weights),
@@ -245,7 +246,7 @@ def verify(
 
 @app.command()
 def bench(
-    benchmark: Annotated[str, typer.Option(help=f"{', '.join(list_benchmarks())}.")],
+    benchmark: Annotated[str, typer.Option(help=f"One of {', '.join(list_benchmarks())}.")],
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20,100,1000",
     compared: Annotated[
         str,
@@ -254,12 +255,12 @@ def bench(
     sensors: Sensors = None,
     weights: Weights = None,
     full_space_members: Annotated[
-        int, typer.Option(help="The largest ensemble that the solver is run for.")
+        int, typer.Option(help="Largest ensemble to run the solver for.")
     ] = 20,
     device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Time a cycle: one row an implementation and size of the ensemble."""
+    """Time a cycle: one row for each implementation and ensemble size."""
     sizes = _numbers("members", members, int)
     rows = run_bench(benchmark, sizes, _names(compared), sensors, full_space_members, device, True)
     if as_json:
@@ -279,17 +280,19 @@ def dashboard(
         list[str] | None,
         typer.Option(
             metavar="HOST[:PORT]",
-            help="Host that browsers reach it by, beside localhost; may be given several times.",
+            help="Host by which browsers reach the server, besides localhost; repeat for more.",
         ),
     ] = None,
-    num_procs: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 1,
+    num_procs: Annotated[
+        int, typer.Option(min=0, help="Processes; 0 starts one for each core.")
+    ] = 1,
     device: Device = "auto",
     show: Annotated[bool, typer.Option(help="Open it in a browser.")] = False,
     basic_auth: Annotated[
-        str | None, typer.Option(help="Password to ask for, or file of users with theirs.")
+        str | None, typer.Option(help="Password, or a file of users and their passwords.")
     ] = None,
     cookie_secret: Annotated[
-        str | None, typer.Option(help="Signs who is logged in (by default made anew each time).")
+        str | None, typer.Option(help="Key that signs logins (by default a new one each time).")
     ] = None,
 ) -> None:
     """Serve the dashboard; the address is printed. Options are those of `panel serve`."""
@@ -308,9 +311,9 @@ def dashboard(
 
 
 def main() -> None:
-    """Entry point: what a user can mend is one line on standard error, not a traceback.
+    """Entry point: print one line for an error that a user can correct, not a traceback.
 
-    So is an interruption, with exit status 130.
+    An interruption is one line too, with exit status 130.
     """
     try:
         app()
@@ -339,7 +342,7 @@ def _labelled(text: str) -> dict[str, str]:
     """Filters by label: ``small=ld-ensf,ensf``."""
     pairs = [(label, name or label) for label, _, name in (n.partition("=") for n in _names(text))]
     if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"filters {text!r}: each once, or under labels: small=ld-ensf,ensf")
+        raise ValueError(f"filters {text!r}: name each once, or give labels: small=ld-ensf,ensf")
     return dict(pairs)
 
 

@@ -1,9 +1,9 @@
-"""Datasets that other programs understand: units, names and coordinates of CF 1.11.
+"""Units, names and coordinates by CF 1.11, so that other programs understand our files.
 
-CF, the conventions for climate and forecast metadata (cfconventions.org), is what readers of
-netCDF files go by. People are shown units as they write them, «10°» say; a dataset holds them as
-UDUNITS reads them. Times are hours, or nothing, since a run's start: no date belongs to them, so
-that they have neither the standard name ``time`` nor the axis ``T``, which are of dates.
+CF are the conventions for climate and forecast metadata (cfconventions.org). Screens show units as
+people write them, such as «10°»; datasets hold them in the spelling of UDUNITS. Times count from
+the start of a run, in hours or without units. They are not dates, so they have neither the standard
+name ``time`` nor the axis ``T``.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ REFERENCES = (
 UDUNITS = {
     "m/s": "m s-1",
     "m/h": "m h-1",
-    "10°": "dekadegree",  # CF takes a prefix, and no factor
+    "10°": "dekadegree",  # CF allows a prefix, but no factor
     "°E": "degrees_east",
     "°N": "degrees_north",
 }
-"""What UDUNITS, or CF, calls units that are shown otherwise."""
+"""Units as shown, and their spelling in UDUNITS or CF."""
 
 
 def shown(units: str) -> str:
-    """Units as people write them, from UDUNITS as a file has them.
+    """Units as people write them, from the UDUNITS spelling of a file.
 
     >>> shown("m s-1")
     'm/s'
@@ -41,7 +41,7 @@ def shown(units: str) -> str:
 def described(
     long_name: str, units: str = "1", standard_name: str = "", **more: str
 ) -> dict[str, str]:
-    """Attributes of a variable, from units as they are shown; what is empty is left out.
+    """Attributes of a variable; ``units`` as shown. Empty ones are left out.
 
     >>> described("eastward wind", "m/s", "eastward_wind")
     {'long_name': 'eastward wind', 'units': 'm s-1', 'standard_name': 'eastward_wind'}
@@ -54,7 +54,7 @@ def described(
 def position(axis: Axis) -> dict[str, str]:
     """Attributes of coordinates along an axis of the grid.
 
-    CF names places on the Earth, or on a plane that is laid on it; a box without units is none.
+    CF has names for coordinates on the Earth or on a projected plane, not for a box without units.
     """
     plane = f"projection_{axis.name}_coordinate"
     names = {"°E": "longitude", "°N": "latitude", "km": plane, "m": plane}
@@ -62,19 +62,19 @@ def position(axis: Axis) -> dict[str, str]:
 
 
 def grid_axis(axis: Axis) -> dict[str, str]:
-    """Attributes of the grid's own coordinates along it: which of the Earth's axes they are."""
+    """Attributes of the grid's coordinates along an axis, with its CF axis letter."""
     attributes = position(axis)
     return attributes | ({"axis": axis.name.upper()} if "standard_name" in attributes else {})
 
 
 def conventional(dataset: xr.Dataset, title: str, source: str) -> xr.Dataset:
-    """``dataset`` with what CF asks of the file that is made of it.
+    """``dataset`` with the attributes and encodings that CF requires of a file.
 
-    Labels, such as the names of filters, are listed in each variable's ``coordinates``, and
-    coordinates have no value that stands for a missing one.
+    Labels, such as names of filters, are listed in the ``coordinates`` of each variable.
+    Coordinates have no fill value.
 
     Args:
-        source: how the data came about.
+        source: how the data were made.
     """
     coordinates = dataset.coords
     labels = {name for name in coordinates if coordinates[name].dtype.kind in "OUST"}
@@ -100,5 +100,5 @@ def conventional(dataset: xr.Dataset, title: str, source: str) -> xr.Dataset:
 def _package() -> str:
     try:
         return f"ldensf {version('ldensf')}"
-    except PackageNotFoundError:  # run from its folder
+    except PackageNotFoundError:  # run without installation
         return "ldensf"

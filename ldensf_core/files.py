@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and that can be written when it comes to it."""
+"""Write files completely or not at all, and check beforehand that they can be written."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import xarray as xr
 
 
 def check_writable(path: Path) -> None:
-    """See that a file can be written at ``path``, before hours are spent on its contents.
+    """Check that a file can be written at ``path``, before spending hours on its contents.
 
-    Nothing is left there, and what is there stays as it is.
+    Leaves no file behind and changes none.
 
     Raises:
-        OSError: if it is a folder, or its folder is missing or takes no files; naming it.
+        OSError: if it is a folder, or its folder is missing or not writable; names it.
     """
     if path.is_dir():
         raise IsADirectoryError(f"output {str(path)!r} is a folder: name a file")
@@ -26,10 +26,10 @@ def check_writable(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """See that files can be written to ``folder``, and leave none there.
+    """Check that files can be written to ``folder``; leaves none behind.
 
     Raises:
-        OSError: if they cannot; naming it.
+        OSError: if not; names the folder.
     """
     try:
         with TemporaryFile(dir=folder):
@@ -39,7 +39,7 @@ def check_folder(folder: Path) -> None:
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write beside the target and rename, so that a full disk leaves what was there.
+    """Write beside the target, then rename, so that a full disk leaves the old file intact.
 
     The file is made in memory first: HDF5 does not survive a failed write to disk.
     """

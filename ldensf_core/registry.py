@@ -1,8 +1,8 @@
-"""What there is of a kind: benchmarks, filters, decoders, also those of other packages.
+"""Registries of benchmarks, filters and decoders, including those of other packages.
 
-A package that is installed beside this one brings its own by an entry point, of the group
-``ldensf.benchmarks``, ``ldensf.filters`` or ``ldensf.decoders``; a script or notebook registers
-them. Each says its own name.
+Another installed package adds to them by an entry point of the group ``ldensf.benchmarks``,
+``ldensf.filters`` or ``ldensf.decoders``; a script or notebook calls ``register``. Each thing has
+a ``name``.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class Registry(Mapping[str, Thing], Generic[Thing]):
-    """Things by their ``name``, in the order in which they came.
+    """Things by their ``name``, in order of registration.
 
     Args:
-        what: they are, for messages.
-        own: those of this package.
-        check: raises ``ValueError`` for what is no such thing.
+        what: their kind, for messages.
+        own: the things of this package.
+        check: raises ``ValueError`` if a thing is not of this kind.
 
-    Entry points are loaded when something is first looked up. One that cannot be loaded is logged
-    and left out: a mistake in one package does not keep others from working.
+    Entry points are loaded at the first look-up. One that fails to load is logged and skipped, so
+    that a mistake in one package does not break others.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             self.register(thing)
 
     def register(self, thing: Thing) -> Thing:
-        """Add a thing; gives it back, so that it decorates a class. To repeat it changes nothing.
+        """Add a thing and return it, so this works as a class decorator. Repeating it is harmless.
 
         Raises:
-            ValueError: if it is no such thing, its name is none, or another one has it.
+            ValueError: if it is not of this kind, its name is invalid, or the name is taken.
         """
         self._check(thing)
         name = getattr(thing, "name", None)
@@ -59,7 +59,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return thing
 
     def unregister(self, name: str) -> None:
-        """Take out what is called ``name``, so that it can be defined anew.
+        """Remove the thing called ``name``, so that it can be defined again.
 
         Raises:
             ValueError: if there is none.
@@ -85,7 +85,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
     def _all(self) -> dict[str, Thing]:
         with self._loading:
             if not self._loaded:
-                self._loaded = True  # what an entry point imports may look things up here
+                self._loaded = True  # the imported package may look things up here
                 for point in entry_points(group=f"ldensf.{self.what}s"):
                     try:
                         self.register(point.load())

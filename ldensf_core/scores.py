@@ -1,7 +1,7 @@
 """Scores of one estimate against the truth.
 
-All are taken on fields normalised with the training mean and standard deviation of each
-variable, over all variables together and over the area of the domain.
+Fields are normalised with the training mean and standard deviation of each variable. Scores go
+over all variables and over the area of the domain.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from ldensf_core.benchmarks import Benchmark
 
 RANKED = 40
-"""A rank histogram is taken on at most so many points along each axis."""
+"""Most points along each axis that a rank histogram uses."""
 
 
 def relative_rmse(benchmark: Benchmark, mean: Tensor, truth: Tensor) -> float:
@@ -28,7 +28,7 @@ def relative_rmse(benchmark: Benchmark, mean: Tensor, truth: Tensor) -> float:
 
 
 def relative_spread(benchmark: Benchmark, spread: Tensor, truth: Tensor) -> float:
-    """‖spread‖/‖truth‖ of fields (V, ny, nx): what ``relative_rmse`` is expected to be."""
+    """‖spread‖/‖truth‖ of fields (V, ny, nx): the expected ``relative_rmse``."""
     root = benchmark.domain.areas(truth).sqrt()
     normalised = root * spread / benchmark.std(truth)[:, None, None]
     return float(normalised.norm() / (root * benchmark.normalise(truth)).norm())
@@ -37,12 +37,12 @@ def relative_spread(benchmark: Benchmark, spread: Tensor, truth: Tensor) -> floa
 def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
     """Continuous ranked probability score, mean over variables and area.
 
-    Estimated from probability-weighted moments, unbiased for small ensembles, of an ensemble
-    (M, V, ny, nx) against the truth (V, ny, nx). NaN for one member, where it is undefined.
+    Of an ensemble (M, V, ny, nx) against the truth (V, ny, nx), estimated from
+    probability-weighted moments, unbiased for small ensembles. NaN for one member.
     """
     if len(ensemble) < 2:
         return math.nan
-    with ensemble.device:  # where the estimator is to make tensors of its own
+    with ensemble.device:  # where the estimator creates its tensors
         score = scoringrules.crps_ensemble(
             benchmark.normalise(truth.to(ensemble.device)),
             benchmark.normalise(ensemble),
@@ -54,11 +54,11 @@ def crps(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> float:
 
 
 def coverage(benchmark: Benchmark, ensemble: Tensor, truth: Tensor, level: float = 0.9) -> float:
-    """Share of variables and area where the truth lies in the central interval of the ensemble.
+    """Share of variables and area with the truth in the central interval of the ensemble.
 
-    Bounds are the ensemble's quantiles at (1 ∓ level)/2, interpolated between members, of an
-    ensemble (M, V, ny, nx) against the truth (V, ny, nx). Small ensembles cover less than
-    ``level`` even where they are exchangeable with the truth.
+    Ensemble (M, V, ny, nx), truth (V, ny, nx). The bounds are the quantiles at (1 ∓ level)/2,
+    interpolated between members. Small ensembles cover less than ``level`` even if the truth is
+    exchangeable with the members.
     """
     bounds = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=ensemble.dtype)
     flat = ensemble.flatten(1)
@@ -83,11 +83,11 @@ def spread_skill(mean_variance: float, mean_square_error: float, members: int) -
 
 
 def rank_histogram(benchmark: Benchmark, ensemble: Tensor, truth: Tensor) -> np.ndarray:
-    """How often the truth exceeds so many members: frequencies (M + 1,) of the ranks 0 to M.
+    """Frequencies (M + 1,) of the truth's rank: the number of members, 0 to M, below it.
 
-    A reliable ensemble has a flat one (Hamill 2001, Monthly Weather Review). Over variables, and
-    area on every few points of the grid, since neighbours tell the same; where the truth equals
-    members it counts in equal parts for each rank that it may have. NaN of an ensemble
+    A reliable ensemble has a flat histogram (Hamill 2001, Monthly Weather Review). It covers all
+    variables and, weighted with area, every few grid points, because neighbours are correlated. A
+    truth equal to some members counts in equal parts for each possible rank. NaN for an ensemble
     (M, V, ny, nx) that is not finite.
     """
     from scores.probability import rank_histogram as frequencies  # half a second, and dask

@@ -1,7 +1,7 @@
 """The dashboard served by Panel, in a separate process.
 
-The app is found without being imported, and no GPU is asked for here: what serves it may fork, and
-CUDA does not survive that.
+This process neither imports the app nor touches a GPU: the server may fork, and CUDA does not
+survive a fork.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 
 APP = "ldensf_app"
 NEEDED = ("bokeh", "cmocean", "holoviews", "matplotlib", "panel", "panel_material_ui", "param")
-"""Modules of the extra ``app``."""
+"""Modules that the extra ``app`` installs."""
 PATIENCE = 10
-"""Seconds for a server to end."""
+"""Seconds to wait for a server to end."""
 
 
 def serve(
@@ -35,23 +35,24 @@ def serve(
     basic_auth: str | None = None,
     cookie_secret: str | None = None,
 ) -> int:
-    """Serve the dashboard until it is interrupted, or ended by SIGTERM.
+    """Serve the dashboard until Ctrl-C or SIGTERM.
 
     Args:
-        port: to listen on; ``address``, by default all of this machine's.
-        prefix: of the path of all addresses.
-        origins: hosts, with ports, that browsers may reach it by, beside localhost.
-        processes: to serve it; 0 is one for each core.
-        device: to compute on: told to the app by the environment variable LDENSF_DEVICE.
+        port: to listen on; ``address``: to listen on, by default all of this machine's.
+        prefix: of the path of all pages.
+        origins: hosts, with ports, by which browsers may reach it, besides localhost.
+        processes: number of server processes; 0: one for each core.
+        device: to compute on; passed to the app by the environment variable LDENSF_DEVICE.
         show: whether to open it in a browser.
-        basic_auth: password, or a file of users with theirs; none is asked for without it.
-        cookie_secret: signs who is logged in; by default made anew each time.
+        basic_auth: password, or a file of users and passwords; by default no login.
+        cookie_secret: key that signs logins; by default a new one each time.
 
     Returns:
         Exit status of the server.
 
     Raises:
-        ValueError: if the device has no such name, or the app or what it needs is not installed.
+        ValueError: if the device's name is unknown, or the app or its requirements are not
+            installed.
     """
     _check_device(device)
     command = [sys.executable, "-P", "-m", "panel", "serve", str(app_folder()), f"--port={port}"]
@@ -64,11 +65,11 @@ def serve(
     if device != "auto":
         environment["LDENSF_DEVICE"] = device
     if cookie_secret is not None:
-        environment["PANEL_COOKIE_SECRET"] = cookie_secret  # where other users do not see it
+        environment["PANEL_COOKIE_SECRET"] = cookie_secret  # other users cannot see it there
     elif basic_auth is not None:
         environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_urlsafe())
     print(f"The dashboard is at {root(port, address, prefix)} (Ctrl-C ends it)", flush=True)
-    # In a separate session, Ctrl-C is this process's alone, which ends all the others.
+    # In a separate session, Ctrl-C reaches this process alone; it then ends the others.
     with subprocess.Popen(command, env=environment, start_new_session=True) as server:
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
@@ -79,10 +80,10 @@ def serve(
 
 
 def app_folder() -> Path:
-    """Where the app lies, as found without importing it.
+    """The folder of the app, found without importing it.
 
     Raises:
-        ValueError: if it, or what it needs, is not installed.
+        ValueError: if the app or its requirements are not installed.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     found = find_spec(APP)
@@ -94,14 +95,14 @@ def app_folder() -> Path:
 
 
 def root(port: int, address: str | None, prefix: str | None) -> str:
-    """The address for a browser, from which it is led on to the app."""
+    """The address for a browser; it redirects to the app."""
     host = "localhost" if address in (None, "", "0.0.0.0", "::") else address
     path = "" if prefix is None else prefix.strip("/")
     return f"http://{host}:{port}/{path}/" if path else f"http://{host}:{port}"
 
 
 def _check_device(device: str) -> None:
-    """Whether there is such a device is found out where the app runs."""
+    """Check the name only; the app checks whether the device exists."""
     try:
         known = device == "auto" or torch.device(device).type in ("cpu", "cuda")
     except RuntimeError:

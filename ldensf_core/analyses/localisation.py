@@ -1,9 +1,9 @@
-"""Localisation: what an observation counts at a distance, and where that is worked out.
+"""Localisation: weight of an observation by distance, and the lattice of the analyses.
 
-Analyses of neighbouring points differ little, since they share most of their observations. They
-are therefore made on a coarser lattice, and what is interpolated to the grid between are the
-weights of the members rather than the fields (Yang, Kalnay, Hunt and Bowler 2009, Quarterly
-Journal of the Royal Meteorological Society 135), which keeps the members' small scales.
+Neighbouring points share most of their observations, so their analyses differ little. Analyses
+are therefore made on a coarser lattice. The members' weights are interpolated to the grid, not
+the fields (Yang, Kalnay, Hunt and Bowler 2009, Quarterly Journal of the Royal Meteorological
+Society 135): this keeps the members' small scales.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ldensf_core.domains import Axis
 
 
 def gaspari_cohn(distance: Tensor, radius: float) -> Tensor:
-    """Weight of an observation at a distance: 1 there, falling smoothly to 0 at 2 ``radius``.
+    """Weight of an observation: 1 at distance 0, falling smoothly to 0 at 2 ``radius``.
 
     The fifth-order correlation function of Gaspari and Cohn (1999, Quarterly Journal of the
     Royal Meteorological Society 125, equation 4.10), 5/24 at ``radius``. A Gaussian of standard
@@ -37,17 +37,17 @@ def gaspari_cohn(distance: Tensor, radius: float) -> Tensor:
     r = distance / radius
     near = 1 + r**2 * (-5 / 3 + r * (5 / 8 + r * (1 / 2 - r / 4)))
     far = 4 - 5 * r + r**2 * (5 / 3 + r * (5 / 8 + r * (-1 / 2 + r / 12)))
-    far = (far - 2 / (3 * r.clamp(min=1.0))).clamp(min=0.0)  # by rounding it would end below 0
+    far = (far - 2 / (3 * r.clamp(min=1.0))).clamp(min=0.0)  # rounding would give less than 0
     return torch.where(r <= 1, near, torch.where(r < 2, far, 0.0))
 
 
 class Lattice:
-    """Grid points so far apart along each axis, and bilinear interpolation between them.
+    """A coarse lattice of grid points, and bilinear interpolation from it to the grid.
 
     Args:
-        spacing: between its points, about: a length in the benchmark's units, at the middle of
-            the domain; 0 for all points of the grid.
-        like: has the dtype and device of what is to be interpolated.
+        spacing: approximate distance of its points at the middle of the domain, in the
+            benchmark's units of length; 0: all points of the grid.
+        like: has the dtype and device of the interpolated values.
 
     Attributes:
         shape: (ly, lx), numbers of its rows and columns.
@@ -72,7 +72,7 @@ class Lattice:
         self._x, self._y = torch.as_tensor(x).to(like), torch.as_tensor(y).to(like)
 
     def interpolated(self, values: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
-        """Values (..., ly, lx) on the grid, so many rows at a time: (..., rows, nx), and which."""
+        """Interpolate values (..., ly, lx) to the grid; yield bands (rows, (..., rows, nx))."""
         along_x = values @ self._x.mT
         for start in range(0, len(self._y), rows):
             band = slice(start, start + rows)
@@ -82,8 +82,8 @@ class Lattice:
 def _knots(axis: Axis, stride: float) -> tuple[np.ndarray, np.ndarray]:
     """Grid points about ``stride`` apart, (l,), and the weights that interpolate from them, (n, l).
 
-    Knots are as even as they can be; the outermost grid points are among them where there is no
-    seam to interpolate across.
+    Knots are as evenly spaced as possible. On an axis without a seam they include the outermost
+    grid points.
     """
     n = len(axis.points)
     cells = n if axis.periodic else n - 1

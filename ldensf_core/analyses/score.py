@@ -11,12 +11,12 @@ Si and Chen 2026) uses the same. A sample of the posterior is drawn by running t
 
 with Euler steps of Δt = 1/steps taken at t = 1, 1 − Δt, …, Δt, noise on every one of them.
 
-Each step is x ← a x + b x₀ + c y + d ξ with numbers that do not depend on x, so that the whole
-loop is one affine map with the same distribution (``published_map``). The exact answer for a
-Gaussian prior is a map of the same family (``gaussian_map``): an analysis is a rule for b, c, s.
+Each step is x ← a x + b x₀ + c y + d ξ with numbers that do not depend on x. The whole loop is
+therefore one affine map with the same distribution (``published_map``). The exact answer for a
+Gaussian prior is such a map too (``gaussian_map``): an analysis is a choice of b, c and s.
 
-The published map is not calibrated: its gain depends on σ and the number of steps and not on
-the prior's spread, and s² ≥ about 1/steps even where nothing is observed.
+The published map is not calibrated. Its gain depends on σ and the number of steps, not on the
+prior's spread, and s² ≥ about 1/steps even where nothing is observed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AffineMap:
-    """An analysis x = b x₀ + c y + s ξ, ξ standard normal, for each component on its own.
+    """An analysis x = b x₀ + c y + s ξ, ξ standard normal, for each component separately.
 
     Attributes:
         b: weight of the prior member, shape (..., D).
@@ -65,7 +65,7 @@ def euler_loop(
 ) -> Tensor:
     """The published filter, step by step: the reference for ``published_map``.
 
-    It does what it is told, also where it diverges (σ below ``smallest_stable_sigma``).
+    It runs even if it diverges (σ below ``smallest_stable_sigma``).
 
     Args:
         x0: prior members, (M, D).
@@ -90,11 +90,11 @@ def euler_loop(
 
 
 def published_map(sigma: Tensor, steps: int = 100, epsilon: float = 0.05) -> AffineMap:
-    """The map that ``euler_loop`` amounts to.
+    """The affine map equivalent to ``euler_loop``.
 
-    Composing the steps, A ← a A, B ← a B + b, C ← a C + c, S² ← a² S² + d² from A = 1 and
-    B = C = S² = 0, and S² + A² at the end for the noise it starts from. Here the recursions are
-    unrolled into sums over the steps, each weighted by the product of the later factors a.
+    The steps are composed by A ← a A, B ← a B + b, C ← a C + c, S² ← a² S² + d² from A = 1 and
+    B = C = S² = 0; at the end A² is added to S² for the initial noise. Here the recursions are sums
+    over the steps, each weighted by the product of the later factors a.
 
     Args:
         sigma: standard deviation of the observation's noise, (..., D); ``inf`` for unobserved.
@@ -104,8 +104,8 @@ def published_map(sigma: Tensor, steps: int = 100, epsilon: float = 0.05) -> Aff
         The map, in the dtype and on the device of ``sigma``; computed in double precision.
 
     Raises:
-        ValueError: if a σ is not a number or below ``smallest_stable_sigma``, or for ``steps``
-            and ``epsilon`` that it refuses.
+        ValueError: if a σ is NaN or below ``smallest_stable_sigma``, or if that function refuses
+            ``steps`` and ``epsilon``.
     """
     smallest = smallest_stable_sigma(steps, epsilon)
     bad = ~(sigma >= smallest * (1 - 1e-6))  # a limit rounded to single precision still passes
@@ -134,13 +134,13 @@ def published_map(sigma: Tensor, steps: int = 100, epsilon: float = 0.05) -> Aff
 def smallest_stable_sigma(steps: int = 100, epsilon: float = 0.05) -> float:
     """The smallest σ for which the explicit Euler loop is stable: |a| ≤ 1 at all but the last step.
 
-    Below it several successive steps amplify, and the result grows without bound within a few
-    per cent of σ. The last step alone may overshoot (|a| stays below 1.6): nothing follows that
-    could compound it, and the published setting, σ = 0.1 with 100 steps, does so (|a| = 1.02).
+    Below it several successive steps amplify, and a few per cent less σ makes the result grow
+    without bound. Only the last step may overshoot (|a| stays below 1.6), because no step follows
+    that could amplify it; the published setting, σ = 0.1 with 100 steps, does so (|a| = 1.02).
 
     Raises:
-        ValueError: if ``epsilon`` is not in (0, 1), or ``steps`` is below 3 or 1/(2 ε), where
-            the first step is unstable whatever the σ.
+        ValueError: if ``epsilon`` is not in (0, 1), or ``steps`` is below 3 or 1/(2 ε): the first
+            step is then unstable for every σ.
     """
     if not 0 < epsilon < 1:
         raise ValueError(f"ε = {epsilon:g}: allowed is more than 0 and less than 1")
@@ -160,7 +160,7 @@ def gaussian_map(sigma: Tensor, variance: Tensor) -> AffineMap:
 
     Args:
         sigma: standard deviation of the observation's noise, (..., D); ``inf`` for unobserved.
-        variance: P, the prior's variance, (..., D). Where it is 0 the prior stands.
+        variance: P, the prior's variance, (..., D); 0 leaves the prior unchanged.
     """
     total = torch.addcmul(variance, sigma, sigma)
     gain = variance / total.clamp_min(torch.finfo(total.dtype).tiny)

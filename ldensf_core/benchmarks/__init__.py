@@ -43,19 +43,19 @@ BENCHMARKS: Registry[Benchmark | type[Benchmark]] = Registry(
 
 
 def list_benchmarks() -> list[str]:
-    """Names that ``get_benchmark`` takes."""
+    """Names known to ``get_benchmark``."""
     return list(BENCHMARKS)
 
 
 def get_benchmark(benchmark: str | Benchmark) -> Benchmark:
-    """The benchmark of that name: always the same object. A benchmark is given back as it is.
+    """The benchmark of that name, always the same object. A ``Benchmark`` is returned unchanged.
 
     Args:
-        benchmark: a name that ends with ``.nc`` is a file of runs (``DatasetBenchmark``), which is
-            read again when it has changed.
+        benchmark: its name; a name ending in ``.nc`` is a file of runs (``DatasetBenchmark``), read
+            again when it has changed.
 
     Raises:
-        ValueError: if there is none of that name, or the file cannot be used.
+        ValueError: if the name is unknown, or the file cannot be used.
         OSError: if the file cannot be read.
     """
     if isinstance(benchmark, Benchmark):
@@ -73,20 +73,20 @@ def get_benchmark(benchmark: str | Benchmark) -> Benchmark:
 def register_benchmark(
     benchmark: Benchmark | type[Benchmark],
 ) -> Benchmark | type[Benchmark]:
-    """Have ``get_benchmark``, the command line and the app know a benchmark by its name.
+    """Make a benchmark known by its name to ``get_benchmark``, the command line and the app.
 
     Args:
-        benchmark: an object, or a class that is made without arguments when it is first asked
-            for. It is given back, so that this decorates a class.
+        benchmark: an object, or a class that is instantiated without arguments at first use. It is
+            returned, so this works as a class decorator.
 
     Raises:
-        ValueError: if it is no benchmark, its name is none, or another one has it.
+        ValueError: if it is not a benchmark, its name is invalid, or the name is taken.
     """
     return BENCHMARKS.register(benchmark)
 
 
 _BUILDING = Lock()
-"""Without it, two threads that ask at once would get an object each."""
+"""Without this lock, two threads that ask at once would get different objects."""
 
 
 @cache
@@ -103,14 +103,14 @@ def _opened(path: Path, changed: int) -> Benchmark:
 
 
 def _reduced(benchmark: Benchmark) -> tuple:
-    """What pickles and copies are made from: one that has been got by name is got so again.
+    """Pickle and copy a registered benchmark by its name, so that it stays the same object.
 
-    So whatever stands in its domain still does so after a journey to another process. Others go
-    by value, and are other benchmarks there.
+    Sensors of it then fit it in another process too. Other benchmarks are pickled by value and
+    become different ones there.
     """
     try:
         known = get_benchmark(benchmark.known_as)
-    except (ValueError, OSError):  # it was never registered, or its file has gone
+    except (ValueError, OSError):  # never registered, or its file is gone
         known = None
     if known is benchmark:
         return get_benchmark, (benchmark.known_as,)

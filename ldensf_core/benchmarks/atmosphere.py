@@ -1,16 +1,16 @@
 """An atmosphere of one layer, heated by day and season.
 
-Shallow water on the rotating sphere (``shallow_water``) over mountains, with a mass forcing
-that follows a sun, which goes round once a day and between the tropics once a (short) year:
+Shallow water on the rotating sphere (``shallow_water``) over mountains. A mass forcing follows
+the sun, which circles once a day and moves between the tropics once a (short) year:
 
     F = A (cos(λ − λₛ(t)) + μ) exp(−((φ − φₛ(t)) / w)²) − global mean
 
-Its amplitude A and width w are unknown. μ = 0.05 is what day and night leave over: mass gathers
-where the sun stands and is lost evenly everywhere, so that the sun drives the jets.
+Amplitude A and width w are unknown. μ = 0.05 is the daily mean of the forcing: mass is gained
+where the sun stands and lost evenly everywhere, and this drives the jets.
 
 All trajectories start from the same balanced jets, one in each hemisphere, with the same random
-disturbance. In the first five days the mountains grow to their height; the trajectories are
-given after a burn-in of 252 h.
+disturbance. In the first five days the mountains grow to their full height. Snapshots begin
+after a burn-in of 252 h.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from ldensf_core.domains.harmonics import Sphere, even_latitudes, gaussian_latit
 DEPTH = 5960.0  # mean height of the surface, m
 HOUR, DAY = 3600.0, 86400.0
 YEAR = 42 * DAY  # a short one, so that the season changes within a run
-DAILY_MEAN = 0.05  # of the forcing at a place, over its amplitude
+DAILY_MEAN = 0.05  # of the forcing at a point, over its amplitude
 DECLINATION = math.radians(23.4)
 BURN_IN, INTERVAL, SNAPSHOTS = 252, 8, 63  # hours, hours, number
-RISE = 120.0  # h in which the mountains grow, lest they ring like bells
+RISE = 120.0  # h in which the mountains grow: sudden ones would excite gravity waves
 JET_SPEED, JET_LATITUDE, JET_WIDTH = 80.0, 45.0, 8.0  # m/s, degrees, degrees
 DISTURBANCE = 1.5e-5  # standard deviation of the initial disturbance's vorticity, s⁻¹
 LARGEST_DEGREE = 12  # of the disturbance
@@ -53,16 +53,16 @@ MOUNTAINS = (  # longitude, latitude and width in degrees, height in m
 
 
 class Atmosphere(Benchmark):
-    """Shallow water on the sphere; unknown are amplitude and width of the daily forcing.
+    """Shallow water on the sphere; amplitude and width of the daily forcing are unknown.
 
     Args:
         truncation: largest degree of the spherical harmonics.
-        steps: time steps from snapshot to snapshot, even.
+        steps: time steps from snapshot to snapshot, an even number.
         hyperdiffusion: κ, in m⁴ s⁻¹.
 
     Raises:
         ValueError: if the truncation is below 12, the largest degree of the disturbance, or
-            the burn-in is no whole number of steps.
+            the burn-in is not a whole number of steps.
     """
 
     name = "atmosphere"
@@ -109,19 +109,19 @@ class Atmosphere(Benchmark):
         self._flows: dict[tuple[torch.dtype, torch.device], Flow] = {}
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_flows": {}}  # a copy makes its own, which takes a second
+        return self.__dict__ | {"_flows": {}}  # a copy makes them again, in a second
 
     def flow(self, like: Tensor) -> Flow:
         """The solver with the dtype and device of ``like``."""
         dtype, device = like.real.dtype, like.device
         if (dtype, device) not in self._flows:
             flow = Flow(self).to(device, dtype)
-            wait(device)  # threads in other streams use it, too
-            self._flows.setdefault((dtype, device), flow)  # graphs hold on to the first
+            wait(device)  # threads in other streams use it too
+            self._flows.setdefault((dtype, device), flow)  # graphs refer to the first
         return self._flows[dtype, device]
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
-        """Burn-in, step by step: (B, 1 + 3 L M) complex, the steps taken, then ζ, δ, η."""
+        """Burn-in, step by step. States (B, 1 + 3 L M), complex: number of steps, then ζ, δ, η."""
         flow = self.flow(parameters)
         state = torch.view_as_complex(flow.jets).expand(len(parameters), -1).clone()
         step = kept(flow.step, state, parameters)
@@ -130,7 +130,7 @@ class Atmosphere(Benchmark):
             yield state
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
-        """Eight hours on."""
+        """The state eight hours later."""
         flow = self.flow(parameters)
         for _ in range(self.steps):
             state = flow.step(state, parameters)
@@ -141,17 +141,17 @@ class Atmosphere(Benchmark):
         return self.flow(state).fields(state)
 
     def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
-        """Add the part of an increment that the truncation holds."""
+        """Add the part of an increment that the truncation resolves."""
         return state + self.flow(state).packed(increment)
 
     def basis(self, count: int) -> SphereBasis:
-        """Heights depart from their mean, winds from rest."""
+        """A basis of departures: of heights from their mean, of winds from rest."""
         rest = self.at_rest() * torch.tensor([0, 1, 1])
         return SphereBasis(self.x, self.y, self.std(rest), rest, count)
 
 
 class Flow(nn.Module):
-    """The benchmark's solver, its tables in one dtype and on one device."""
+    """The benchmark's solver, with tables of one dtype on one device."""
 
     def __init__(self, benchmark: Atmosphere) -> None:
         super().__init__()
@@ -168,14 +168,14 @@ class Flow(nn.Module):
             sphere, self.time_step * HOUR, DEPTH, benchmark.hyperdiffusion, ground
         )
         jets = self.water.balanced(_jets(sphere) + _disturbance(truncation))
-        # As real numbers: a module's change of dtype would drop the imaginary parts.
+        # Stored as real numbers: changing a module's dtype would drop imaginary parts.
         self.register_buffer(
             "jets", torch.view_as_real(_pack(jets.real.new_zeros(1, 1), jets[None]))
         )
 
     def step(self, state: Tensor, parameters: Tensor) -> Tensor:
         """One time step of packed states (B, 1 + 3 L M)."""
-        steps = state[:, :1].real  # counted, since a sum of times would gather rounding errors
+        steps = state[:, :1].real  # a count, because summed times gather rounding errors
         time = steps * self.time_step
         c = self.water.step(
             self.coefficients(state),
@@ -198,7 +198,7 @@ class Flow(nn.Module):
         return grids
 
     def packed(self, fields: Tensor) -> Tensor:
-        """The packed coefficients of h, u and v (B, 3, ny, nx), with no steps."""
+        """Packed coefficients of h, u and v (B, 3, ny, nx), with step count 0."""
         wind = self.grid.curl_and_divergence(fields[:, 1], fields[:, 2])
         height = self.grid.to_spectral(fields[:, 0])
         return _pack(fields.new_zeros(len(fields), 1), torch.stack([*wind, height], dim=1))
@@ -245,5 +245,5 @@ def _disturbance(truncation: int) -> Tensor:
     for degree in range(4, LARGEST_DEGREE + 1):
         draws = torch.randn(degree, dtype=torch.complex128, generator=generator)
         waves[degree, 1 : degree + 1] = draws
-    # Every order above zero stands for itself and its conjugate.
+    # Every order above zero counts twice: for itself and its conjugate.
     return waves * DISTURBANCE / (2 * waves.abs().square().sum() / (4 * math.pi)).sqrt()

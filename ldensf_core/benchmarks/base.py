@@ -1,7 +1,7 @@
 """What every benchmark provides: a domain, variables, unknown parameters and a batched solver.
 
-A benchmark is the truth of a twin experiment. Its solver works on a *state* (staggered or
-spectral, whatever the scheme needs); everyone else sees *fields*, co-located on the grid.
+A benchmark provides the truth of a twin experiment. Its solver works on a *state* (staggered,
+spectral, …); all other code sees *fields*, co-located on the grid.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Benchmark(ABC):
 
     - ``spin_up`` makes the state at the first snapshot from parameters;
     - ``advance`` takes a state to the next snapshot;
-    - ``fields`` shows a state on the grid;
+    - ``fields`` gives the fields of a state on the grid;
     - ``corrected`` adds an increment of the fields to a state, for filters in full space.
 
-    All work on a batch of members at once. A hill that decays, say::
+    All work on a batch of members. For example, a decaying hill::
 
         class Decay(Benchmark):
             name, title = "decay", "A hill that decays"
@@ -67,16 +67,16 @@ class Benchmark(ABC):
         parameters: the unknowns, in the order of the parameter axis.
         domain: a ``Box`` or a ``Globe``, with the axes of the grid.
         times: times of the snapshots, shape (T,), in ``time_units``.
-        time_units: "h", say, or "1" where time has no units.
-        sensor_grid: columns and rows of the sensors that it is observed with by default.
-        spin_up_states: how many states ``spin_up`` goes through.
-        tuning: options with which a filter is best on it, by the filter's name.
+        time_units: such as "h"; "1" for time without units.
+        sensor_grid: columns and rows of the default sensors.
+        spin_up_states: number of states that ``spin_up`` yields.
+        tuning: tuned options of filters on this benchmark, by the filter's name.
         story: what there is to estimate, in half a sentence.
-        shown_first: name of the variable that shows most of it; by default the last.
-        spinning_up: what does so until the first snapshot, "the flow", say.
-        has_solver: whether it can be run for any parameters of the prior, and members of an
-            ensemble corrected.
-        weights: folder of the networks trained for it; by default that of the shipped ones.
+        shown_first: name of the variable to show first; by default the last.
+        spinning_up: what is spun up to the first snapshot, such as "the flow".
+        has_solver: whether it runs for any parameters of the prior and its states can be
+            corrected.
+        weights: folder of the networks trained for it; by default the shipped ones.
     """
 
     name: str
@@ -99,14 +99,14 @@ class Benchmark(ABC):
 
     @abstractmethod
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
-        """The ``spin_up_states`` states on the way to the first snapshot, where the last one is.
+        """Yield ``spin_up_states`` states; the last one is that of the first snapshot.
 
-        ``parameters`` (B, P), in their units, any device.
+        ``parameters``: (B, P), in their units, on any device.
         """
 
     @abstractmethod
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
-        """State one snapshot later. Shapes as for ``spin_up``; the input is kept."""
+        """State one snapshot later. Shapes as for ``spin_up``; the input is not changed."""
 
     @abstractmethod
     def fields(self, state: Tensor) -> Tensor:
@@ -119,16 +119,16 @@ class Benchmark(ABC):
     def basis(self, count: int) -> Basis:
         """An orthonormal basis of the normalised fields, of about ``count`` coefficients.
 
-        Of each variable on its own: cosines between walls, Fourier modes where both axes are
-        periodic. A benchmark that knows more of its fields has a better one.
+        By default each variable separately: cosines between walls, Fourier modes if both axes are
+        periodic. Override it if more is known of the fields.
 
         Raises:
-            ValueError: on other domains, where the benchmark has to define it.
+            ValueError: on other domains; the benchmark has to define it there.
         """
         x, y = self.x, self.y
         if not isinstance(self.domain, Box) or x.periodic != y.periodic:
             raise ValueError(
-                f"{self.name} has to define basis(count): there is one by default only in a box "
+                f"{self.name} has to define basis(count): the default is only for a box "
                 "with walls all round or none"
             )
         rest = torch.zeros(len(self.variables))
@@ -136,11 +136,11 @@ class Benchmark(ABC):
             return PeriodicBasis(x, y, rest, count)
         return WallBasis(x, y, ("cc",) * len(rest), rest, count)
 
-    # -- what follows from it -----------------------------------------------------------
+    # -- derived from it ----------------------------------------------------------------
 
     @property
     def known_as(self) -> str:
-        """What ``get_benchmark`` and the command line take for it."""
+        """Its name for ``get_benchmark`` and the command line."""
         return self.name
 
     @property
@@ -164,7 +164,7 @@ class Benchmark(ABC):
         return len(self.times)
 
     def initial_state(self, parameters: Tensor) -> Tensor:
-        """State at the first snapshot, to which the flow has spun up."""
+        """State at the first snapshot, after spin-up."""
         return deque(self.spin_up(parameters), maxlen=1).pop()
 
     def trajectories(self, parameters: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class Benchmark(ABC):
         return out
 
     def snapshots(self, parameters: Tensor) -> Iterator[Tensor]:
-        """The same one snapshot after the other: fields (B, V, ny, nx), physical units."""
+        """Run the solver; yield one snapshot at a time: fields (B, V, ny, nx), physical units."""
         state = self.initial_state(parameters)
         yield self.fields(state)
         for _ in range(1, self.n_times):
@@ -185,7 +185,7 @@ class Benchmark(ABC):
             yield self.fields(state)
 
     def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
-        """Parameters as an array (trajectory, P), or (P,) where they are scalars; checked.
+        """Check parameters; return an array (trajectory, P), or (P,) for scalars.
 
         Raises:
             ValueError: if a parameter is missing, unknown, not finite or outside its prior.
@@ -196,12 +196,12 @@ class Benchmark(ABC):
         """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.
 
         Raises:
-            ValueError: if ``n`` is not a positive whole number, or ``seed`` none of at least 0.
+            ValueError: if ``n`` is not a whole number ≥ 1 or ``seed`` not one ≥ 0.
         """
         return labels.parameter_dataset(self, prior.drawn(self.parameters, n, seed))
 
     def sample_truth(self, seed: int) -> xr.Dataset:
-        """Parameters of a twin's truth, of one trajectory: a draw from the prior."""
+        """Parameters of a twin's truth, one trajectory, drawn from the prior."""
         return self.sample_parameters(1, seed).isel(trajectory=0)
 
     def split(self, name: str) -> xr.Dataset:
@@ -232,7 +232,7 @@ class Benchmark(ABC):
         )
         return labels.field_dataset(self, fields.cpu().numpy(), values, "the solver")
 
-    # -- scales of what networks see -------------------------------------------------------
+    # -- scales of fields and parameters ---------------------------------------------------
 
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
@@ -251,7 +251,7 @@ class Benchmark(ABC):
         return fields * self.std(fields)[:, None, None] + self.mean(fields)[:, None, None]
 
     def at_rest(self) -> Tensor:
-        """What zero is in normalised fields, (V,)."""
+        """The normalised value of zero, (V,)."""
         return self.normalise(torch.zeros(len(self.variables), 1, 1, dtype=torch.float32))[:, 0, 0]
 
     def unit_parameters(self, parameters: Tensor) -> Tensor:
@@ -271,11 +271,11 @@ class Benchmark(ABC):
 
 
 _CONSTANTS: dict[tuple, Tensor] = {}
-"""Never let go of: recorded graphs read them."""
+"""Never freed: recorded graphs read them."""
 
 
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Kept on the device: to bring it there waits for all that the device is doing."""
+    """Kept on the device: a transfer would wait for all its work."""
     key = values, dtype, device
     if key not in _CONSTANTS:
         with torch.inference_mode(False):  # may be used with gradients later

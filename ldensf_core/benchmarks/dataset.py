@@ -1,9 +1,9 @@
-"""A benchmark of one's own data: runs that were made elsewhere, in place of a solver.
+"""A benchmark made from data: given runs instead of a solver.
 
-What is read is one netCDF file, or dataset, as ``ldensf simulate`` writes it:
+The input is one netCDF file or dataset, in the format of ``ldensf simulate``:
 
 =================  ==========================  ====================================================
-what               dimensions                  attributes, all of which may be left out
+what               dimensions                  attributes, all optional
 =================  ==========================  ====================================================
 a variable         (trajectory, time, y, x)    ``units``, ``long_name``, ``standard_name``
 a parameter        (trajectory,)               ``units``, ``long_name``; ``low`` and ``high``: its
@@ -14,12 +14,12 @@ a parameter        (trajectory,)               ``units``, ``long_name``; ``low``
                                                by default half a cell beyond the outermost points
 =================  ==========================  ====================================================
 
-The dimensions alone tell variables from parameters; any name will do for either. Longitudes and
-latitudes (units ``degrees_east`` for x, ``degrees_north`` for y) make a globe, anything else a
-box. Texts by trajectory, scalars, and a coordinate ``trajectory`` are passed over.
+Dimensions distinguish variables from parameters; names are free. Longitudes and latitudes (units
+``degrees_east`` for x, ``degrees_north`` for y) make a globe, anything else a box. Texts by
+trajectory, scalars, and a coordinate ``trajectory`` are ignored.
 
-All that tells one run from another has to be in its parameters. In their order, the last fifth of
-the runs is for tests, the fifth before it for validation, and the rest for training.
+Every difference between runs must be a parameter. In the order of the dataset, the last fifth of
+the runs is for tests, the fifth before it for validation, the rest for training.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from ldensf_core.checks import is_whole
 from ldensf_core.conventions import shown
 
 SAME = 1e-5
-"""Parameters that differ by less than this share of the prior's width are the same: what single
-precision leaves of them."""
+"""Parameters that differ by less than this share of the prior's width count as equal: the error of
+single precision."""
 
 
 class DatasetBenchmark(Benchmark):
-    """Runs and their parameters. Its state is the number of a run and that of a snapshot.
+    """Runs and their parameters. A state is the index of a run and of a snapshot.
 
-    The truths of twin experiments are its test runs, surrogates learn from its training runs, and
-    latent filters work as on any other benchmark. Filters that run the solver cannot.
+    Truths of twin experiments are its test runs; surrogates learn from its training runs. Latent
+    filters work as on any other benchmark; filters that run the solver do not.
 
     Args:
-        dataset: as the module's table says; all of it is held in memory, in single precision.
+        dataset: as in the module's table; held in memory, in single precision.
         name: for messages, files and weights. ``title``: for people; by default the dataset's.
 
     Attributes:
-        values: parameters of all runs, (runs, P). ``splits``: which of them are for what.
-        path: of the file that it was opened from, if it was.
+        values: parameters of all runs, (runs, P). ``splits``: the runs of each split.
+        path: of its file, if any.
 
     Raises:
-        ValueError: if something is missing, NaN, uneven or has other dimensions, naming it.
+        ValueError: if something is missing, NaN, uneven or has wrong dimensions, naming it.
     """
 
     has_solver = False
@@ -83,8 +83,8 @@ class DatasetBenchmark(Benchmark):
         self.parameters = tuple(_parameter(dataset[p]) for p in parameters)
         if len(np.unique(self.values, axis=0)) < len(self.values):
             raise ValueError(
-                f"{self.name}: two runs have the same parameters ({', '.join(parameters)}); what "
-                "tells runs apart has to be a parameter"
+                f"{self.name}: two runs have the same parameters ({', '.join(parameters)}); every "
+                "difference between runs must be a parameter"
             )
         fifth = max(1, len(self.values) // 5)
         self.splits = {
@@ -101,13 +101,13 @@ class DatasetBenchmark(Benchmark):
     def open(
         cls, path: str | Path, name: str | None = None, title: str | None = None
     ) -> DatasetBenchmark:
-        """The runs in a netCDF file. Weights that are trained on ``runs.nc`` lie in ``runs`` by it.
+        """Read the runs in a netCDF file. Weights trained on ``runs.nc`` are in ``runs`` beside it.
 
         Args:
-            name: by default that of the file, without its ending.
+            name: by default the file's name, without its ending.
 
         Raises:
-            ValueError: if it is no netCDF file, or as for the class.
+            ValueError: if it is not a netCDF file, or as for the class.
             OSError: if it cannot be read.
         """
         path = Path(path)
@@ -128,14 +128,14 @@ class DatasetBenchmark(Benchmark):
 
     @property
     def known_as(self) -> str:
-        """The path of its file, from which it is opened again; its name where there is none."""
+        """The path of its file, to open it again; without a file, its name."""
         return self.name if self.path is None else str(self.path)
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """The first snapshots of the runs with these ``parameters`` (B, P): states (B, 2).
 
         Raises:
-            ValueError: if they are those of no run.
+            ValueError: if no run has them.
         """
         known = self.unit_parameters(torch.as_tensor(self.values))
         asked = self.unit_parameters(parameters.double().cpu())
@@ -154,12 +154,12 @@ class DatasetBenchmark(Benchmark):
         return torch.stack([state[:, 0], state[:, 1] + 1], dim=1)
 
     def fields(self, state: Tensor) -> Tensor:
-        """As they are in the dataset: (B, V, ny, nx)."""
+        """The dataset's fields, (B, V, ny, nx)."""
         run, snapshot = state.long().cpu().unbind(dim=1)
         return self._runs[run, snapshot].to(state)
 
     def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
-        """There is no state for other fields than those of the runs: raises ``ValueError``."""
+        """Raise ``ValueError``: only the fields of the runs have states."""
         raise ValueError(self._refusal())
 
     def split(self, name: str) -> xr.Dataset:
@@ -169,14 +169,14 @@ class DatasetBenchmark(Benchmark):
         return labels.parameter_dataset(self, self.values[self.splits[name]])
 
     def sample_truth(self, seed: int) -> xr.Dataset:
-        """Parameters of one of the test runs, which no training has seen."""
+        """Parameters of one of the test runs, which training never uses."""
         if not is_whole(seed, 0):
             raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
         runs = self.split("test")
         return runs.isel(trajectory=np.random.default_rng(seed).integers(runs.sizes["trajectory"]))
 
     def _variable(self, array: xr.DataArray, values: Tensor) -> Variable:
-        """With mean and standard deviation of its training ``values`` (B, T, ny, nx)."""
+        """With the mean and standard deviation of its training ``values`` (B, T, ny, nx)."""
         values = values.double()
         area = self.domain.areas(values)
         mean = float((area * values).mean())
@@ -201,10 +201,7 @@ class DatasetBenchmark(Benchmark):
 
     def _refusal(self) -> str:
         source = self.name if self.path is None else self.path.name
-        return (
-            f"{source} has no solver, so that filters that run it for every member cannot be "
-            "used: choose latent filters"
-        )
+        return f"{source} has no solver, so full-space filters cannot run: choose latent filters"
 
 
 def _parameter(array: xr.DataArray) -> Parameter:

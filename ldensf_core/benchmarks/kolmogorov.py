@@ -6,16 +6,16 @@
 These are the incompressible Navier-Stokes equations on a doubly periodic square of side 2π
 under the force (sin 4y, 0), with drag, as set up by Kochkov et al. (2021, PNAS 118); all
 quantities are nondimensional. As published for the benchmark, every trajectory starts from the
-same turbulent field, one draw of a random solenoidal velocity with its energy around wavenumber
-4, and runs for 4 time units before its first snapshot. Only the Reynolds number tells them apart.
+same turbulent field: one draw of a random solenoidal velocity with its energy around wavenumber
+4. It runs for 4 time units before its first snapshot. Only the Reynolds number differs.
 
-The method is pseudo-spectral. Since the flow is free of divergence, advection needs two products
-only (Basdevant 1983, Journal of Computational Physics 50),
+The method is pseudo-spectral. The flow is free of divergence, so advection needs only two
+products (Basdevant 1983, Journal of Computational Physics 50),
 
     −(u ∂ω/∂x + v ∂ω/∂y) = (∂²/∂y² − ∂²/∂x²) uv + ∂²/∂x∂y (u² − v²),
 
-thus four transforms. Wavenumbers of a third of the grid and above are left out, which rids the
-products of aliasing. Time steps are fourth-order Runge-Kutta.
+thus four transforms. Wavenumbers of a third of the grid and above are cut off, so that the
+products have no aliasing. Time steps are fourth-order Runge-Kutta.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SNAPSHOTS = 40
 
 
 class Kolmogorov(Benchmark):
-    """Two-dimensional turbulence in a periodic box; unknown is the Reynolds number.
+    """Two-dimensional turbulence in a periodic box; the Reynolds number is unknown.
 
     Args:
         n: grid points along each side.
@@ -77,7 +77,7 @@ class Kolmogorov(Benchmark):
         self.times = (SPIN_UP + np.arange(SNAPSHOTS)) * INTERVAL
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
-        """From the common random field 4 time units on: Reynolds numbers (B, 1) → ω (B, n, n)."""
+        """Run the common initial field for 4 time units: Reynolds numbers (B, 1) → ω (B, n, n)."""
         start = initial_vorticity(self.x.points, self.y.points)
         state = torch.as_tensor(start, dtype=parameters.dtype, device=parameters.device)
         state = state.expand(len(parameters), -1, -1)
@@ -90,7 +90,7 @@ class Kolmogorov(Benchmark):
         """Forty steps of the scheme. State (B, n, n): the vorticity on the grid."""
         operators = spectral_operators(self.n, state.dtype, state.device)
         force = self.forcing * operators.force
-        # Not stiff, ν k² Δt < 0.05 on the grid of 150: viscosity needs no implicit treatment.
+        # Not stiff, ν k² Δt < 0.05 on the grid of 150, so viscosity is explicit.
         damping = -(operators.squares / parameters[..., None] + self.drag)
 
         def tendency(vorticity: Tensor) -> Tensor:
@@ -111,29 +111,29 @@ class Kolmogorov(Benchmark):
         return to_grid(vorticity, self.n)
 
     def fields(self, state: Tensor) -> Tensor:
-        """The velocity (B, 2, n, n) that goes with a vorticity, without a mean flow."""
+        """The velocity (B, 2, n, n) of a vorticity, without a mean flow."""
         operators = spectral_operators(self.n, state.dtype, state.device)
         return to_grid(operators.velocity * to_spectrum(state)[:, None], self.n)
 
     def corrected(self, state: Tensor, increment: Tensor) -> Tensor:
         """Add the vorticity of an increment of the velocity.
 
-        What no state can have is left out: divergence, a mean flow, wavenumbers cut off.
+        States have no divergence, mean flow or cut-off wavenumbers: these parts are dropped.
         """
         operators = spectral_operators(self.n, state.dtype, state.device)
         return state + to_grid((operators.curl * to_spectrum(increment)).sum(dim=1), self.n)
 
     def basis(self, count: int) -> SolenoidalBasis:
-        """Flow without divergence."""
+        """Basis of flows without divergence."""
         rest = self.at_rest()
         return SolenoidalBasis(self.x, self.y, self.std(rest), rest, count)
 
 
 class Operators(NamedTuple):
-    """What multiplies Fourier coefficients, complex, zero at wavenumbers that are cut off.
+    """Complex factors of Fourier coefficients, zero at cut-off wavenumbers.
 
     Attributes:
-        squares: k², of minus the Laplacian, (n, m).
+        squares: k², the negative Laplacian, (n, m).
         velocity: vorticity → (u, v), (2, n, m).
         curl: (u, v) → the two terms of the vorticity, (2, n, m).
         advection: uv, u² − v² → the two terms of −(u ∂ω/∂x + v ∂ω/∂y), (2, n, m).
@@ -148,7 +148,7 @@ class Operators(NamedTuple):
 
 
 def to_spectrum(grid: Tensor) -> Tensor:
-    """Values (..., n, n) → Fourier coefficients (..., n, m), x-wavenumbers below n/3 alone."""
+    """Values (..., n, n) → Fourier coefficients (..., n, m), only x-wavenumbers below n/3."""
     waves = (grid.shape[-1] - 1) // 3 + 1
     return torch.fft.fft(torch.fft.rfft(grid)[..., :waves], dim=-2)
 
@@ -159,7 +159,7 @@ def to_grid(spectrum: Tensor, n: int) -> Tensor:
 
 
 _OPERATORS: dict[tuple[int, torch.dtype, torch.device], Operators] = {}
-"""Never let go of: recorded graphs read them."""
+"""Never freed: recorded graphs read them."""
 
 
 def spectral_operators(n: int, dtype: torch.dtype, device: torch.device) -> Operators:
@@ -185,15 +185,15 @@ def _operators(n: int, dtype: torch.dtype, device: torch.device) -> Operators:
     parts = squares * within, -curl * inverse, curl, advection, force
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
     operators = Operators(*(torch.as_tensor(p, dtype=complex_dtype, device=device) for p in parts))
-    wait(device)  # threads in other streams use them, too
+    wait(device)  # threads in other streams use them too
     return operators
 
 
 def initial_vorticity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The initial field, (len(y), len(x)): the same function of x and y on every grid.
 
-    Fourier coefficients are normal; the energy spectrum is k⁴ exp(−2 (k/4)²), up to k = 12 along
-    each axis.
+    Fourier coefficients are random, normal; the energy spectrum is k⁴ exp(−2 (k/4)²), up to k = 12
+    along each axis.
     """
     k = np.arange(-3.0 * WAVENUMBER, 3 * WAVENUMBER + 1)
     length = np.hypot(k, k[:, None])

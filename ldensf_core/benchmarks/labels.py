@@ -1,4 +1,4 @@
-"""The labelled edge: arrays of a benchmark as datasets with names, coordinates and units."""
+"""Arrays of a benchmark as labelled datasets, with names, coordinates and units."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Variable:
     """A field: its name, units, and its mean and standard deviation over the training runs.
 
-    ``standard_name`` is that of the CF conventions, where they have one for it; ``symbol`` is how
-    the variable is written, if not by its name.
+    ``standard_name``: of the CF conventions, if there is one. ``symbol``: how the variable is
+    written, if not by its name.
     """
 
     name: str
@@ -65,7 +65,7 @@ def coordinates(benchmark: Benchmark) -> dict[str, tuple]:
 
 
 def _bounds(of: Parameter | Axis) -> dict[str, float]:
-    """Attributes from which a file is read back as it was: see ``dataset``."""
+    """Attributes that let a file be read back exactly, see ``dataset``."""
     return {"low": float(of.low), "high": float(of.high)}
 
 
@@ -74,8 +74,8 @@ def field_dataset(
 ) -> xr.Dataset:
     """Fields (B, T, V, ny, nx) with their parameters as a labelled dataset.
 
-    With ``parameters`` of shape (P,) the batch axis, of length one, is dropped. ``source`` says
-    what computed them.
+    With ``parameters`` of shape (P,) the batch axis, of length one, is dropped. ``source``: what
+    computed the fields.
     """
     if parameters.ndim == 1:
         fields = fields[0]

@@ -1,4 +1,4 @@
-"""What a dataset of runs has to be like, and the domain and times that are read from it."""
+"""Check a dataset of runs, and read its domain and times."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from ldensf_core.conventions import shown
 from ldensf_core.domains import Axis, Box, Domain, Globe
 
 FEWEST_RUNS = 3
-"""One for each split."""
+"""Least number of runs: one for each split."""
 UNEVEN = 1e-3
-"""Of a step: coordinates in single precision are even but for less than this."""
+"""Tolerance of even spacing, as a share of a step: allows for single precision."""
 TIMES = {
     "h": ("h", "hr", "hour", "hours"),
     "s": ("s", "sec", "second", "seconds"),
     "min": ("min", "minute", "minutes"),
     "d": ("d", "day", "days"),
 }
-"""Units of time as they are shown, and how files may spell them."""
+"""Units of time as shown, with their spellings in files."""
 
 
 def checked_layout(dataset: xr.Dataset) -> tuple[list[str], list[str]]:
-    """Names of the variables and of the parameters, told by their dimensions.
+    """Names of the variables and of the parameters, from their dimensions.
 
     Raises:
         ValueError: if a dimension or its coordinate is missing, there is no variable or no
-            parameter, something has other dimensions or no finite numbers, or runs are too few.
+            parameter, an array has wrong dimensions or values that are not finite numbers, or there
+            are too few runs.
     """
     for dim in DIMS:
         if dim not in dataset.sizes:
@@ -70,7 +71,7 @@ def checked_layout(dataset: xr.Dataset) -> tuple[list[str], list[str]]:
 
 
 def domain_of(dataset: xr.Dataset) -> Domain:
-    """A globe where x and y are longitude and latitude, else a box."""
+    """A globe if x and y are longitude and latitude, else a box."""
     units = {name: shown(dataset[name].attrs.get("units", "1")) for name in ("x", "y")}
     if units == {"x": "°E", "y": "°N"}:
         return Globe(_longitudes(dataset["x"]), _latitudes(dataset["y"]))
@@ -81,7 +82,7 @@ def even_times(dataset: xr.Dataset) -> tuple[np.ndarray, str]:
     """Times of the snapshots, (T,), and their units.
 
     Raises:
-        ValueError: if they are no numbers, or uneven.
+        ValueError: if they are not numbers or not evenly spaced.
     """
     time = dataset["time"]
     if time.dtype.kind not in "iuf":
@@ -104,7 +105,7 @@ def _even(array: xr.DataArray) -> tuple[np.ndarray, float]:
     if not step > 0 or not (np.abs(np.diff(points) - step) <= UNEVEN * step).all():
         raise ValueError(
             f"coordinates {array.name!r} are not evenly spaced from low to high: sort them "
-            f"(dataset.sortby({array.name!r})) or interpolate to such"
+            f"(dataset.sortby({array.name!r})) or interpolate them"
         )
     return points, step
 
@@ -130,7 +131,7 @@ def _axis(array: xr.DataArray) -> Axis:
 
 
 def _longitudes(array: xr.DataArray) -> Axis:
-    """Periodic where they go all the way round, from 0 or from −180 on."""
+    """Periodic if they go all the way round, from 0 or from −180."""
     points, step = _even(array)
     round_ = abs(len(points) * step - 360) <= UNEVEN * step * len(points)
     if not round_ or "low" in array.attrs:
@@ -140,7 +141,7 @@ def _longitudes(array: xr.DataArray) -> Axis:
 
 
 def _latitudes(array: xr.DataArray) -> Axis:
-    """Bounded by the poles, also where grid points stand there."""
+    """Bounded by the poles, even with grid points on the poles."""
     points, step = _even(array)
     low, high = max(points[0] - step / 2, -90.0), min(points[-1] + step / 2, 90.0)
     long_name = array.attrs.get("long_name", "latitude")

@@ -26,7 +26,7 @@ def drawn(parameters: tuple[Parameter, ...], n: int, seed: int) -> np.ndarray:
     """``n`` independent draws from the prior, (n, P).
 
     Raises:
-        ValueError: if ``n`` is not a positive whole number, or ``seed`` none of at least 0.
+        ValueError: if ``n`` is not a whole number ≥ 1 or ``seed`` not one ≥ 0.
     """
     for name, value, least in (("n", n, 1), ("seed", seed, 0)):
         if not is_whole(value, least):
@@ -40,10 +40,10 @@ def drawn(parameters: tuple[Parameter, ...], n: int, seed: int) -> np.ndarray:
 def checked(
     parameters: tuple[Parameter, ...], given: xr.Dataset | Mapping[str, float], of: str
 ) -> np.ndarray:
-    """Values that are ``given`` as an array (trajectory, P), or (P,) where they are scalars.
+    """Check ``given`` values; return an array (trajectory, P), or (P,) for scalars.
 
     Args:
-        of: the benchmark whose parameters they are, for messages.
+        of: name of the benchmark, for messages.
 
     Raises:
         ValueError: if a parameter is missing, unknown, not finite or outside its prior.

@@ -6,7 +6,7 @@
 
 over ground of height b, with a source F. Time steps are those of the implicit-explicit
 Runge-Kutta scheme (2,3,2) of Ascher, Ruuth and Spiteri (1997, Applied Numerical Mathematics
-25): gravity waves and hyperdiffusion implicitly, so that a step is limited by the wind alone.
+25): gravity waves and hyperdiffusion are implicit, so only the wind limits the step.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class ShallowWater(nn.Module):
         """Coefficients one time step later.
 
         Args:
-            source: coefficients (..., L, M) of F at so many seconds after the step's begin.
-            risen: how much of the ground's height stands, (..., 1, 1) or a number.
+            source: coefficients (..., L, M) of F, given the seconds since the start of the step.
+            risen: share of the ground's full height, (..., 1, 1) or a number.
         """
         dt, implicit = self.time_step, GAMMA * self.time_step
         first = self.tendency(c, source(0.0), risen)
@@ -100,7 +100,7 @@ class ShallowWater(nn.Module):
         )
 
     def solve(self, known: Tensor) -> Tensor:
-        """c from c − γΔt L c = ``known``, with L the implicit terms."""
+        """Solve c − γΔt L c = ``known`` for c, with L the implicit terms."""
         vorticity, divergence, height = known.unbind(dim=-3)
         mass = GAMMA * self.time_step * self.depth
         return torch.stack(
@@ -115,7 +115,7 @@ class ShallowWater(nn.Module):
     def balanced(self, vorticity: Tensor) -> Tensor:
         """Coefficients (..., 3, L, M) of a wind without divergence in nonlinear balance.
 
-        The height is the one with which its divergence does not begin to grow; its mean is H.
+        With this height the tendency of divergence is zero; its mean is H.
         """
         still = torch.zeros_like(vorticity)
         flow = torch.stack([vorticity, still, still], dim=-3)

@@ -4,11 +4,11 @@
     ∂v/∂t = −f u − g ∂η/∂y            f = f₀ + β y
     ∂η/∂t = −∂[(H+η)u]/∂x − ∂[(H+η)v]/∂y
 
-in a square of 1000 km with walls (no flow through them), started from rest by a Gaussian bump
-of 1 m whose centre is unknown. The grid is staggered (Arakawa C: u on east faces, v on north
-faces, η in cell centres); the height carried by a face is that of the upwind cell; time steps
-are forward-backward (Sielecki 1968, Monthly Weather Review 96): u from the old η and v, v from
-the old η and the new u, η from the new velocities. Fields are given in cell centres.
+in a square of 1000 km with closed walls. It starts from rest with a Gaussian bump of 1 m; the
+centre of the bump is unknown. The grid is staggered (Arakawa C: u on east faces, v on north
+faces, η in cell centres). A face takes its height from the upwind cell. Time steps are
+forward-backward (Sielecki 1968, Monthly Weather Review 96): u from the old η and v, v from the
+old η and the new u, η from the new velocities. Fields are given in cell centres.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SNAPSHOTS = 51
 
 
 class Tsunami(Benchmark):
-    """Shallow water in a 1000 km box; unknown is the place where the tsunami started.
+    """Shallow water in a 1000 km box; the place where the tsunami started is unknown.
 
     Args:
         n: cells along each side.
@@ -114,8 +114,8 @@ class Tsunami(Benchmark):
         rows = torch.arange(n, dtype=torch.float64, device=state.device)[:, None] * self.spacing
         coriolis_u = (0.25 * dt * (F0 + BETA * (rows + self.spacing / 2))).to(state.dtype)
         coriolis_v = (0.25 * dt * (F0 + BETA * (rows + self.spacing))).to(state.dtype)[:-1]
-        # v with a row of zeros below (the southern wall) and u with a column of zeros before
-        # (the western wall), so that every face sees its four neighbours of the other kind.
+        # v has a row of zeros below (the southern wall), u a column of zeros before (the western
+        # wall): every face then has four neighbours of the other velocity.
         u_wall = torch.nn.functional.pad(u, (1, 0))
         v_wall = torch.nn.functional.pad(v, (0, 0, 1, 0))
         flux_x, flux_y = torch.zeros_like(u_wall), torch.zeros_like(v_wall)
@@ -154,5 +154,5 @@ class Tsunami(Benchmark):
         return state + faces
 
     def basis(self, count: int) -> WallBasis:
-        """u vanishes on the western and eastern walls, v on the southern and northern ones."""
+        """A basis with u = 0 on western and eastern walls, v = 0 on southern and northern ones."""
         return WallBasis(self.x, self.y, ("cs", "sc", "cc"), self.at_rest(), count)

@@ -1,10 +1,9 @@
-"""Options of filters that were tuned on the benchmarks shipped here: ``tuned.json``.
+"""Options of filters, tuned on the shipped benchmarks: ``tuned.json``.
 
-What was best on validation truths, with the default sensors and 20 members, by the CRPS (``python
-bench/tune.py`` with benchmark and filter): three truths, and ten for the LETKF of the tsunami,
-which blows up on some; of the score filters' steps, those at which their loop is stable with the
-default noise. Radii are in km, of the Kolmogorov flow in its own units, in which the box is 2π
-wide.
+They have the best CRPS on validation truths with the default sensors and 20 members (``python
+bench/tune.py`` with benchmark and filter). Three truths were used, and ten for the LETKF of the
+tsunami, which diverges on some. Steps of the score filters were chosen among those stable with the
+default noise. Radii are in km; for the Kolmogorov flow in its units, with a box 2π wide.
 """
 
 import json
@@ -13,4 +12,4 @@ from importlib.resources import files
 TUNED: dict[str, dict[str, dict[str, float]]] = json.loads(
     files(__package__).joinpath("tuned.json").read_text(encoding="utf-8")
 )
-"""By benchmark and filter."""
+"""Tuned options, by benchmark and filter."""

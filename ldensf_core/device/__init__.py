@@ -1,7 +1,7 @@
-"""Where to compute: the choice, streams and recorded graphs, and how long it takes.
+"""Where to compute: choice of the device, streams, recorded graphs, and timing.
 
-The one place that knows how several threads share a GPU. Nothing else in the project makes streams,
-records graphs or waits for a stream by name.
+Only this package handles the sharing of a GPU by several threads. No other code makes streams,
+records graphs or waits for a given stream.
 """
 
 from ldensf_core.device.choice import device_name, devices, is_lost, resolve_device

@@ -1,4 +1,4 @@
-"""Which device: what there is, what it is called, and whether it still works."""
+"""Choose a device, name it, and find out whether it still works."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """``auto`` is the first CUDA GPU that works, else the CPU; ``cuda`` is the first, too.
+    """``auto``: the first CUDA GPU that works, else the CPU. ``cuda``: the first GPU.
 
-    A GPU is made ready for several threads.
+    A GPU is prepared for use by several threads.
 
     Raises:
-        ValueError: for a device that torch does not know, that this machine does not have, or that
-            has failed for good (``is_lost``).
+        ValueError: if torch does not know the device, the machine does not have it, or it has
+            failed for good (``is_lost``).
     """
     if str(device) == "auto":
         device = devices()[0]
@@ -34,7 +34,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     index = resolved.index or 0
     if index >= torch.cuda.device_count():
         there = ", ".join(map(str, devices()))
-        raise ValueError(f"device {str(device)!r} is not there; there are {there}")
+        raise ValueError(f"device {str(device)!r} does not exist; there are {there}")
     resolved = torch.device("cuda", index)
     if resolved in lost:
         raise ValueError(
@@ -46,14 +46,14 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def devices() -> list[torch.device]:
-    """All that can be chosen, the one that ``auto`` takes first; GPUs that are lost are not."""
+    """All usable devices, the choice of ``auto`` first; without lost GPUs."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     gpus = [torch.device("cuda", i) for i in range(count)]
     return [*(gpu for gpu in gpus if gpu not in lost), torch.device("cpu")]
 
 
 def device_name(device: torch.device | str) -> str:
-    """A device, for people: the name of the card, or how many cores of the CPU a thread uses."""
+    """A device's name for people: of the GPU, or the number of CPU cores that a thread uses."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -62,7 +62,7 @@ def device_name(device: torch.device | str) -> str:
 
 
 def is_lost(device: torch.device) -> bool:
-    """Whether a GPU has failed for good: after some errors it answers nothing to this process."""
+    """Whether a GPU has failed for good: after some errors it no longer works in this process."""
     if device.type != "cuda":
         return False
     if device in lost:
@@ -70,7 +70,7 @@ def is_lost(device: torch.device) -> bool:
     try:
         torch.zeros(1, device=device).add_(1).item()
     except RuntimeError as error:
-        if "out of memory" in str(error):  # by torch or CUDA, which passes
+        if "out of memory" in str(error):  # of torch or CUDA: temporary
             return False
         lost.add(device)
         return True
@@ -78,11 +78,11 @@ def is_lost(device: torch.device) -> bool:
 
 
 lost: set[torch.device] = set()
-"""GPUs that were found to have failed for good."""
+"""GPUs that have failed for good."""
 _FIRST_USE = threading.Lock()
 
 
 @lru_cache
 def _make_ready(device: torch.device) -> None:
-    """Use once what torch loads on its first use, and cannot from two threads at the same time."""
+    """Load what torch loads at first use: two threads at once would fail."""
     torch.linalg.eigh(torch.eye(2, device=device))

@@ -1,4 +1,4 @@
-"""How long a thread's own work takes, whatever else the machine does."""
+"""Time the work of one thread, whatever else the machine does."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import torch
 from ldensf_core.device.streams import wait
 
 THREAD_CLOCK_IS_FINE = time.get_clock_info("thread_time").resolution < 1e-4
-"""Some systems count a thread's time in ticks that are longer than a cycle."""
+"""Whether thread time is fine enough: on some systems its ticks are longer than a cycle."""
 
 
 def clock(device: torch.device) -> float:
-    """Seconds, for the difference of two readings by one thread; waits for all that it has queued.
+    """Seconds, to subtract two readings of one thread; waits for all its queued work.
 
-    On the CPU with one thread it is that thread's own computing time, so that other programs,
-    or another filter on another thread, do not count; with several threads, and on a GPU, it
-    is wall time.
+    On the CPU with one torch thread it is the computing time of this thread: other programs and
+    other threads do not count. With several torch threads, and on a GPU, it is wall time.
     """
     if device.type == "cuda":
         wait(device)
@@ -28,10 +27,10 @@ def clock(device: torch.device) -> float:
 
 
 class Stopwatch:
-    """Times between the marks that a thread sets in its work.
+    """Times between marks in the work of a thread.
 
-    On a GPU these are events in the thread's own stream: nobody waits before the last one, and
-    the work of other threads counts only as far as it holds this one up.
+    On a GPU the marks are events in the thread's stream. Only the last one is waited for, and
+    other threads count only as far as they delay this one.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -39,7 +38,7 @@ class Stopwatch:
         self._marks: list = []
 
     def mark(self) -> None:
-        """Note the end of one part and the beginning of the next."""
+        """Mark the end of one part and the start of the next."""
         if self.device.type == "cuda":
             event = torch.cuda.Event(enable_timing=True)
             event.record(torch.cuda.current_stream(self.device))
@@ -48,7 +47,7 @@ class Stopwatch:
             self._marks.append(clock(self.device))
 
     def milliseconds(self) -> list[float]:
-        """Of the parts between the marks so far; waits for the last mark."""
+        """Durations of the parts between the marks so far; waits for the last mark."""
         if self.device.type == "cuda":
             self._marks[-1].synchronize()
             return [a.elapsed_time(b) for a, b in pairwise(self._marks)]

@@ -1,4 +1,4 @@
-"""What machine this is, for people who compare tables."""
+"""Description of this machine, for comparing tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def environment() -> dict[str, Any]:
-    """The machine and the versions that rows were made with."""
+    """The machine and the software versions."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine_name(device: torch.device) -> str:
-    """A device's own name, for people who compare rows."""
+    """A device's full name, for comparing rows."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu ({torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()})"

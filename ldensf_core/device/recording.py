@@ -1,16 +1,16 @@
 """CUDA graphs: record a function's kernels once, replay them in one launch.
 
-The networks and solvers here are many small kernels whose launches cost more than their
-arithmetic. Off the GPU the functions simply run.
+The networks and solvers here are many small kernels; launching them costs more than their
+arithmetic. On the CPU the functions simply run.
 
-What CUDA and torch do not allow, and is seen to here:
+This module prevents what CUDA and torch do not allow:
 
 * Two recordings at once: one lock guards all of them in a process.
-* To destroy a graph while another is recorded, since both change the list of graphs that a random
-  generator keeps: graphs that nobody needs any more are put aside and destroyed under the lock.
-  Those of a GPU that is lost stay there, since it cannot destroy them and ends the process.
-* Two graphs at work at the same time in one workspace of cuBLAS, which torch keeps for each thread
-  and stream: each graph gets a separate workspace, so that any thread may replay it.
+* Destroying a graph while another is recorded: both change the list of graphs of a random
+  generator. Unused graphs are put aside and destroyed under the lock. Those of a lost GPU are
+  never destroyed: trying to would end the process.
+* Two graphs working at once in one cuBLAS workspace, which torch keeps for each thread and stream:
+  each graph gets a separate workspace, so that any thread may replay it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ldensf_core.device.streams import recording_stream
 class Recording:
     """A recorded graph; call it to replay it, from one thread at a time.
 
-    What the recorded function reads and writes has to be kept alive by whoever replays it.
+    The caller must keep alive all that the recorded function reads and writes.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.graph = device, torch.cuda.CUDAGraph()
 
     def __call__(self) -> None:
-        """Do once more what was recorded, in the stream of this thread."""
+        """Replay the graph in the stream of this thread."""
         self.graph.replay()
 
     def __del__(self) -> None:
@@ -51,11 +51,11 @@ class Recording:
 _lock = threading.Lock()
 _unneeded: deque[tuple[torch.device, torch.cuda.CUDAGraph]] = deque()
 _undead: list[Any] = []
-"""Graphs of GPUs that are lost."""
+"""Graphs of lost GPUs."""
 
 
 def _destroy_unneeded() -> None:
-    """Destroy what was put aside, unless a graph is being recorded: then it is done after that."""
+    """Destroy the graphs put aside; while a graph is being recorded, this is left for later."""
     while _unneeded and _lock.acquire(blocking=False):
         try:
             _clear()
@@ -64,7 +64,7 @@ def _destroy_unneeded() -> None:
 
 
 def _clear() -> None:
-    """Destroy what was put aside; the lock is held."""
+    """Destroy the graphs put aside; the caller holds the lock."""
     while _unneeded:
         device, graph = _unneeded.popleft()
         if device in lost:
@@ -77,20 +77,20 @@ def recorded(
     device: torch.device,
     generator: torch.Generator | None = None,
 ) -> Recording:
-    """A replay of ``function``, which reads and writes buffers on a GPU.
+    """Record ``function``, which reads and writes buffers on a GPU; returns its replay.
 
-    It is called once on the way, and so changes its buffers.
+    Recording calls it once, which changes its buffers.
 
     Args:
-        generator: of its random numbers, where it is not the device's default. It is left as it
-            was; a replay draws from it what the function itself would draw.
+        generator: of its random numbers, if not the device's default. Recording leaves its state
+            unchanged; a replay draws the same numbers as the function.
     """
     try:
         with _lock:
             try:
                 return _recorded(function, device, generator)
             except torch.OutOfMemoryError:
-                # The memory of destroyed graphs comes back in no other way.
+                # Only this frees the memory of destroyed graphs.
                 _clear()
                 torch.cuda.empty_cache()
                 return _recorded(function, device, generator)
@@ -111,9 +111,9 @@ def _recorded(
             function()  # libraries allocate and choose kernels on their first calls
             if generator is not None:
                 graph.register_generator_state(generator)
-            torch._C._cuda_clearCublasWorkspaces()  # lest the graph uses what others use, too
+            torch._C._cuda_clearCublasWorkspaces()  # the graph must not share it with others
             try:
-                # Relaxed: this thread may allocate meanwhile, and others are at work.
+                # Relaxed: this thread may allocate meanwhile, and other threads work.
                 graph.capture_begin(capture_error_mode="relaxed")
                 function()
             except BaseException:
@@ -121,7 +121,7 @@ def _recorded(
                     graph.capture_end()
                 raise
             graph.capture_end()
-            torch._C._cuda_clearCublasWorkspaces()  # or others would use what is the graph's
+            torch._C._cuda_clearCublasWorkspaces()  # others must not use the graph's
     finally:
         here.wait_stream(apart)
         if generator is not None:
@@ -132,12 +132,12 @@ def _recorded(
 def captured(
     function: Callable[..., Any], *inputs: Tensor, generator: torch.Generator | None = None
 ) -> Callable[..., Any]:
-    """``function`` recorded for inputs shaped like ``inputs``; the same numbers, one launch.
+    """Record ``function`` for inputs shaped like ``inputs``: same results, one launch.
 
     Results are static buffers: the next call overwrites them.
 
     Args:
-        function: of tensors; gives a tensor or several. What else it reads has to be kept alive.
+        function: of tensors; returns one or several. Keep alive what else it reads.
         inputs: tensors on one device. On the CPU the function is returned as it is.
         generator: see ``recorded``.
     """
@@ -161,7 +161,7 @@ def captured(
 
 
 KEPT = 6
-"""Recordings that each thread keeps."""
+"""Number of recordings that each thread keeps."""
 
 
 class _Kept(threading.local):
@@ -173,13 +173,13 @@ _kept = _Kept()
 
 
 def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tensor]:
-    """Like ``captured``, but a thread records each function and shape once and uses it again.
+    """Like ``captured``, but a thread records each function and shape once and reuses it.
 
-    For what takes long to record and is wanted by the next run, or by several filters. Results are
-    copies, the caller's to keep.
+    For functions that take long to record and that the next run or several filters use. Results are
+    copies.
 
     Args:
-        function: of tensors alone; gives one. Functions count as the same if they are equal.
+        function: of tensors only; returns one. Equal functions share a recording.
     """
     if not inputs[0].is_cuda:
         return function
@@ -194,15 +194,15 @@ def kept(function: Callable[..., Tensor], *inputs: Tensor) -> Callable[..., Tens
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back what this thread, torch and the C library keep of a device's memory for later.
+    """Free the memory of a device that this thread, torch and the C library keep for reuse.
 
-    Of the CPU's, glibc keeps some megabytes for each thread that has ended.
+    On the CPU, glibc keeps some megabytes for each thread that has ended.
     """
     if device.type != "cuda":
-        with suppress(AttributeError, OSError):  # other C libraries do so by themselves
+        with suppress(AttributeError, OSError):  # only glibc needs this
             ctypes.CDLL(None).malloc_trim(0)
         return
     _kept.calls.clear()
-    with _lock, suppress(RuntimeError):  # a GPU that is lost has no memory to be given back
+    with _lock, suppress(RuntimeError):  # a lost GPU raises
         _clear()
         torch.cuda.empty_cache()

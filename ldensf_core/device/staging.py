@@ -1,4 +1,4 @@
-"""Memory of the CPU from which a recorded graph takes what is new in each replay."""
+"""CPU memory from which a recorded graph reads its new input at each replay."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _unused: dict[int, list[Tensor]] = defaultdict(list)
 
 
 class Staging:
-    """Numbers on the CPU that a GPU can read by itself.
+    """Numbers on the CPU that a GPU can read directly.
 
-    The memory is never freed but used again: let go of it when what reads from it is done. To free
-    it, torch would put an event into every stream that has read from it: also into the one where
-    another graph is recorded just then, or of a GPU that is lost, which ends the process.
+    The memory is reused, never freed: release it only after the last read. To free it, torch would
+    put an event into every stream that has read from it. That fails in a stream that records a
+    graph, and ends the process on a lost GPU.
 
     Attributes:
         values: (size,), single precision.
@@ -27,9 +27,9 @@ class Staging:
             self.values = _unused[size].pop()
         except IndexError:
             self.values = torch.empty(size, dtype=torch.float32, pin_memory=True)
-            # Not even when the interpreter ends: a reference that nobody gives back.
+            # A reference that is never released, so not even the end of the interpreter frees it.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.values))
 
     def __del__(self) -> None:
-        if hasattr(self, "values"):  # which it lacks if no memory could be had
+        if hasattr(self, "values"):  # missing if allocation failed
             _unused[len(self.values)].append(self.values)

@@ -1,8 +1,8 @@
-"""Streams: queues of GPU work, one for each thread, of which those that matter most come first.
+"""Streams: queues of GPU work, one for each thread, with priorities.
 
-Work of one stream is done in order, that of several side by side. A thread that names none works
-in the default stream. Nobody waits for the device as a whole: while one thread records a graph,
-that fails in every other (``recording``).
+Work of one stream runs in order; several streams run side by side. A thread without a stream works
+in the default one. Never wait for the whole device: that fails while any other thread records a
+graph (``recording``).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from functools import lru_cache
 import torch
 
 FIRST, USUAL = -1, 0
-"""Priorities, as CUDA numbers them."""
+"""Priorities, in CUDA's numbers."""
 STREAMS = 15
-"""Streams of one priority on one GPU; torch has 32 of each. If more are wanted, some are shared."""
+"""Streams of one priority on one GPU; torch has 32 of each. More threads share them."""
 
 
 class _Streams:
     """The streams of one priority on one GPU.
 
-    Torch hands its streams out in turns, the same one again after 32: these are asked for once.
+    Torch hands out its 32 streams in rotation; these are requested once and kept.
 
     Attributes:
-        recording: where graphs are recorded, and nothing else is ever done.
+        recording: stream used only to record graphs.
     """
 
     def __init__(self, device: torch.device, priority: int) -> None:
@@ -34,7 +34,7 @@ class _Streams:
         self.recording, self._users = streams[0], dict.fromkeys(streams[1:], 0)
 
     def take(self) -> torch.cuda.Stream:
-        """The stream that the fewest threads work in."""
+        """The stream with the fewest threads."""
         with _TAKING:
             stream = min(self._users, key=self._users.__getitem__)
             self._users[stream] += 1
@@ -55,10 +55,10 @@ def _streams(device: torch.device, priority: int) -> _Streams:
 
 @contextmanager
 def own_stream(device: torch.device, first: bool = False) -> Iterator[None]:
-    """Do the GPU work of this thread in a stream apart from that of others.
+    """Do the GPU work of this thread in a separate stream.
 
     Args:
-        first: whether it goes before that of other threads where the GPU has to choose.
+        first: whether it has priority over the work of other threads.
     """
     if device.type != "cuda":
         yield
@@ -74,13 +74,13 @@ def own_stream(device: torch.device, first: bool = False) -> Iterator[None]:
 
 
 def recording_stream(device: torch.device) -> torch.cuda.Stream:
-    """Where to record graphs that this thread is to replay: kernels keep the stream's priority."""
+    """The stream to record this thread's graphs in: kernels keep its priority."""
     priority = torch.cuda.current_stream(device).priority
     with _TAKING:
         return _streams(device, FIRST if priority < USUAL else USUAL).recording
 
 
 def wait(device: torch.device) -> None:
-    """Let this thread wait until all GPU work that it has asked for is done."""
+    """Wait until all GPU work of this thread is done."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()

@@ -1,4 +1,4 @@
-"""Where a benchmark is true: a box or a globe, its axes, areas and distances, and bases there."""
+"""Domains of benchmarks: box or globe, with axes, areas, distances and bases of fields."""
 
 from ldensf_core.domains.axis import Axis
 from ldensf_core.domains.base import Domain

@@ -23,14 +23,13 @@ class Axis:
     periodic: bool = False
 
     def within(self, places: np.ndarray) -> np.ndarray:
-        """The same ``places`` (n,) as numbers from ``low`` to ``high``.
+        """Map ``places`` (n,) to the range from ``low`` to ``high``.
 
-        On a periodic axis ``high`` becomes ``low``. Longitudes are counted from −180 as well as
-        to 360, and both are taken; in another periodic box a place beyond the bounds is more
-        often a mistake in the units than a wish to go round, and is none.
+        On a periodic axis ``high`` becomes ``low``. Longitudes may be given from −180 or up to 360.
+        On other periodic axes a place beyond the bounds is an error: it usually has wrong units.
 
         Raises:
-            ValueError: for a place that is not finite or outside the domain.
+            ValueError: if a place is not finite or outside the domain.
         """
         low = self.low - 180.0 if self.periodic and self.units == "°E" else self.low
         bad = ~((places >= low) & (places <= self.high))

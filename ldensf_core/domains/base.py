@@ -1,4 +1,4 @@
-"""What a domain tells: how much area a grid point stands for, and how far apart places are."""
+"""The interface of domains: areas of grid points, distances, random positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ldensf_core.domains.axis import Axis
 
 @dataclass(frozen=True, eq=False)
 class Domain(ABC):
-    """Where the fields of a benchmark are. Positions have shape (n, 2), given as (x, y).
+    """The domain of a benchmark's fields. Positions have shape (n, 2), (x, y).
 
     Attributes:
         x, y: the axes of the grid; fields have shape (..., len(y.points), len(x.points)).
@@ -29,10 +29,10 @@ class Domain(ABC):
 
     @abstractmethod
     def areas(self, like: Tensor) -> Tensor:
-        """Share of the domain that each grid point stands for, (ny, nx), over its mean.
+        """Area of each grid point relative to the mean, (ny, nx).
 
-        Averages over the domain, in scores and in what surrogates learn, are weighted with it.
-        ``like`` has the dtype and device.
+        Weights of all averages over the domain, in scores and in training. ``like`` has the dtype
+        and device.
         """
 
     @abstractmethod
@@ -45,4 +45,4 @@ class Domain(ABC):
 
     @abstractmethod
     def embedded(self, positions: np.ndarray) -> np.ndarray:
-        """Positions (n, 2) in a space (n, d) whose straight distances are true over short ways."""
+        """Positions (n, 2) in a space (n, d) where straight distances are right for near points."""

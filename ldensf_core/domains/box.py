@@ -22,7 +22,7 @@ class Box(Domain):
         return low + np.random.default_rng(seed).random((n, 2)) * (high - low)
 
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """Straight, and the shorter way round where an axis is periodic."""
+        """Straight distances; on a periodic axis the shorter way round."""
         apart = (a[:, None] - b).abs()
         width = apart.new_tensor([axis.high - axis.low for axis in (self.x, self.y)])
         periodic = torch.tensor([self.x.periodic, self.y.periodic], device=apart.device)

@@ -9,14 +9,14 @@ from torch import Tensor
 from ldensf_core.domains.base import Domain
 
 RADIUS = 6.37122e6
-"""Of the Earth, in m."""
+"""Radius of the Earth, in m."""
 
 
 class Globe(Domain):
     """Longitudes (x) and latitudes (y) in degrees, evenly spaced. Distances are in km."""
 
     def areas(self, like: Tensor) -> Tensor:
-        """The cosine of latitude, over its mean: (ny, nx)."""
+        """The cosine of latitude relative to its mean, (ny, nx)."""
         cosine = torch.cos(torch.deg2rad(torch.as_tensor(self.y.points)))
         return (cosine / cosine.mean())[:, None].expand(self.grid_shape).to(like)
 
@@ -28,7 +28,7 @@ class Globe(Domain):
         return np.stack([east, np.degrees(np.arcsin((north - south) * unit[:, 1] + south))], axis=1)
 
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
-        """Along great circles, in km, by the haversine formula, which is accurate at any length."""
+        """Great-circle distances in km, by the haversine formula, accurate at any length."""
         (east_a, north_a), (east_b, north_b) = (torch.deg2rad(p).unbind(dim=1) for p in (a, b))
         chord = torch.sin((north_a[:, None] - north_b) / 2) ** 2
         across = torch.sin((east_a[:, None] - east_b) / 2) ** 2
@@ -36,7 +36,7 @@ class Globe(Domain):
         return 2 * (RADIUS / 1e3) * torch.asin(chord.clamp(max=1.0).sqrt())
 
     def embedded(self, positions: np.ndarray) -> np.ndarray:
-        """On the sphere in three dimensions, (n, 3), in km."""
+        """Points on the sphere in three dimensions, (n, 3), in km."""
         east, north = np.radians(positions).T
         x, y, z = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)
         return (RADIUS / 1e3) * np.stack([x, y, z], axis=1)

@@ -1,13 +1,13 @@
 """Spectral calculus on the sphere, in triangular truncation.
 
-A scalar is Σ c_lm P_lm(sin φ) e^{imλ} with orthonormal harmonics; of a real field the orders
-m ≥ 0 are kept. A horizontal wind is carried by its vorticity ζ and divergence δ: with
+A scalar is Σ c_lm P_lm(sin φ) e^{imλ} with orthonormal harmonics; of a real field only orders
+m ≥ 0 are stored. A horizontal wind is given by its vorticity ζ and divergence δ: with
 ψ = ∇⁻²ζ and χ = ∇⁻²δ,
 
     u cos φ = (∂χ/∂λ − cos φ ∂ψ/∂φ) / a,    v cos φ = (∂ψ/∂λ + cos φ ∂χ/∂φ) / a,
 
 and cos φ ∂/∂φ maps degree l to l ± 1 (Bourke 1972, Monthly Weather Review 100), so that all
-transforms are scalar. Their Legendre functions are torch-harmonics'.
+transforms are scalar. The Legendre functions are from torch-harmonics.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch_harmonics.quadrature import legendre_gauss_weights
 def gaussian_latitudes(truncation: int) -> tuple[Tensor, Tensor]:
     """Sines of latitudes, south first, and weights of the quadrature.
 
-    The fewest, in an even number, on which products of two fields are free of aliasing.
+    The smallest even number for which products of two fields have no aliasing.
     """
     return legendre_gauss_weights(2 * math.ceil((3 * truncation + 1) / 4))
 
@@ -41,7 +41,7 @@ def even_latitudes(n: int) -> tuple[Tensor, Tensor]:
 
 
 def recurrence(degree: Tensor, order: Tensor) -> Tensor:
-    """ε_lm = √((l² − m²) / (4l² − 1)), which ties P_lm to its neighbours in degree; 0 for l < m."""
+    """ε_lm = √((l² − m²) / (4l² − 1)), which links P_lm to the next degrees; 0 for l < m."""
     return ((degree**2 - order**2).clamp_min(0) / (4 * degree**2 - 1)).sqrt()
 
 
@@ -55,7 +55,7 @@ class Sphere(nn.Module):
         radius: a, in m.
         latitudes: sines and quadrature weights, south first.
         n_lon: longitudes, evenly spaced.
-        first: where the first of them is, in rad.
+        first: the first longitude, in rad.
 
     Attributes:
         sin_latitude, cos_latitude: (latitudes, 1). ``longitude``: (longitudes,), rad.
@@ -106,7 +106,7 @@ class Sphere(nn.Module):
         return self._projected(grid)[..., :-1, :] * self.inside
 
     def wind(self, vorticity: Tensor, divergence: Tensor) -> tuple[Tensor, Tensor]:
-        """Coefficients (..., L+1, M) of u cos φ and v cos φ: one degree more than ζ and δ have."""
+        """Coefficients (..., L+1, M) of u cos φ and v cos φ: one degree more than ζ and δ."""
         psi = self.inverse_laplacian * vorticity / self.radius
         chi = self.inverse_laplacian * divergence / self.radius
         east_psi, east_chi = (
@@ -123,7 +123,7 @@ class Sphere(nn.Module):
         return curl * self.inside, divergence * self.inside
 
     def waves(self, profiles: Tensor) -> Tensor:
-        """Coefficients (..., L, M) of Re Σ_m profile_m e^{imλ}, but for the global mean.
+        """Coefficients (..., L, M) of Re Σ_m profile_m e^{imλ}, without the global mean.
 
         Args:
             profiles: (..., latitudes, n) complex, of the orders m = 0 to n − 1.
@@ -137,14 +137,14 @@ class Sphere(nn.Module):
         return nn.functional.pad(self._turned(sums, 0.0), (0, self.truncation + 1 - n))
 
     def _projected(self, grid: Tensor) -> Tensor:
-        """(..., latitudes, longitudes) → (..., L+1, M): one degree more than is kept."""
+        """(..., latitudes, longitudes) → (..., L+1, M): one degree more than stored."""
         waves = torch.fft.rfft(grid, norm="forward")[..., : self.truncation + 1]
         parts = torch.view_as_real(waves)
         sums = torch.einsum("...kmr,mlk->...lmr", parts, self.weighted)
         return self._turned(sums, -self.first)
 
     def _turned(self, parts: Tensor, angle: float) -> Tensor:
-        """Complex numbers from ``parts`` (..., M, 2), times e^{im·angle}."""
+        """Complex numbers made of ``parts`` (..., M, 2), times e^{im·angle}."""
         waves = torch.view_as_complex(parts.contiguous())
         return (
             waves

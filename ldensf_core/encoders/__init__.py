@@ -1,4 +1,4 @@
-"""What observations say of the latent state and the parameters."""
+"""Encoders: from observations to latent state and parameters."""
 
 from ldensf_core.encoders.history import HistoryEncoder
 from ldensf_core.encoders.interpolation import OptimalInterpolation

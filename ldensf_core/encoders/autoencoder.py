@@ -1,14 +1,14 @@
 """The coupled variational autoencoder: states and observations in one latent space.
 
 Si and Chen, "Latent-EnSF: A Latent Ensemble Score Filter for High-Dimensional Data Assimilation
-with Sparse Observation Data" (arXiv 2409.00127). A state encoder reads fields, an observation
-encoder the measurements of one time, without a history; both give a normal distribution of the
-latent z, and one decoder makes fields of either. Trained together, the two agree, so that in the
-latent space everything is observed.
+with Sparse Observation Data" (arXiv 2409.00127). A state encoder reads fields; an observation
+encoder reads the measurements of one time, without history. Both give a normal distribution of the
+latent z, and one decoder turns z into fields. They are trained together to agree, so that every
+component of the latent space is observed.
 
-Both encoders read coefficients in an orthonormal basis, in units of their climatological
-spread: those of the fields, or those that optimal interpolation makes of measurements, with the
-share of variance that it leaves unknown. So any sensors and any noise will do.
+Both encoders read coefficients in an orthonormal basis, in units of their climatological spread.
+The state encoder takes those of the fields, the observation encoder those of an optimal
+interpolation with the share of variance left unknown. Any sensors and any noise are thus allowed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOG_STD = (-6.0, 0.0)
 
 
 class CoefficientEncoder(nn.Module):
-    """A residual perceptron from ``inputs`` numbers to the distribution of L latent ones."""
+    """A residual perceptron from ``inputs`` numbers to a distribution of L latent numbers."""
 
     def __init__(self, inputs: int, n_latent: int, width: int, blocks: int) -> None:
         super().__init__()
@@ -47,13 +47,13 @@ class CoefficientEncoder(nn.Module):
 
 
 class CoupledVAE(nn.Module):
-    """State encoder, observation encoder and the decoder that they share.
+    """State encoder, observation encoder and their common decoder.
 
     Args:
-        interpolation: makes coefficients of measurements; its basis and the spread of its
-            coefficients serve the state encoder too.
+        interpolation: from measurements to coefficients; the state encoder uses its basis and
+            the spread of its coefficients too.
         decoder: of L = ``n_latent`` numbers.
-        width, blocks: of either encoder.
+        width, blocks: of each encoder.
 
     Attributes:
         mean, std: (L,), of z over training states, the aggregate posterior.
@@ -92,17 +92,17 @@ class CoupledVAE(nn.Module):
         return self.decoder.on_grid(latent)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Weights between its many hidden quantities, for an optimiser that treats them apart."""
+        """Weights between hidden layers, which the optimiser treats separately."""
         encoders = self.state_encoder, self.observation_encoder
         blocks = [m.weight for e in encoders for b in e.blocks for m in (b.first, b.second)]
         return [*(e.first.weight for e in encoders), *blocks, *self.decoder.hidden_matrices()]
 
 
 class ObservationReader:
-    """The observation encoder in use; what it knows of the sensors is kept until they change.
+    """The observation encoder in use; its matrices for the sensors are kept until these change.
 
     Args:
-        vae: on the device where it is to work.
+        vae: on the device to use.
     """
 
     def __init__(self, benchmark: Benchmark, vae: CoupledVAE) -> None:
@@ -110,7 +110,7 @@ class ObservationReader:
         self._known: tuple[Any, ...] = (None,)  # layout, gain, unknown
 
     def read(self, observation: Observation) -> Normal:
-        """Distribution of z, (L,), by an observation on any device; missing values say nothing."""
+        """Distribution of z, (L,), from an observation on any device; ignores missing values."""
         like, interpolation = self.vae.mean, self.vae.interpolation
         mean, std = self.benchmark.mean(like), self.benchmark.std(like)
         if observation.layout != self._known[0]:

@@ -1,9 +1,9 @@
-"""The history encoder: what the observations up to now say of latent state and parameters.
+"""The history encoder: from all observations so far to latent state and parameters.
 
 Each observation is first interpolated to basis coefficients (``interpolation.py``), so that the
-learned part sees the same quantities for any network of sensors; a perceptron and a gated
-recurrent unit then turn the sequence of coefficients into the mean and standard deviation of
-(s, u). Times without an observation are passed over: the time of each is an input.
+network sees the same quantities for any sensors. A perceptron and a gated recurrent unit then turn
+the sequence of coefficients into the mean and standard deviation of (s, u). Times without an
+observation are skipped; the time of each observation is an input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class HistoryEncoder(nn.Module):
     """Observations → mean and standard deviation of (latent state, unit parameters).
 
     Args:
-        interpolation: makes coefficients of measurements.
+        interpolation: from measurements to coefficients.
         mean, std: (L+P,), of the targets over training trajectories; the network works in
             these units.
         n_times: snapshots of a trajectory; scales the time input.
@@ -57,7 +57,7 @@ class HistoryEncoder(nn.Module):
             nn.GELU(),
             nn.Linear(memory, 2 * len(mean), dtype=torch.float32),
         )
-        # Begin by predicting about the prior's own standard deviation.
+        # Initially predict about the prior's standard deviation.
         nn.init.constant_(self.write[-1].bias[len(mean) :], 2.2)
 
     def forward(
@@ -81,7 +81,7 @@ class HistoryEncoder(nn.Module):
         return self.mean + self.std * mean, self.std * std, memory
 
     def first_layer(self, coefficients: Tensor, unknown: Tensor, index: Tensor) -> Tensor:
-        """What the first layer makes of ``forward``'s arguments, (..., width)."""
+        """Output of the first layer for ``forward``'s arguments, (..., width)."""
         like = {"dtype": coefficients.dtype, "device": index.device}
         waves = math.pi * torch.arange(1, TIME_WAVES + 1, **like)
         phase = index[..., None].to(waves) / self.n_times * waves

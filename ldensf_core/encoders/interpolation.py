@@ -2,11 +2,11 @@
 
     w = (I + Gᵀ G / r)⁻¹ Gᵀ y / r,    G = H Φ D
 
-with D the climatological standard deviations of the coefficients, Φ the basis functions, H the
-sensors and r the variance of the noise plus that of what the basis leaves out (Gandin 1963). The
-result has the same meaning for any number and layout of sensors and any noise, which is what
-lets one encoder serve them all: w is in units of its climatological spread, goes to zero where
-nothing is known, and comes with the share of variance that stays unknown, scale by scale.
+D holds the climatological standard deviations of the coefficients, Φ the basis functions, H the
+sensors; r is the variance of the noise plus that of the scales that the basis leaves out (Gandin
+1963). The result has the same meaning for any sensors and any noise, so one encoder serves all:
+w is in units of its climatological spread, goes to zero where nothing is known, and comes with the
+share of variance that stays unknown at each scale.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class OptimalInterpolation(nn.Module):
         residual: (V,), variance of the fields that the basis leaves out.
 
     Attributes:
-        bands: of each group, ranks between which its coefficients, by falling climatological
-            variance, are taken together: octaves.
+        bands: for each group, octaves of its coefficients, ranked by falling climatological
+            variance.
         count: S, number of bands of all groups.
     """
 
@@ -42,15 +42,15 @@ class OptimalInterpolation(nn.Module):
         self.count = sum(map(len, self.bands))
 
     def gain(self, positions: Tensor, present: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """The matrix that maps normalised values (less the value at rest) to coefficients.
+        """The matrix from normalised values, minus the value at rest, to coefficients.
 
         Args:
             positions: (n, 2), (x, y).
-            present: (n, V), false where a value is missing.
+            present: (n, V), False where a value is missing.
             noise: (V,), standard deviation of the noise of normalised values.
 
         Returns:
-            gain (K, V, n) and the share of climatological variance that stays unknown in each
+            gain (K, V, n), and the share of climatological variance that stays unknown in each
             band (S,).
         """
         waves = self.basis.evaluate(positions) * self.deviations.double()  # G, (V, n, K)
@@ -76,6 +76,6 @@ class OptimalInterpolation(nn.Module):
 
 
 def _octaves(count: int) -> list[tuple[int, int]]:
-    """Ranks 0 to ``count`` cut at the powers of two."""
+    """Ranks 0 to ``count``, cut at powers of two."""
     edges = [0, *(1 << i for i in range((count - 1).bit_length())), count]
     return list(pairwise(edges))

@@ -1,7 +1,7 @@
-"""The encoder for one history at a time, in buffers of its own.
+"""The encoder for a single history, with fixed buffers.
 
-As a module it takes batches of sequences; here the functions of ``kernels`` or ``layers`` pass one
-vector from layer to layer.
+The module ``HistoryEncoder`` takes batches of sequences. Here the functions of ``kernels`` or
+``layers`` pass one vector from layer to layer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ldensf_core.encoders.history import LOG_STD, HistoryEncoder
 
 
 class SingleEncoder:
-    """An encoder's layers behind the first.
+    """An encoder's layers after the first.
 
     Args:
         functions: ``kernels`` or ``layers``.
@@ -28,7 +28,7 @@ class SingleEncoder:
         )
         size, like = encoder.recur.hidden_size, encoder.mean
         self.first = like.new_empty(encoder.read[0].out_features)
-        self.both = like.new_empty(2 * size)  # what the observation says, and the new memory
+        self.both = like.new_empty(2 * size)  # output of the observation, and the new memory
         self.hidden = like.new_empty(size)
         self.told = like.new_empty(2, len(like))
 
@@ -41,8 +41,8 @@ class SingleEncoder:
             matrix, context, values: the first layer's result is matrix @ values + context.
 
         Returns:
-            mean and standard deviation of (s, u) in units of the encoder's, each (L+P,), in
-            buffers that the next call overwrites.
+            mean and standard deviation of (s, u) in the encoder's units, each (L+P,), in buffers
+            that the next call overwrites.
         """
         f = self.functions
         says, remembered = self.both.chunk(2)
@@ -51,5 +51,5 @@ class SingleEncoder:
         f.gru(self.recur, says, memory, remembered)
         f.dense(*self.third, self.both, self.hidden, gelu=True)
         f.told(*self.last, self.hidden, *LOG_STD, self.told)
-        memory.copy_(remembered)  # last: what is interrupted before has not been remembered
+        memory.copy_(remembered)  # last, so that an interrupted call leaves the memory unchanged
         return self.told[0], self.told[1]

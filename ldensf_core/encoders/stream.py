@@ -1,9 +1,9 @@
-"""The encoder in use: observations come one at a time, from one network of sensors.
+"""The encoder in use: one observation at a time.
 
-Interpolation and the encoder's first layer are both linear in the measured values, so that for
-given sensors they are one matrix; what that layer takes from the time and from what stays unknown
-is a table by snapshot. An observation costs one product with that matrix; the values and a row of
-the table are all that has to reach the device.
+Interpolation and the encoder's first layer are linear in the measured values: for given sensors
+they are one matrix. The contributions of time and unknown shares to that layer are a table by
+snapshot. An observation costs one product with the matrix, and only its values and a row of the
+table are sent to the device.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Observation
 
 FEWEST = 64
-"""Sensors that there is room for at least; the room doubles when it does not suffice."""
+"""Least number of sensors that the buffers hold; it doubles when more are needed."""
 
 
 class ObservationHistory:
-    """The history of observations of one run, in the encoder's memory.
+    """The observations of one run so far, in the encoder's memory.
 
     Args:
-        encoder: on the device where it is to work.
+        encoder: on the device to use.
 
     Attributes:
-        room: sensors that fit the buffers; they are others once it has grown.
-        encode_single: the encoder's layers behind the first, as this device does them best.
+        room: number of sensors that the buffers hold; growing replaces the buffers.
+        encode_single: the encoder's layers after the first, in the fastest form for this device.
         memory: the recurrent state, (1, memory).
     """
 
@@ -39,12 +39,12 @@ class ObservationHistory:
         self.benchmark, self.encoder = benchmark, encoder
         self.memory = encoder.mean.new_zeros(1, encoder.recur.hidden_size)
         self.room = 0
-        self._layout: tuple | None = None  # that the matrix and the table are for
+        self._layout: tuple | None = None  # of the matrix and the table
         self._taken_in: Observation | None = None
         self.encode_single = SingleEncoder(encoder, cycle_functions(self.memory.device))
 
     def reset(self) -> None:
-        """Forget all observations, though not where the sensors stand."""
+        """Forget all observations, but keep the matrix for the sensors."""
         self.memory.zero_()
 
     @torch.inference_mode()
@@ -55,19 +55,19 @@ class ObservationHistory:
         return self.encoder.mean + self.encoder.std * mean, self.encoder.std * std
 
     def take(self, observation: Observation) -> None:
-        """Copy an observation, on the CPU, to where ``encode`` takes it from.
+        """Copy an observation, on the CPU, to where ``encode`` reads it.
 
-        What is there already is not copied again: its values must not change in between.
+        The same observation is not copied again, so its values must not change.
         """
         if observation is self._taken_in:
             return
-        self._taken_in = None  # until all of it is there
-        wait(self.memory.device)  # the transfer before this one reads from the same place
+        self._taken_in = None  # until the copy is complete
+        wait(self.memory.device)  # the previous transfer reads from the same place
         if observation.layout != self._layout:
-            self._layout = None  # while matrix and table are written, they are nobody's
+            self._layout = None  # matrix and table are invalid while being written
             self._prepare(observation)
             self._layout = observation.layout
-        # In NumPy: a call of torch lets another thread have the interpreter, and waits for it.
+        # In NumPy: a call of torch would release the interpreter, and wait to get it back.
         self._slots[:] = observation.values.cpu().numpy()
         if self._gaps:
             np.nan_to_num(self._slots, copy=False, nan=0.0)
@@ -75,18 +75,18 @@ class ObservationHistory:
         self._taken_in = observation
 
     def encode(self) -> tuple[Tensor, Tensor]:
-        """Add what ``take`` put there to the memory; all but its transfer is done on the device.
+        """Add the observation from ``take`` to the memory; computes on the device.
 
         Returns:
-            mean and standard deviation of (s, u) in units of the encoder's, each (L+P,), in
-            buffers that the next call overwrites.
+            mean and standard deviation of (s, u) in the encoder's units, each (L+P,), in buffers
+            that the next call overwrites.
         """
         if self._staging is not None:
             self._taken.copy_(self._staging.values, non_blocking=True)
         return self.encode_single(self._matrix, self._context, self._values, self.memory[0])
 
     def _prepare(self, observation: Observation) -> None:
-        """The matrix and the table for these sensors, their noise and their gaps."""
+        """Make matrix and table for these sensors, noise and gaps."""
         encoder, like = self.encoder, self.memory
         n, v = observation.values.shape
         if n > self.room:
@@ -95,9 +95,9 @@ class ObservationHistory:
             matrix = like.new_zeros(width, v * room)
             taken = like.new_zeros(v * room + width)
             values, context = taken.split([v * room, width])
-            # Values and context are put together on the CPU, and reach a GPU in one transfer.
+            # Values and context are joined on the CPU, to reach a GPU in one transfer.
             staging = Staging(len(taken)) if like.is_cuda else None
-            # All at once: where memory does not suffice, the smaller buffers stay in use.
+            # In one assignment: if memory runs out, the smaller buffers stay in use.
             self.room, self._matrix, self._taken = room, matrix, taken
             self._values, self._context, self._staging = values, context, staging
         staged = self._taken if self._staging is None else self._staging.values

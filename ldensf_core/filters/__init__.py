@@ -20,8 +20,8 @@ def _check(kind: Any) -> None:
     lacking = [what for what in ("title", "sentence") if not getattr(kind, what, "")]
     if not isinstance(kind, type) or lacking or getattr(kind, "kind", "") not in KINDS:
         raise ValueError(
-            f"filter {kind!r}: a class is needed that says its name, title, sentence and kind, "
-            f"which is {' or '.join(map(repr, KINDS))}"
+            f"filter {kind!r}: a class with name, title, sentence and kind is needed; kind "
+            f"is {' or '.join(map(repr, KINDS))}"
         )
 
 

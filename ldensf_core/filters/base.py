@@ -1,4 +1,4 @@
-"""What every filter provides, and what it gives back."""
+"""The interface of every filter, and the estimate that it returns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ldensf_core.observations import Observation
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """An ensemble's view of the state, decoded on demand.
+    """What an ensemble says of the state; decoded on demand.
 
     Attributes:
         decode: returns the fields of all members, (M, V, ny, nx), physical units.
         parameters: the parameters of all members, (M, P), physical units.
-        moments: returns mean and spread, where there is a quicker way to them.
+        moments: returns mean and spread, if they can be had faster than from all members.
     """
 
     decode: Callable[[], Tensor]
@@ -41,7 +41,7 @@ class Estimate:
     def spread(self) -> Tensor:
         """Standard deviation of the ensemble (unbiased), (V, ny, nx).
 
-        For one member, what the filter knows of its error apart from the ensemble, or zero.
+        For one member: the model error that the filter knows, or zero.
         """
         return self._mean_and_spread[1]
 
@@ -58,19 +58,19 @@ class Estimate:
 class Filter(Protocol):
     """A filter carries an ensemble from snapshot to snapshot and corrects it.
 
-    Its class says all that is said of it anywhere: a table of filters elsewhere is a fault. What
-    can be set are keyword arguments of its class, see ``options``.
+    Its class holds all facts about it: keep no table of filters elsewhere. Its options are
+    keyword arguments of its class, see ``options``.
 
     Attributes:
-        name: by which it is asked for, as ``ld-ensf``.
-        title: for people, as "LD-EnSF".
+        name: for code and the command line, such as ``ld-ensf``.
+        title: for people, such as "LD-EnSF".
         sentence: what it does, in one sentence.
-        kind: ``latent`` filters are made of a ``LatentModel`` and live in its latent space;
-            ``full space`` ones of benchmark, device and dtype, and run its solver for every member.
-        corrects: whether observations correct the ensemble at all.
-        corrects_parameters: whether they correct the unknown parameters, too.
-        without_weights: the filter that stands in for a latent one where a benchmark has no trained
-            weights, if there is one.
+        kind: ``latent``: made from a ``LatentModel``, works in its latent space; ``full space``:
+            made from benchmark, device and dtype, runs the solver for every member.
+        corrects: whether observations correct the ensemble.
+        corrects_parameters: whether they also correct the unknown parameters.
+        without_weights: the filter to use instead if the benchmark has no trained weights; None
+            if there is none.
     """
 
     name: ClassVar[str]
@@ -94,13 +94,13 @@ class Filter(Protocol):
         """
 
     def cycle(self, observation: Observation | None) -> None:
-        """``forecast`` and ``analyse``, or what is quicker; without an observation the forecast."""
+        """Forecast, then analyse the observation if there is one; may fuse both for speed."""
         self.forecast()
         if observation is not None:
             self.analyse(observation)
 
     def expect(self, observation: Observation) -> None:
-        """Prepare for the analysis of an observation, the next one; optional."""
+        """Prepare for the next observation; optional."""
 
     def estimate(self) -> Estimate:
-        """The present ensemble. Later calls of the filter leave an estimate as it is."""
+        """The present ensemble. Later calls of the filter do not change an estimate."""

@@ -1,4 +1,4 @@
-"""Which filters run, under which labels and with which options; how one is made."""
+"""Choose filters with labels and options, and make them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ldensf_core.weights.checkpoints import has_weights, load_pretrained
 from ldensf_core.weights.model import LatentModel
 
 MEMBERS = "members"
-"""Beside a filter's options its ensemble's size can be set, which all filters have."""
+"""The ensemble size: an option of every filter, beside those of its class."""
 
 Wanted = str | type[Filter] | Filter
-"""A filter, as it can be asked for: by name, by class, or made already."""
+"""A filter given by name, by class, or as an object."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Chosen:
     """One filter of an experiment, before it runs.
 
     Attributes:
-        label: that it goes by, unlike all others'.
+        label: its unique name in the experiment.
         kind: its class.
-        options: given for it, checked.
-        members: of its ensemble, if given.
-        ready: itself, where it was made already.
+        options: those given, checked.
+        members: ensemble size, if given.
+        ready: the filter, if it was given as an object.
     """
 
     label: str
@@ -44,16 +44,16 @@ class Chosen:
 
     @property
     def latent(self) -> bool:
-        """Whether it is made of a trained model."""
+        """Whether it needs a trained model."""
         return self.kind.kind == "latent"
 
     def settings(self, benchmark: Benchmark) -> dict[str, Any]:
-        """Its name, members if given for it, and all its options on a benchmark."""
+        """Its name, its ensemble size if given, and all its options for a benchmark."""
         members = {} if self.members is None else {MEMBERS: self.members}
         return {"filter": self.kind.name, **members, **self._all_options(benchmark)}
 
     def _all_options(self, benchmark: Benchmark) -> dict[str, Any]:
-        """Those given; where not, those tuned for the benchmark; where not, the defaults."""
+        """Defaults, overridden by options tuned for the benchmark, then by those given."""
         defaults = {name: option.default for name, option in options_of(self.kind).items()}
         return {**defaults, **benchmark.tuning.get(self.kind.name, {}), **self.options}
 
@@ -65,7 +65,7 @@ class Chosen:
         members: int,
         seed: int,
     ) -> Filter:
-        """The filter with its prior ensemble; ``members`` where none were given for it.
+        """The filter with its prior ensemble; ``members`` is the size if it has none set.
 
         Args:
             model: on ``device``; latent filters need it.
@@ -83,17 +83,17 @@ def chosen(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     weights: bool = True,
 ) -> dict[str, Chosen]:
-    """What is to run, by label.
+    """The filters to run, by label.
 
     Args:
-        filters: several, or one; a mapping gives them labels, each with a filter or with a filter
-            and its options: ``{"small": ("ld-ensf", {"members": 5}), "large": "ld-ensf"}``.
-        options: by label, which without a mapping is the filter's name.
-        weights: whether there are trained weights; where not, ``Filter.without_weights`` counts.
+        filters: one or several; a mapping gives labels to filters, or to pairs of a filter and
+            its options: ``{"small": ("ld-ensf", {"members": 5}), "large": "ld-ensf"}``.
+        options: by label; without a mapping, labels are the filters' names.
+        weights: whether there are trained weights; if not, take ``Filter.without_weights``.
 
     Raises:
-        ValueError: for a filter that is unknown or no filter, for labels that are not unlike, and
-            for options that cannot be taken; naming it and what is allowed.
+        ValueError: if a filter is unknown, a label occurs twice, or an option is unknown or out of
+            range; the message names it and what is allowed.
     """
     options = {} if options is None else options
     if not isinstance(options, Mapping):
@@ -145,12 +145,12 @@ def make_filter(
     """A filter with its prior ensemble of ``members``, ready to follow a twin.
 
     Args:
-        filter_: its name, or class.
-        model: of a latent filter, on ``device``; by default the shipped one of the benchmark.
-        options: of the filter; others are those tuned for the benchmark, or the class's defaults.
+        filter_: name, class or object.
+        model: for a latent filter, on ``device``; by default the benchmark's shipped one.
+        options: of the filter; those not given are the tuned ones or the class's defaults.
 
     Raises:
-        ValueError: for any of these that cannot be used, naming it and what is allowed.
+        ValueError: if an argument cannot be used, naming it and what is allowed.
         CheckpointError: if the filter needs trained weights that cannot be loaded.
     """
     benchmark, device = get_benchmark(benchmark), resolve_device(device)

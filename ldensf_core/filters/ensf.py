@@ -1,19 +1,19 @@
-"""The full-space ensemble score filter: what LD-EnSF is measured against.
+"""The full-space ensemble score filter, the baseline of LD-EnSF.
 
-The analysis works on all grid values in units of their training standard deviation, with the
-likelihood of the sensors' values y given H x, where H interpolates bilinearly (Bao, Zhang and
-Zhang 2024; see ``score``). The parameters stay the prior's draws: nothing corrects them.
+The analysis works on all grid values x in units of their training standard deviation. The
+likelihood compares the sensors' values y with H x, where H interpolates bilinearly (Bao, Zhang and
+Zhang 2024; see ``score``). The parameters are drawn from the prior and never corrected.
 
 The published Euler loop collapses into an affine map here too. With the eigen-decomposition
 H Hᵀ = Q Λ Qᵀ the likelihood's gradient Hᵀ(H x − y)/σ² acts on each of the orthonormal directions
-Hᵀ q/√λ on its own, as an observation qᵀy/√λ with noise σ/√λ; everything orthogonal to them is
+Hᵀ q/√λ separately, as an observation qᵀy/√λ with noise σ/√λ; everything orthogonal to them is
 unobserved. For sensors on grid points these directions are the observed grid values.
 
-What follows from the published scheme, and is not hidden: an unobserved value comes back as its
-forecast plus white noise of standard deviation S, 0.101 with 100 steps (at least 1/√steps),
-drawn afresh at every analysis and every grid point. Nothing at the sensors informs the points
-between them, and nothing removes this noise again: the solver spreads it, and after 51 analyses
-of the tsunami each member carries half a standard deviation of it in every variable.
+A weakness of the published scheme: each analysis adds white noise of standard deviation S to every
+unobserved value, independently at every grid point; S is 0.101 with 100 steps (at least 1/√steps).
+The sensors do not correct the points between them, so nothing removes this noise: the solver
+spreads it, and after 51 analyses of the tsunami it amounts to half a standard deviation of every
+variable in each member.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from ldensf_core.filters.options import Option
 from ldensf_core.observations import Observation, SensorNetwork
 
 NULL_EIGENVALUE = 1e-10
-"""Below this share of the largest, an eigenvalue of H Hᵀ is zero: sensors that repeat others."""
+"""An eigenvalue of H Hᵀ below this share of the largest counts as zero: redundant sensors."""
 
 Steps = Annotated[
-    int, Option("Euler steps of the reverse SDE: more leave less noise behind.", low=3)
+    int, Option("Euler steps of the reverse SDE; more steps leave less noise.", low=3)
 ]
 Epsilon = Annotated[
-    float, Option("ε of the reverse SDE's schedule, which ends there.", low=0.0, high=1.0)
+    float, Option("ε, at which the schedule of the reverse SDE ends.", low=0.0, high=1.0)
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class ObservedSpace:
-    """The directions of the grid that some sensors see, and the analysis in each of them.
+    """The grid directions that a set of sensors observes, with the analysis in each.
 
     Attributes:
-        variables: of the channel axis, those that exactly these sensors report, (v,).
-        sensors: their places in the observation, (n,).
-        cells: flat indices of the grid points in any of their stencils, (c,).
+        variables: indices of the variables that exactly these sensors report, (v,).
+        sensors: their indices in the observation, (n,).
+        cells: flat indices of the grid points in their stencils, (c,).
         directions: orthonormal columns Hᵀ q/√λ on these cells, (c, r).
         whitening: q/√λ, (n, r).
         analysis: the map in each direction, (v, r).
@@ -67,13 +67,13 @@ class ObservedSpace:
 class EnSF(FullSpaceFilter):
     """Full-space EnSF with the published score and schedule.
 
-    The increment of the fields reaches the solver's state through ``Benchmark.corrected``; on a
-    staggered grid a velocity's increment is averaged over neighbours on the way.
+    ``Benchmark.corrected`` adds the increment of the fields to the solver's state; on a staggered
+    grid it averages the increment of a velocity over neighbours.
 
     A noise level below the stability limit of the Euler loop (``smallest_stable_sigma``, 0.087
-    of a standard deviation with 100 steps) is raised to that limit, direction by direction:
-    the published scheme has no smaller one. The same happens where so many sensors crowd into
-    one cell that together they are more accurate than that.
+    of a standard deviation with 100 steps) is raised to that limit, direction by direction: the
+    published scheme is unstable below it. This also affects sensors crowded into one cell, which
+    together are more accurate than the limit.
 
     Args:
         benchmark: whose solver carries the members.
@@ -119,15 +119,15 @@ class EnSF(FullSpaceFilter):
     def analyse(self, observation: Observation) -> None:
         """Correct the ensemble with an observation of its present snapshot.
 
-        Missing values carry no information; with all of them missing nothing changes, not even
-        by the noise that the published scheme adds to what is unobserved.
+        Missing values carry no information. If all are missing, nothing changes: not even the
+        noise of the published scheme is added.
         """
         if observation.empty:
             return
         spaces = self._spaces(observation)
         values = observation.values.to(self.device, self.dtype)  # a state may be complex
         if self._latest is not spaces:
-            # Sensors that come and go are others each time: recorded is what comes a second time.
+            # Sensors may change every time: record a graph only for those that come a second time.
             self._latest, self._recorded = spaces, None
             self.state = self._after(self.state, values)
             return
@@ -137,12 +137,12 @@ class EnSF(FullSpaceFilter):
         self.state = self._recorded(self.state, values)
 
     def expect(self, observation: Observation) -> None:
-        """Find what the sensors of an observation see."""
+        """Find the directions that the observation's sensors see."""
         if not observation.empty:
             self._spaces(observation)
 
     def _after(self, state: Tensor, values: Tensor) -> Tensor:
-        """States after an analysis of values (n, V) of the latest sensors."""
+        """States after the analysis of values (n, V) at the latest sensors."""
         before = self.benchmark.normalise(self.benchmark.fields(state))
         return self._corrected(state, self._analysed(before, values, self._latest) - before)
 
@@ -170,7 +170,7 @@ class EnSF(FullSpaceFilter):
         return after.view_as(ensemble)
 
     def _spaces(self, observation: Observation) -> list[ObservedSpace]:
-        """What the present sensors see, kept until positions, noise or gaps change."""
+        """Directions that the sensors see; kept until positions, noise or gaps change."""
         if observation.layout != self._seen[0]:
             sigma = observation.std.cpu().double()
             sigma = sigma / self.benchmark.std(sigma)

@@ -1,15 +1,15 @@
-"""Full-space EnSF whose corrections are painted into the gaps between the sensors.
+"""Full-space EnSF with increments interpolated between the sensors (inpainting).
 
-The score filter corrects each observed value by itself and knows no covariance that would carry
-the correction on. With sparse sensors its authors therefore fill the unobserved values in by image
-inpainting, from the corrected ones (Liang et al. 2025, arXiv 2501.12419). Here it is the increments
-of each member that are inpainted, not its values: with a hundred sensors the forecast knows much
-that no interpolation between them does (docs/decisions/0012).
+The score filter corrects each observed value separately; no covariance carries the correction to
+other points. For sparse sensors its authors fill in the unobserved values by image inpainting from
+the corrected ones (Liang et al. 2025, arXiv 2501.12419). Here the increments of each member are
+inpainted, not its values: with a hundred sensors, interpolated values would lose detail that the
+forecast has (docs/decisions/0012).
 
-Every member's value at a sensor, as interpolated there, is corrected by the published map with the
-noise of that sensor. The interpolation of the increments is with the kernel −r of the distance r
-and a constant, which for sensors on a line is the piecewise linear one. Any number and layout of
-sensors will do; a periodic axis is a circle for it, the globe a sphere.
+The published map corrects every member's interpolated value at a sensor, with the noise of that
+sensor. The increments are interpolated with the kernel −r of the distance r and a constant; for
+sensors on a line this is piecewise linear. Any number and layout of sensors is allowed; a
+periodic axis is embedded as a circle, the globe as a sphere.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from ldensf_core.filters.ensf import EnSF, Epsilon, Steps
 from ldensf_core.observations import SensorNetwork
 
 SMOOTHING = 1e-6
-"""Of the interpolation, as a share of the domain's width: two sensors may stand at one place."""
+"""Regularises the interpolation, as a share of the domain's width: sensors may coincide."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inpainting:
-    """The variables that the same sensors report, and how these correct the grid.
+    """Variables that the same sensors report, and how they correct the grid.
 
     Attributes:
-        variables: of the channel axis, (v,).
-        sensors: their places in the observation, (n,).
-        points, weights: of their stencils, (n, 4).
+        variables: their indices, (v,).
+        sensors: indices in the observation, (n,).
+        points, weights: stencils of the sensors, (n, 4).
         analysis: the map of each variable's value at a sensor, (v, 1).
         spreading: from increments at the sensors to all grid points, (n, ny nx).
     """
@@ -51,11 +51,11 @@ class Inpainting:
 
 
 class InpaintingEnSF(EnSF):
-    """EnSF at the sensors, its increments inpainted. Arguments and errors as of ``EnSF``."""
+    """EnSF at the sensors, with inpainted increments. Arguments and errors: see ``EnSF``."""
 
     name = "ensf-inpainting"
     title = "EnSF inpainting"
-    sentence = "Corrects the fields at the sensors as EnSF does, and paints them between."
+    sentence = "Corrects the fields at the sensors as EnSF does, and interpolates in between."
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class InpaintingEnSF(EnSF):
     def _painted(
         self, fields: Tensor, prior: Tensor, increments: Tensor, space: Inpainting
     ) -> Tensor:
-        """Fields (M, v, ny nx) after the increments of their values at the sensors (M, v, n)."""
+        """Fields (M, v, ny nx) after inpainting the increments at the sensors (M, v, n)."""
         return fields + increments @ space.spreading
 
     def _space(
@@ -110,7 +110,7 @@ class InpaintingEnSF(EnSF):
 
 
 def interpolation(benchmark: Benchmark, positions: np.ndarray) -> Tensor:
-    """Matrix (n, ny nx) from values at positions (n, 2) to all grid points, rows by sensor."""
+    """Matrix (n, ny nx) that interpolates values at positions (n, 2) to all grid points."""
     x, y = np.meshgrid(benchmark.x.points, benchmark.y.points)
     grid = benchmark.domain.embedded(np.stack([x.ravel(), y.ravel()], axis=1))
     width = np.ptp(grid, axis=0).max()

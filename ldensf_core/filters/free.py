@@ -22,17 +22,16 @@ from ldensf_core.weights.model import LatentModel
 class FreeRun(Filter):
     """An ensemble of latent states and parameters.
 
-    All members share the surrogate's own error, which their latent states do not know of. What
-    it amounts to at the ensemble's mean parameters is added when fields are decoded: in
-    quadrature to the spread, and to the members as draws that average to zero, from point to
-    point independent: the validation runs show it spread almost evenly over the coefficients of
-    the decoder.
+    All members share the surrogate's error, which the latent spread does not contain. Decoding adds
+    its size at the ensemble's mean parameters: in quadrature to the spread, and to the members as
+    draws with mean zero, independent from point to point. On validation runs this error is spread
+    almost evenly over the coefficients of the decoder.
 
-    On a GPU the steps, and the look at them, are CUDA graphs, recorded when they are first taken,
-    which work in place, of kernels that join many operations where those work.
+    On a GPU, steps and decoding are CUDA graphs that work in place, recorded at first use; they
+    use fused kernels where those are available.
 
     Attributes:
-        index: of the snapshot that the ensemble stands at.
+        index: of the ensemble's snapshot.
         state: latent states and unit parameters, (M, L+P).
     """
 
@@ -85,10 +84,10 @@ class FreeRun(Filter):
         """Do nothing: observations are not used."""
 
     def estimate(self) -> Estimate:
-        """The present ensemble, decoded when asked for.
+        """The present ensemble, decoded on demand.
 
-        On a GPU mean and spread are decoded at once, in a single launch. Those of larger ensembles
-        are decoded when asked for: that takes a decision on the CPU, which no graph can hold.
+        On a GPU mean and spread are decoded at once, in a single launch. For large ensembles they
+        are decoded on demand: that needs a decision on the CPU, which no graph can contain.
         """
         model, index, n = self.model, self.index, self.model.ldnet.n_latent
         error = model.error.deviation[index]
@@ -118,7 +117,7 @@ class FreeRun(Filter):
 
     @torch.inference_mode()
     def _looked(self, error: Tensor) -> list[Tensor]:
-        """Mean and spread as of ``_moments``, a copy of the state, and physical parameters."""
+        """Mean and spread from ``_moments``, a copy of the state, and physical parameters."""
         if "look" not in self._graphs:
             self._graphs["look"] = captured(self._look, error)
         benchmark = self.model.benchmark
@@ -128,7 +127,7 @@ class FreeRun(Filter):
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def _look(self, error: Tensor) -> Tensor:
-        """All of ``_looked`` as one vector, so that it is one copy."""
+        """All of ``_looked`` in one vector, for a single copy."""
         parameters = self.model.benchmark.physical_parameters(self.parameters)
         parts = *self._moments(self.state, error), self.state, parameters
         return torch.cat([part.flatten() for part in parts])
@@ -137,7 +136,7 @@ class FreeRun(Filter):
         """Mean and spread (V, ny, nx), physical units, of latent states and parameters (M, L+P).
 
         Args:
-            error: deviation of the surrogate's own error at this snapshot, (V, rows, columns).
+            error: standard deviation of the surrogate's error at this snapshot, (V, rows, columns).
         """
         model, n = self.model, self.model.ldnet.n_latent
         mean, spread = model.ldnet.decoder.moments(state[:, :n])
@@ -163,15 +162,15 @@ class FreeRun(Filter):
                 self._graphs[key] = recorded(
                     lambda: [part() for part in parts], self.state.device, self.generator
                 )
-            finally:  # a recording that fails has taken its steps too
+            finally:  # a failed recording has run its steps too
                 for buffer, before in zip(buffers, earlier, strict=True):
                     buffer.copy_(before)
         self._graphs[key]()
 
     def _buffers(self) -> list[Tensor]:
-        """All that a step writes to."""
+        """All tensors that a step writes to."""
         return [self.state]
 
     def _shapes(self) -> tuple[int, ...]:
-        """What the graphs depend on beside the state's shape."""
+        """What the graphs depend on besides the state's shape."""
         return ()

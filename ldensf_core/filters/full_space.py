@@ -1,8 +1,8 @@
-"""What filters share that run the benchmark's solver for every member.
+"""Common part of the filters that run the benchmark's solver for every member.
 
-Every member has its own parameters, drawn from the prior, and its own state, which the solver
-carries forward. An analysis is made of fields in units of their training standard deviation; its
-increment reaches the solver's state through ``Benchmark.corrected``.
+Every member has parameters drawn from the prior and a state that the solver carries forward. An
+analysis works on fields in units of their training standard deviation; ``Benchmark.corrected`` adds
+its increment to the solver's state.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class FullSpaceFilter(Filter, ABC):
         device, dtype: of the ensemble.
 
     Attributes:
-        state: as the solver has it, batched over members.
-        parameters: (M, P), physical units. Both are replaced; on a GPU an analysis may write to the
-            state that the one before it has made.
+        state: of the solver, batched over members.
+        parameters: (M, P), physical units. State and parameters are replaced, not changed; but on a
+            GPU an analysis may overwrite the state that the previous analysis made.
     """
 
     kind = "full space"
@@ -91,9 +91,9 @@ class SolverRun(FullSpaceFilter):
 
 
 class PriorEnsemble:
-    """Members drawn from the prior, which the solver carries to snapshot 0 as far as it is asked.
+    """Members drawn from the prior; the solver spins them up to snapshot 0 step by step.
 
-    Threads may share it: each step is taken once, by whoever comes first.
+    Threads may share it: the first that needs a step takes it.
 
     Attributes:
         parameters: (M, P), physical units.
@@ -109,10 +109,10 @@ class PriorEnsemble:
         self._way, self._taken = self.benchmark.spin_up(self.parameters), 0
 
     def spin_up(self) -> Iterator[float]:
-        """Step by step to snapshot 0, from where the last to leave off has come: the share done.
+        """Continue the spin-up to snapshot 0 from where it stopped; yield the share done.
 
-        On a GPU all at once, which takes a second at most: its steps may replay a recorded graph,
-        of which two threads would each know but a part.
+        On a GPU all steps run at once, in a second at most: they may replay a recorded graph, whose
+        state must stay in one thread.
         """
         states = self.benchmark.spin_up_states
         at_once = states if self.parameters.is_cuda else 1
@@ -126,18 +126,18 @@ class PriorEnsemble:
                     self._state, self._taken = latest[0], min(self._taken + at_once, states)
                     share = self._taken / states
                 except BaseException:
-                    # A way that has failed would seem to have come to its end, and a step that
-                    # was taken but not kept is lost to it.
+                    # A failed iterator looks exhausted, and a step taken but not kept is
+                    # lost: start again.
                     self._start()
                     raise
             yield share
 
     def members(self) -> tuple[Tensor, Tensor]:
-        """States at snapshot 0, as the solver has them, and parameters: the caller's own copies."""
+        """Copies of the solver's states at snapshot 0 and of the parameters."""
         for _ in self.spin_up():
             pass
         copies = self._state.clone(), self.parameters.clone()
-        wait(self.parameters.device)  # the originals are of another thread's stream
+        wait(self.parameters.device)  # another thread's stream made the originals
         return copies
 
 
@@ -147,7 +147,7 @@ def prior_ensemble(
 ) -> PriorEnsemble:
     """The ensemble of ``members`` drawn with ``seed``.
 
-    Kept, since some benchmarks spin up for longer than anyone likes to wait for each new run.
+    It is kept, because the spin-up of some benchmarks is long.
     """
     draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
     return PriorEnsemble(benchmark, torch.as_tensor(draws, dtype=dtype, device=device))

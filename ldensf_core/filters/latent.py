@@ -1,11 +1,11 @@
-"""What filters share that correct latent states and parameters: the encoded observation.
+"""Common part of the filters that correct latent states and parameters.
 
-The history encoder turns the observations up to now into a noisy observation of (s, u), whose
-operator is the identity; an analysis is a matter of D = L + P numbers.
+The history encoder turns the observations up to now into a noisy observation of (s, u) with the
+identity as its operator; an analysis works on D = L + P numbers.
 
-Two numbers of the card, fitted on validation runs, calibrate it: ``inflation`` of the encoder's
-standard deviation, since its successive outputs share their observations, and ``process_noise``,
-which stands for what the latent dynamics get wrong.
+Two numbers of the card, fitted on validation runs, calibrate the filter. ``inflation`` multiplies
+the encoder's standard deviation, because its successive outputs share observations.
+``process_noise`` stands for the error of the latent dynamics.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from ldensf_core.weights.model import LatentModel
 
 
 class LatentFilter(FreeRun, ABC):
-    """A latent ensemble that observations correct; subclasses say how.
-
-    A subclass writes ``correct``.
+    """A latent ensemble that observations correct. A subclass writes ``correct``.
 
     Attributes:
-        y, sigma: what the encoder makes of the observations so far, and its standard deviation,
+        y, sigma: the encoder's output for the observations so far and its standard deviation,
             (L+P,) each, in units of ``model.encoder.std`` about ``model.encoder.mean``.
-        waits: whether ``correct`` waits for the device, to check something or in linear algebra,
-            which no recorded graph may: it is then run after the graph of what comes before it.
+        waits: whether ``correct`` waits for the device, for a check or in linear algebra. A
+            recorded graph must not wait, so ``correct`` then runs after the graph.
     """
 
     corrects = corrects_parameters = True
@@ -52,7 +50,7 @@ class LatentFilter(FreeRun, ABC):
 
     @torch.inference_mode()
     def expect(self, observation: Observation) -> None:
-        """Put an observation where the next launch takes it from."""
+        """Copy an observation to where the next launch reads it."""
         if not observation.empty:
             self.history.take(observation)
 
@@ -65,7 +63,7 @@ class LatentFilter(FreeRun, ABC):
 
     @torch.inference_mode()
     def cycle(self, observation: Observation | None) -> None:
-        """``forecast`` and ``analyse`` in one; on a GPU, in one launch."""
+        """``forecast`` and ``analyse``; on a GPU, in one launch."""
         if observation is None or observation.empty:
             self.forecast()
             return
@@ -79,7 +77,7 @@ class LatentFilter(FreeRun, ABC):
 
     @abstractmethod
     def correct(self) -> None:
-        """Change ``state`` (M, L+P) in place, by ``y`` and ``sigma``."""
+        """Correct ``state`` (M, L+P) in place with ``y`` and ``sigma``."""
 
     def _run(self, *parts: Callable[[], None]) -> None:
         if self.waits and parts[-1] == self.correct:

@@ -1,19 +1,18 @@
-"""Latent-EnSF: the score filter in the latent space of a coupled autoencoder, the PDE in full.
+"""Latent-EnSF: score filter in the latent space of a coupled autoencoder, forecast by the PDE.
 
-Si and Chen (arXiv 2409.00127). At an analysis the fields of every member are encoded, and the
-observation by an encoder of its own into the same latent space, where everything is then
-observed; EnSF corrects the latent members, and what is decoded of them are the members' new
-fields, from which the solver goes on. The unknown parameters stay the prior's draws: as
-published, nothing corrects them.
+Si and Chen (arXiv 2409.00127). An analysis encodes the fields of every member; a second encoder
+maps the observation into the same latent space, so that every component is observed. EnSF corrects
+the latent members. They are decoded to new fields, from which the solver continues. As published,
+the unknown parameters are never corrected.
 
 The score filter is the published Euler loop, collapsed into its affine map (``score``), in units
-of z's standard deviation over training states. Its observation noise is what the observation
-encoder states, raised where it is below the limit at which the Euler steps are stable (0.087
-with 100 steps). As in full space, the number of steps sets the gain and the noise that comes
-with it, 0.367 and 0.157 at σ = 0.1; here the decoder takes most of that noise away again.
+of the standard deviation of z over training states. The observation encoder gives the observation
+noise; it is raised to the stability limit of the Euler steps (0.087 with 100 steps). As in full
+space, the number of steps sets the gain and the added noise, 0.367 and 0.157 at σ = 0.1; here the
+decoder removes most of that noise.
 
-The autoencoder knows fields of the benchmark's own runs. What it cannot tell apart or express is
-lost at every analysis, so that the error of its reconstruction is the floor under the filter's.
+The autoencoder was trained on fields of the benchmark's runs. Every analysis loses what it cannot
+represent, so its reconstruction error is a lower bound of the filter's error.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from ldensf_core.weights.checkpoints import load_vae
 class LatentEnSF(FullSpaceFilter):
     """Latent-EnSF with the published score and schedule.
 
-    The difference between new and old fields reaches the solver's state through
-    ``Benchmark.corrected``; on a staggered grid a velocity's is averaged over neighbours on the
-    way. The autoencoder works in single precision whatever the ensemble's.
+    ``Benchmark.corrected`` adds the difference between new and old fields to the solver's state;
+    on a staggered grid it averages that of a velocity over neighbours. The autoencoder always works
+    in single precision.
 
     Args:
         benchmark: whose solver carries the members.
@@ -93,9 +92,9 @@ class LatentEnSF(FullSpaceFilter):
             self.state = self._correct(self.state, rule.b, pull, rule.s)
 
     def observed(self, observation: Observation) -> tuple[Tensor, AffineMap]:
-        """The latent observation (L,), in units of z's spread, and the analysis with it."""
+        """The latent observation (L,), in units of z's standard deviation, and its analysis."""
         z = self._reader.read(observation)
-        # An encoder that a wild value has made say NaN says nothing.
+        # NaN from the encoder, after an extreme value, carries no information.
         sigma = (z.stddev / self.vae.std).nan_to_num(nan=torch.inf).clamp_min(self.smallest_sigma)
         rule = published_map(sigma, self.steps, self.epsilon)
         return (z.mean - self.vae.mean) / self.vae.std, rule

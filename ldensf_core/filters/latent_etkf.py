@@ -1,8 +1,8 @@
-"""Ensemble Kalman filters in the latent space: LD-EnSF without its score filter.
+"""Ensemble Kalman filters in the latent space, in place of LD-EnSF's score filter.
 
-Surrogate, encoder, calibration and process noise are LD-EnSF's; only the analysis differs. Its
-``gaussian`` rule corrects every component by its own variance, whereas these take the ensemble's
-whole covariance, so that what is well observed corrects what is not (see ``kalman``).
+Surrogate, encoder, calibration and process noise are those of LD-EnSF; only the analysis differs.
+The ``gaussian`` rule corrects every component with its variance alone. These filters use the whole
+ensemble covariance: well observed components correct the others (see ``kalman``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ldensf_core.filters.latent import LatentFilter
 class LatentKalmanFilter(LatentFilter):
     """Analyses in units of each component's standard deviation over training runs."""
 
-    waits = True  # as linear algebra does
+    waits = True  # for linear algebra
 
     @abstractmethod
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
-        """Analysis members (M, D) of forecast members (M, D), of y (D,) and its variance (D,)."""
+        """Analysis members (M, D) from forecast members (M, D), y (D,) and its variance (D,)."""
 
     def correct(self) -> None:
-        """The analysis of members to which process noise is added."""
+        """Add process noise to the members, then analyse."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
         noise = torch.randn(
             self.state.shape,
@@ -35,11 +35,11 @@ class LatentKalmanFilter(LatentFilter):
             device=self.state.device,
         )
         prior = (self.state - mean) / std + self.process_noise * noise
-        # An encoder that a wild value has made say NaN says nothing.
+        # NaN from the encoder, after an extreme value, carries no information.
         variance = (self.inflation * self.sigma).square().nan_to_num(nan=torch.inf)
         after = mean + std * self.analysed(prior, self.y.nan_to_num(), variance)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
-        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
+        self.state.copy_(after)  # one copy: an interruption leaves forecast or analysis
 
 
 class LatentETKF(LatentKalmanFilter):
@@ -50,7 +50,7 @@ class LatentETKF(LatentKalmanFilter):
     sentence = "Corrects latent state and parameters with the ensemble transform Kalman filter."
 
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
-        """By the symmetric square root."""
+        """Use the symmetric square root."""
         everywhere = variance.new_ones(1, len(variance))
         return letkf_analysis(prior[..., None], prior, y, variance, everywhere)[..., 0]
 
@@ -63,5 +63,5 @@ class LatentEnKF(LatentKalmanFilter):
     sentence = "Corrects latent state and parameters with the stochastic ensemble Kalman filter."
 
     def analysed(self, prior: Tensor, y: Tensor, variance: Tensor) -> Tensor:
-        """With noise drawn from the filter's generator."""
+        """Perturb the observation with noise from the filter's generator."""
         return enkf_analysis(prior, y, variance, self.generator)

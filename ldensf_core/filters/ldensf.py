@@ -1,16 +1,16 @@
 """LD-EnSF: the ensemble score filter in the latent space of an LDNet.
 
-Xiao, Si and Chen (ICLR 2026). Latent state and parameters are corrected together: the history
-encoder turns the observations up to now into a noisy observation of (s, u), whose operator is
-the identity, so that an analysis is one affine map of each component (``score``).
+Xiao, Si and Chen (ICLR 2026). Latent state and parameters are corrected together. The history
+encoder turns the observations up to now into a noisy observation of (s, u) with the identity as
+its operator, so an analysis is one affine map of each component (``score``).
 
-Two rules for that map can be chosen:
+There are two rules for that map:
 
 * ``gaussian``: exact where prior and observation are Gaussian, and calibrated (``latent``).
 * ``published``: the Euler loop of the paper, collapsed. It works in units of the training
-  standard deviation of each component and takes no observation noise below the limit at which
-  its Euler steps are stable; its spread follows the number of steps rather than the evidence.
-  Collapsed, ten thousand steps cost what a hundred do, and a hundred leave too much noise.
+  standard deviation of each component and raises observation noise to the stability limit of
+  its Euler steps; the spread depends on the number of steps, not on the observations. A hundred
+  steps leave too much noise; ten thousand cost the same, because the loop is collapsed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ldensf_core.weights.model import LatentModel
 
 RULES = ("gaussian", "published")
 EULER_STEPS = 10_000
-"""Of the published rule; published are a hundred."""
+"""Number of steps of the published rule; the paper takes a hundred."""
 
 
 class LDEnSF(LatentFilter):
@@ -49,8 +49,8 @@ class LDEnSF(LatentFilter):
         rule: Annotated[
             str,
             Option(
-                "How forecast and observation are weighed: by the exact answer for Gaussian "
-                "errors, calibrated, or by the score filter's Euler loop, in 10,000 steps.",
+                "Weights of forecast and observation: exact for Gaussian errors and calibrated, "
+                "or from the score filter's Euler loop with 10,000 steps.",
                 choices=RULES,
             ),
         ] = "gaussian",
@@ -58,10 +58,10 @@ class LDEnSF(LatentFilter):
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is unknown; there are {', '.join(RULES)}")
         super().__init__(model)
-        self.rule, self.waits = rule, rule == "published"  # its check of σ waits
+        self.rule, self.waits = rule, rule == "published"  # its check of σ waits for the device
 
     def correct(self) -> None:
-        """The rule's affine map, in place and in the state's own units."""
+        """Apply the rule's affine map in place."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
         y, sigma = self.y, self.sigma
         if self.rule == "gaussian":
@@ -74,9 +74,9 @@ class LDEnSF(LatentFilter):
             factors = self.inflation, self.process_noise, self.model.ldnet.n_latent
             self.functions.correct(self.state, y, sigma, mean, std, noise, *factors)
             return
-        # An encoder that a wild value has made say NaN says nothing.
+        # NaN from the encoder, after an extreme value, carries no information.
         sigma = sigma.nan_to_num(nan=torch.inf).clamp_min(smallest_stable_sigma(EULER_STEPS))
         map_ = published_map(sigma, EULER_STEPS)
         after = mean + std * map_.apply((self.state - mean) / std, y, self.generator)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
-        self.state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
+        self.state.copy_(after)  # one copy: an interruption leaves forecast or analysis

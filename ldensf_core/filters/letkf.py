@@ -1,14 +1,14 @@
 """The LETKF on the full fields: the local ensemble Kalman filter of operational forecasting.
 
-Every grid point is corrected with the observations around it, all variables together (Hunt,
-Kostelich and Szunyogh 2007; see ``kalman`` and ``localisation``). Analyses are made on a
-lattice with four points to a localisation radius, and their weights interpolated to the grid.
-Ensemble mean and deviations differ from those of analyses at every point by less than 4 % of
-their change in the analysis (root mean square), for a twentieth of the work.
+Nearby observations correct every grid point, all variables together (Hunt, Kostelich and
+Szunyogh 2007; see ``kalman`` and ``localisation``). Analyses are made on a lattice with four
+points to a localisation radius, and their weights are interpolated to the grid. Compared with an
+analysis at every point, ensemble mean and deviations differ by less than 4 % of the increment
+(root mean square), at a twentieth of the cost.
 
-The unknown parameters have no place. They are corrected as if they were more of the state, with
-all observations at once; a separate taper, the same for all of them, keeps a small ensemble's
-chance correlations with so many from using up its spread at the first analysis.
+The unknown parameters have no position. They are corrected like an augmented state with all
+observations at once. One separate taper for all observations limits chance correlations, which
+would otherwise collapse the spread of a small ensemble at the first analysis.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ldensf_core.filters.options import Option
 from ldensf_core.observations import Observation, SensorNetwork
 
 SMALLEST_SIGMA = 1e-3
-"""Noise below this share of a variable's standard deviation counts as so much: double precision
-can tell apart no more, and the bilinear sensors are no more exact."""
+"""Smallest noise, as a share of a variable's standard deviation; smaller noise is raised to it.
+Double precision resolves no less, and bilinear interpolation is no more accurate."""
 
 
 class LETKF(FullSpaceFilter):
@@ -37,12 +37,12 @@ class LETKF(FullSpaceFilter):
     Args:
         benchmark: whose solver carries the members.
         device, dtype: of the ensemble; weights are computed in double precision.
-        inflation: factor of the forecast's deviations, at every analysis, where there are
+        inflation: factor of the forecast's deviations at every analysis, within reach of
             observations.
-        radius: of localisation, at whose double an observation's weight reaches zero; a length
-            in the benchmark's units (see its ``distances``), ``inf`` for no localisation.
+        radius: of localisation; an observation's weight is zero beyond twice this distance. In
+            the units of the domain's ``distances``; ``inf``: no localisation.
         parameter_taper: weight of every observation for the parameters, from 0 to 1.
-        points: of the lattice to a radius; ``inf`` for an analysis at every grid point.
+        points: of the lattice to a radius; ``inf``: an analysis at every grid point.
 
     Raises:
         ValueError: for any of these out of range, naming it and what is allowed.
@@ -58,13 +58,13 @@ class LETKF(FullSpaceFilter):
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         inflation: Annotated[
-            float, Option("Factor of the forecast's deviations, at every analysis.", low=0.0)
+            float, Option("Factor of the forecast's deviations at every analysis.", low=0.0)
         ] = 1.1,
         radius: Annotated[
             float,
             Option(
-                "Distance of localisation, in the units of the axes: an observation counts nothing "
-                "beyond its double.",
+                "Radius of localisation, in the units of the axes: observations beyond twice this "
+                "distance have no weight.",
                 low=0.0,
             ),
         ] = math.inf,
@@ -97,7 +97,7 @@ class LETKF(FullSpaceFilter):
             return
         before = self.benchmark.normalise(self.benchmark.fields(self.state))
         after, parameters = self.analysed(before, self.parameters, observation)
-        # Both or neither: an analysis that is interrupted leaves the forecast.
+        # One assignment: an interrupted analysis leaves the forecast.
         self.state, self.parameters = self._corrected(self.state, after - before), parameters
 
     def analysed(
@@ -127,7 +127,7 @@ class LETKF(FullSpaceFilter):
         return fields, self.benchmark.physical_parameters(unit)
 
     def _updated(self, ensemble: Tensor, weights: Tensor) -> Tensor:
-        """Fields (M, V, ny, nx) after weights (ly lx, M, M) of the lattice's points."""
+        """Fields (M, V, ny, nx) after applying weights (ly lx, M, M) of the lattice's points."""
         members, nx = len(ensemble), ensemble.shape[-1]
         weights = weights.permute(1, 2, 0).unflatten(2, self.lattice.shape).contiguous()
         deviations = ensemble - ensemble.mean(dim=0)
@@ -138,7 +138,7 @@ class LETKF(FullSpaceFilter):
         return after
 
     def _taper(self, sensors: SensorNetwork) -> Tensor:
-        """Weights of all sensors at the points of the lattice, kept until they are others."""
+        """Weights of all sensors at the points of the lattice; kept until the sensors change."""
         if sensors != self._seen[0]:
             distances = self.benchmark.domain.distances(
                 self.lattice.positions, sensors.places.double()

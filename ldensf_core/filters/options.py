@@ -1,4 +1,4 @@
-"""What can be set of a filter, as the arguments of its class say.
+"""Options of a filter, declared by the arguments of its class.
 
 An option is a keyword argument that is annotated as one:
 
@@ -6,8 +6,8 @@ An option is a keyword argument that is annotated as one:
 
     def __init__(self, benchmark, device="cpu", dtype=torch.float32, gain: Gain = 0.3): ...
 
-Its default and its type are there, so that nothing is said twice. The command line, the dashboard
-and the messages about wrong values go by it.
+The argument gives default and type. The command line, the dashboard and the error messages
+all use this declaration.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Option:
 
     Attributes:
         help: one sentence for people.
-        units: of its value, if it has any.
-        low, high: between which a number lies, these included.
-        choices: what a text may be.
+        units: of its value, if any.
+        low, high: bounds of a number, inclusive.
+        choices: allowed texts.
         name, default: filled in by ``options_of``.
     """
 
@@ -43,13 +43,13 @@ class Option:
     default: Any = None
 
     def check(self, value: Any, whose: str) -> None:
-        """See that a value can be taken.
+        """Check a value.
 
         Args:
-            whose: option it is, for the message.
+            whose: label of the filter, for the message.
 
         Raises:
-            ValueError: if it cannot; naming it and what is allowed.
+            ValueError: if the value is not allowed; names it and what is allowed.
         """
         named = f"{self.name} of {whose!r}"
         if self.choices:
@@ -81,10 +81,10 @@ def options_of(kind: type) -> Mapping[str, Option]:
 
 
 def check_options(kind: type, options: Any, whose: str) -> dict[str, Any]:
-    """Options given for a filter's class, as a dictionary.
+    """Check the options given for a filter's class; return them as a dictionary.
 
     Raises:
-        ValueError: if one is unknown or its value cannot be taken; naming it and what is allowed.
+        ValueError: if one is unknown or its value is not allowed; names it and what is allowed.
     """
     allowed = options_of(kind)
     if not isinstance(options, Mapping):

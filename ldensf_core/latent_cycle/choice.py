@@ -1,4 +1,4 @@
-"""Whether a device runs the kernels that the latent cycle has in Triton."""
+"""Find out whether a device runs the latent cycle's Triton kernels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TRYING = threading.Lock()
 
 
 def cycle_functions(device: torch.device) -> ModuleType:
-    """What a latent cycle is made of: the functions of ``kernels`` or, elsewhere, of ``layers``.
+    """The functions of a latent cycle: module ``kernels`` if the device runs it, else ``layers``.
 
-    Kernels need a GPU with Triton and a C compiler. If a GPU cannot run them, the reason is logged.
+    Kernels need a GPU, Triton and a C compiler. If a GPU cannot run them, the reason is logged.
     """
-    with _TRYING:  # compiled by one thread, found ready by the others
+    with _TRYING:  # one thread compiles, the others wait
         return _tried(device)
 
 
@@ -28,13 +28,13 @@ def _tried(device: torch.device) -> ModuleType:
     if device.type != "cuda":
         return layers
     try:
-        from ldensf_core.latent_cycle import kernels  # which imports Triton
+        from ldensf_core.latent_cycle import kernels  # imports Triton
 
         with torch.cuda.device(device):
             kernels.try_out(device)
     except torch.OutOfMemoryError:
-        raise  # which says nothing of kernels
-    except Exception as error:  # of whatever kind: Triton missing, its compiler, the GPU
+        raise  # not a fault of the kernels
+    except Exception as error:  # any: no Triton, no compiler, wrong GPU
         logging.getLogger(__name__).warning("a cycle is slower without Triton: %s", error)
         return layers
     return kernels

@@ -1,11 +1,11 @@
 """The latent cycle in a handful of GPU kernels, written in Triton.
 
-As separate operations of torch a cycle is some sixty kernels, each of which takes longer to start
-than to compute. Here a layer is one kernel with its activation, and the analysis is one. Results
-agree with torch's to rounding, and do not depend on the order in which blocks happen to run.
+In separate torch operations a cycle is some sixty kernels, each of which takes longer to start
+than to compute. Here each layer with its activation is one kernel, and so is the analysis. Results
+agree with torch's to rounding, and do not depend on the order in which blocks run.
 
-Triton comes with torch for the GPUs that it supports, and needs a C compiler. ``layers`` has the
-same functions in torch; ``cycle_functions`` tells which are to be used.
+Triton comes with torch for supported GPUs, and needs a C compiler. ``layers`` has the same
+functions in torch; ``cycle_functions`` chooses between them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ldensf_core.device import wait
 from ldensf_core.latent_cycle import layers
 
 FEW, MEMBERS = 1024, 4096
-"""Largest ensembles whose layers, and whose analysis, are kernels; torch is as quick with more."""
+"""Largest ensembles for which layers, and the analysis, use kernels; beyond, torch is as fast."""
 ROWS, COLUMNS = 4, 256
-"""Of a matrix that one block takes at a time, for one input."""
+"""Part of a matrix that one block takes at a time, for one input."""
 TILE, DEPTH = (16, 32), 32
 """Members and outputs of one block, and inputs at a time, for an ensemble."""
 
 
 def try_out(device: torch.device) -> None:
-    """Run the two kernels that ask most of compiler and GPU; raises whatever they raise."""
+    """Run the two most demanding kernels; passes on their exceptions."""
     x = torch.zeros(COLUMNS, dtype=torch.float32, device=device)
     dense(x[None], x[:1], x, torch.empty_like(x[:1]))
     dynamics = nn.Sequential(nn.Linear(60, 128), nn.GELU(), nn.Linear(128, 50)).to(x)
@@ -76,7 +76,7 @@ def step(dynamics: nn.Sequential, state: Tensor, n_latent: int, length: float) -
 
 
 def _linear(layer: nn.Linear, x: Tensor, out: Tensor, length: float | None = None) -> None:
-    """GELU of a layer for ``x`` (M, C) into ``out``; with a ``length``, so much of it added."""
+    """GELU(W x + b) of ``x`` (M, C) into ``out``; with ``length``, ``out`` += length (W x + b)."""
     members, outputs = len(x), layer.out_features
     _layer[(triton.cdiv(members, TILE[0]), triton.cdiv(outputs, TILE[1]))](
         layer.weight,

@@ -1,7 +1,7 @@
-"""The latent cycle in torch: what ``kernels`` does, on any device.
+"""The latent cycle in torch: the functions of ``kernels``, for any device.
 
-Vectors and small matrices in as few operations as it takes: each costs a microsecond or more,
-whatever it computes, and calling a module several.
+Uses as few operations as possible: each costs a microsecond or more, whatever it computes, and a
+call of a module costs several.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ldensf_core.analyses.score import gaussian_map
 
 ROOT_HALF, HALF = torch.tensor([math.sqrt(0.5), 0.5], dtype=torch.float32)
-"""Numbers as tensors: those of Python take another microsecond."""
+"""Constants as tensors: Python numbers would cost another microsecond."""
 LITTLE = 20_000  # elements
 
 
@@ -66,7 +66,7 @@ def correct(
 ) -> None:
     """LD-EnSF's gaussian rule on ``state`` (M, D), in place.
 
-    With process noise q the map is applied to x₀ + q ξ', and b q ξ' + s ξ is one draw.
+    With process noise q the map acts on x₀ + q ξ'; b q ξ' + s ξ is drawn as one number.
 
     Args:
         y, sigma: (D,), the encoded observation and its standard deviation, in units of ``std``.
@@ -75,15 +75,15 @@ def correct(
     """
     prior = state.var(dim=0, correction=min(1, len(state) - 1)).div_(std).div_(std)
     map_ = gaussian_map(inflation * sigma, prior.add_(process_noise**2))
-    shift = torch.addcmul(mean, std, y).mul_(map_.c)  # of which b mean are still in the state
+    shift = torch.addcmul(mean, std, y).mul_(map_.c)  # c = 1 − b; b · state holds b · mean
     spread = torch.hypot(process_noise * map_.b, map_.s).mul_(std)
     after = torch.addcmul(shift, state, map_.b).addcmul_(noise, spread)
     after[:, n_latent:].clamp_(-1, 1)  # the prior of the parameters has bounds
-    state.copy_(after)  # in one: interrupted, it is the forecast or the analysis
+    state.copy_(after)  # one copy: an interruption leaves forecast or analysis
 
 
 def _gelu(x: Tensor) -> Tensor:
-    """In place. For little, torch's own spends twice as long on finding out how to do it."""
+    """GELU in place. For small inputs torch's function takes twice as long, from its overhead."""
     if x.numel() > LITTLE:
         return torch.ops.aten.gelu_(x)
     return x.addcmul_(x, torch.mul(x, ROOT_HALF).erf_()).mul_(HALF)

@@ -1,4 +1,4 @@
-"""What is measured at one time."""
+"""The measurements of one time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-if TYPE_CHECKING:  # a network makes observations, of which this names the network
+if TYPE_CHECKING:  # networks import this module
     from ldensf_core.observations.sensors import SensorNetwork
 
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a network makes observations, of which this names the netwo
 class Observation:
     """Measurements of all variables by a sensor network at one snapshot.
 
-    A value, which compares as such: equal are those of the same bits, wherever they lie.
+    Observations with equal bits compare equal, on any device.
 
     Attributes:
         index: of the snapshot, 0 for the initial time.
@@ -26,8 +26,8 @@ class Observation:
         std: (V,), standard deviation of the noise in physical units.
 
     Raises:
-        ValueError: for a value that is infinite, naming its sensor, for values of another number of
-            sensors, and for a standard deviation that is not finite or is negative.
+        ValueError: if a value is infinite, naming its sensor; if the numbers of values and
+            sensors differ; if a standard deviation is negative or not finite.
     """
 
     index: int
@@ -36,18 +36,20 @@ class Observation:
     std: Tensor
 
     def __post_init__(self) -> None:
-        # One is made every cycle. A sum tells in one call that there is nothing to look for: one
-        # NaN makes the whole sum NaN, and one infinity infinite or NaN.
+        # Runs every cycle, so one sum is the quick check: a NaN makes the whole sum NaN, and an
+        # infinity makes it infinite or NaN.
         if len(self.values) != len(self.sensors):
             raise ValueError(f"{len(self.values)} values of {len(self.sensors)} sensors")
-        if not all(0 <= std < math.inf for std in self.std.tolist()):
+        noise = self.std.tolist()
+        if not all(0 <= std < math.inf for std in noise):
             raise ValueError(
-                f"std = {self.std.tolist()}: finite numbers of at least 0 are needed, one for "
-                "each variable"
+                f"std = {noise}: finite numbers of at least 0 are needed, one for each variable"
             )
         total = self.values.sum().item()
-        if not math.isfinite(total) and not math.isfinite(self.values.nansum().item()):
-            self._check_values()  # the sum of large numbers may be infinite too
+        if math.isfinite(total):  # then the layout is known, too, before anyone waits for it
+            self.__dict__.update(complete=True, layout=(self.sensors, tuple(noise), None))
+        elif not math.isfinite(self.values.nansum().item()):
+            self._check_values()  # a sum of large finite numbers may overflow too
 
     def _check_values(self) -> None:
         bad = self.values.isinf().nonzero().tolist()
@@ -77,12 +79,12 @@ class Observation:
 
     @cached_property
     def positions(self) -> Tensor:
-        """(n, 2), given as (x, y) in the benchmark's coordinates."""
+        """(n, 2), (x, y) in the benchmark's coordinates."""
         return self.sensors.places.to(self.values)
 
     @cached_property
     def present(self) -> Tensor:
-        """(n, V), false where a value is missing."""
+        """(n, V), False where a value is missing."""
         return ~self.values.isnan()
 
     @cached_property
@@ -97,7 +99,7 @@ class Observation:
 
     @cached_property
     def layout(self) -> tuple:
-        """Sensors, noise and gaps: what follows from these alone is kept until it is another."""
+        """Sensors, noise and gaps, as a key for what depends on these alone."""
         gaps = None if self.complete else self.present.cpu().numpy().tobytes()
         return self.sensors, tuple(self.std.tolist()), gaps
 

@@ -1,8 +1,7 @@
-"""Where is measured: sensor networks, and how they see a field.
+"""Sensor networks: positions, and interpolation of fields to them.
 
-Values between grid points are interpolated bilinearly, across the seam where an axis is
-periodic; elsewhere, between the outermost points and the edge of the domain, the nearest cells
-are extrapolated constantly (on a wall there is no other).
+Values between grid points are interpolated bilinearly, on a periodic axis also across the seam.
+On other axes, sensors beyond the outermost grid points take the value of the nearest point.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from ldensf_core.domains import Axis
 from ldensf_core.observations.observation import Observation
 
 LAYOUTS = ("grid", "random")
-"""What ``SensorNetwork.place`` can do with a number of sensors."""
+"""Layouts that ``SensorNetwork.place`` takes."""
 
 
 @dataclass(frozen=True, eq=False)
 class SensorNetwork:
-    """Sensors at fixed positions, each measuring every variable: a value, which compares as such.
+    """Sensors at fixed positions; each measures every variable. Compares by value.
 
     Attributes:
-        benchmark: whose domain they stand in.
-        positions: (n, 2), given as (x, y) in the benchmark's coordinates.
-        layout: ``grid``, ``random`` or ``at``: how they were placed.
+        benchmark: its domain holds the sensors.
+        positions: (n, 2), (x, y) in the benchmark's coordinates.
+        layout: ``grid``, ``random`` or ``at``.
     """
 
     benchmark: Benchmark
@@ -40,7 +39,7 @@ class SensorNetwork:
     layout: str
 
     def __post_init__(self) -> None:
-        # A copy, which the caller's array does not change; without −0, which is 0.
+        # Copies, so that changes to the caller's array have no effect; + 0.0 turns −0 into 0.
         object.__setattr__(self, "positions", np.array(self.positions, dtype=float) + 0.0)
 
     @cached_property
@@ -60,7 +59,7 @@ class SensorNetwork:
 
     @classmethod
     def grid(cls, benchmark: Benchmark, nx: int, ny: int) -> SensorNetwork:
-        """``nx`` × ``ny`` sensors, evenly spaced, each in the middle of its share of the domain."""
+        """``nx`` × ``ny`` sensors, evenly spaced, each at the centre of an equal cell."""
         _check_domain(benchmark)
         if not is_whole(nx, 1) or not is_whole(ny, 1):
             raise ValueError(
@@ -73,7 +72,7 @@ class SensorNetwork:
 
     @classmethod
     def random(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
-        """``n`` sensors placed independently and uniformly over the area."""
+        """``n`` independent random sensors, uniform over the area."""
         _check_domain(benchmark)
         _check_number(n)
         if not is_whole(seed, 0):
@@ -84,11 +83,11 @@ class SensorNetwork:
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
         """Sensors at given ``positions`` (n, 2), (x, y).
 
-        Longitudes may be counted from −180 or to 360; they are kept as numbers from 0 on, and
-        likewise the upper bound of any periodic axis as its lower one (``Axis.within``).
+        Longitudes may be given from −180 or up to 360. They are stored between the axis's bounds;
+        the upper bound of a periodic axis is stored as its lower one (``Axis.within``).
 
         Raises:
-            ValueError: if there is none, or one is not finite or outside the domain.
+            ValueError: if there are no positions, or one is not finite or outside the domain.
         """
         _check_domain(benchmark)
         try:
@@ -108,10 +107,10 @@ class SensorNetwork:
     def place(
         cls, benchmark: Benchmark, n: int | None, layout: str, seed: int = 0
     ) -> SensorNetwork:
-        """``n`` sensors on a ``grid`` of about the domain's proportions, or at ``random``.
+        """``n`` sensors on a ``grid`` with about the domain's aspect ratio, or at ``random``.
 
         Args:
-            n: by default as many as the benchmark's own grid of sensors has, and that grid.
+            n: by default the benchmark's default number, on its default grid.
 
         Raises:
             ValueError: if the layout is unknown, or ``n`` sensors fill no such grid.
@@ -130,7 +129,7 @@ class SensorNetwork:
         fits = []
         for ny in range(1, n + 2):
             fewest, most = math.ceil(aspect * ny / 1.5), math.floor(aspect * ny * 1.5)
-            near = min(n // ny, most), max(n // ny + 1, fewest)  # that n sensors fill, and more
+            near = min(n // ny, most), max(n // ny + 1, fewest)  # at most n, and more than n
             fits += [(nx, ny) for nx in near if fewest <= nx <= most]
         filled = [(nx, ny) for nx, ny in fits if nx * ny == n]
         if not filled:
@@ -180,11 +179,10 @@ class SensorNetwork:
         """Measure ``fields`` (V, ny, nx) at snapshot ``index`` with additive Gaussian noise.
 
         Args:
-            noise: standard deviation as a fraction of each variable's own, the same for all or by
-                variable.
+            noise: as a fraction of each variable's standard deviation, one for all or by variable.
             missing: probability that a sensor reports nothing at this time.
-            seed: of the noise; each index draws its own numbers.
-            variables: names of those that are measured; by default all.
+            seed: of the noise; noise is independent between indices.
+            variables: names of the measured variables; by default all.
         """
         rng = np.random.default_rng([seed, index])
         n, of_field = len(self), self.benchmark.variables
@@ -201,7 +199,7 @@ class SensorNetwork:
 
 def _check_domain(benchmark: object) -> None:
     if not isinstance(benchmark, Benchmark):
-        raise ValueError(f"benchmark {benchmark!r}: one of get_benchmark is needed")
+        raise ValueError(f"benchmark {benchmark!r}: a Benchmark is needed, see get_benchmark")
 
 
 def _check_number(n: object) -> None:

@@ -1,4 +1,4 @@
-"""How long a cycle takes, beside how long it has to."""
+"""How long a cycle takes, and how long it must take at least."""
 
 from ldensf_core.speed.cost import Cost, Peak, cycle_cost, measured_peak
 from ldensf_core.speed.published_loop import PublishedLoop

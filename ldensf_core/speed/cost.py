@@ -1,4 +1,4 @@
-"""What a latent cycle has to do at least, and what the device can do at most."""
+"""The least work of a latent cycle, and the peak speed of the device."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from ldensf_core.device import clock
 from ldensf_core.weights.model import LatentModel
 
 ANALYSIS_OPERATIONS = 12
-"""For each component of each member: moments, noise, one affine map, in units and back."""
+"""Operations for each component of each member: moments, noise, affine map, change of units."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Operations of single precision, and bytes to and from memory, of one cycle."""
+    """Single-precision operations and bytes of memory traffic of one cycle."""
 
     operations: float
     bytes: float
 
     def milliseconds(self, peak: Peak) -> float:
-        """The longer of both at the device's peak."""
+        """Least time at the device's peak: the longer of arithmetic and memory."""
         return 1e3 * max(self.operations / peak.operations, self.bytes / peak.bytes)
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Operations of single precision, and bytes to and from memory, a second."""
+    """Single-precision operations and bytes of memory traffic per second."""
 
     operations: float
     bytes: float
 
 
 def cycle_cost(model: LatentModel, members: int, sensors: int) -> Cost:
-    """Of forecast, encoding and analysis with everything that needs no memory fused.
+    """Cost of forecast, encoding and analysis if all that needs no memory is fused.
 
-    Each weight is read once; the ensemble is read and written by the forecast and by the
-    analysis, whose moments have to see all members before it can begin.
+    Each weight is read once. The ensemble is read and written by the forecast and again by the
+    analysis, which needs the moments of all members first.
     """
     dynamics = _weights(model.ldnet.dynamics)
     values = sensors * len(model.benchmark.variables)
@@ -57,7 +57,7 @@ def cycle_cost(model: LatentModel, members: int, sensors: int) -> Cost:
 
 
 def measured_peak(device: torch.device, size: int | None = None) -> Peak:
-    """By a product of two matrices of this ``size``, and by copying as many numbers four times."""
+    """Measured with a product of two matrices of ``size`` and a copy of 4 ``size``² numbers."""
     size = size or (8192 if device.type == "cuda" else 2048)
     a = torch.ones(size, size, dtype=torch.float32, device=device)
     long = torch.ones(4 * size * size, dtype=torch.float32, device=device)

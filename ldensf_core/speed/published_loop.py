@@ -1,7 +1,7 @@
-"""The latent cycle as its authors run it: one call after another, and a hundred Euler steps.
+"""The latent cycle as its authors run it: separate calls, and a hundred Euler steps.
 
-The same networks of the same sizes as ``LDEnSF``'s, to tell what the arrangement of the
-arithmetic costs. The interpolation matrix is kept between observations here too.
+It has the networks and sizes of ``LDEnSF``, to measure what the arrangement of the arithmetic
+costs. The interpolation matrix is kept between observations here too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class PublishedLoop:
     """A filter without an estimate, for timing alone.
 
     Args:
-        observation: any of the network's; those to come are from the same sensors.
+        observation: any one of the sensors; all later ones must have the same sensors.
     """
 
     def __init__(self, model: LatentModel, observation: Observation) -> None:

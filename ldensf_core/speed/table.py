@@ -1,9 +1,9 @@
 """The table of ``ldensf bench``: implementations of a cycle on ensembles of several sizes.
 
-Observations are of the surrogate's own run with the first test parameters, so that no time goes
-into a truth; of the solver's where there are no trained weights. Each number is a median over
-repeats after warm-up, as many as fit a time, every one of them waited for; parts are timed apart
-from the whole, and where the whole is one CUDA graph their sum is more than it.
+Observations are of the surrogate's run with the first test parameters, to save computing a truth;
+without trained weights, of the solver's run. Each number is a median over repeats after warm-up, as
+many as fit a time limit; each repeat is waited for. Parts are timed separately from the whole: if
+the whole is one CUDA graph, it takes less than their sum.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from ldensf_core.weights.model import LatentModel
 
 try:
     import resource
-except ImportError:  # Windows, whose peak psutil knows
+except ImportError:  # Windows: psutil gives the peak
     resource = None
 
 NAMES = {"this": LDEnSF.name, "full-space-ensf": EnSF.name}
-"""Filters that have another name here."""
+"""Filters with another name in this table."""
 COMPARED = ("this", "published-loop", "full-space-ensf")
 WARM_UP, FEWEST, MOST = 5, 5, 3000
-"""Calls that do not count, and how many do at least and at most."""
+"""Calls for warm-up, and least and most calls that count."""
 SECONDS = 2.0
-"""For the repeats of one number, once there are the fewest."""
+"""Time for the repeats of one number, beyond the fewest."""
 
 
 def bench(
@@ -55,22 +55,22 @@ def bench(
     device: str = "auto",
     progress: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row an implementation and size of the ensemble.
+    """One row for each implementation and ensemble size.
 
     Args:
         benchmark: name or object.
         implementations: names of ``implementations()``, or classes of filters.
-        sensors: on a grid; by default the benchmark's own.
-        full_space_members: the largest ensemble that the solver is run for.
+        sensors: number, on a grid; by default the benchmark's.
+        full_space_members: largest ensemble to run the solver for.
 
     Raises:
-        ValueError: for a name that is unknown or an ensemble without members.
+        ValueError: if a name is unknown or an ensemble has no members.
         CheckpointError: if the weights cannot be loaded.
     """
     kinds = _kinds(implementations)
     members = list(members) if isinstance(members, Iterable) else [members]
     if not members or not all(is_whole(size, 1) for size in members):
-        raise ValueError(f"members {members}: each is to be at least 1, a whole number")
+        raise ValueError(f"members {members}: whole numbers of at least 1 are needed")
     if not is_whole(full_space_members, 0):
         raise ValueError(
             f"full_space_members = {full_space_members!r}: a whole number of at least 0 is needed"
@@ -93,7 +93,7 @@ def bench(
 
 
 def implementations() -> list[str]:
-    """Names of what can be timed: filters, and the latent cycle as it was published."""
+    """Names that can be timed: filters, and the published latent cycle."""
     return [*COMPARED, *(name for name in FILTERS if name not in NAMES.values())]
 
 
@@ -124,7 +124,7 @@ def _kinds(wanted: Any) -> dict[str, type[Filter] | type[PublishedLoop]]:
 def observed_run(
     of: LatentModel | Benchmark, sensors: int | None = None, layout: str = "grid"
 ) -> list[Observation]:
-    """Observations, with noise 0.1, of what a surrogate or solver makes of the first test run."""
+    """Observations with noise 0.1 of the first test run, computed by surrogate or solver."""
     bench = of if isinstance(of, Benchmark) else of.benchmark
     network = SensorNetwork.place(bench, sensors, layout)
     parameters = bench.split("test").isel(trajectory=0)
@@ -185,7 +185,7 @@ def _row(
 
 
 def restarting(filter_: Any, members: int) -> Callable[[], None]:
-    """Back to the prior ensemble; that of the full space is kept, which took long to spin up."""
+    """Returns a function that restores the prior ensemble, without a new spin-up."""
     if not isinstance(filter_, FullSpaceFilter):
         return lambda: filter_.reset(members, seed=0)
     kept = filter_.state.clone(), filter_.parameters
@@ -211,10 +211,10 @@ def milliseconds(
     device: torch.device,
     restart: Callable[[], None],
 ) -> list[float]:
-    """Of single calls, with the observations in turn; the initial one is left out.
+    """Times of single calls, each with the next observation; the initial one is left out.
 
     Args:
-        restart: called, its time not counted, before the first of them and so every time.
+        restart: called before each pass through the observations; not timed.
     """
     times: list[float] = []
     deadline = None
@@ -222,7 +222,7 @@ def milliseconds(
         turn = call % (len(observations) - 1)
         if turn == 0:
             restart()
-        # A new one each time, of which nothing has been worked out yet.
+        # A new object each time, so that nothing is cached in it.
         observation = replace(observations[1 + turn])
         start = clock(device)
         function(observation)
@@ -235,9 +235,9 @@ def milliseconds(
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Of the GPU since the row began; of the whole process, so far, on a CPU.
+    """Peak memory: on a GPU since the row began, on a CPU of the whole process so far.
 
-    Where the system does not tell the latter, it is what the process has now.
+    If the system does not tell the latter, the memory that the process holds now.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6

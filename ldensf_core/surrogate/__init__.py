@@ -1,4 +1,4 @@
-"""What is learned of the physics: LDNet and its decoders. One file a decoder, one line below."""
+"""The learned physics: LDNet and its decoders. One file for each decoder, one line below."""
 
 from dataclasses import is_dataclass
 from inspect import isabstract
@@ -13,7 +13,7 @@ from ldensf_core.surrogate.spectral import SpectralDecoder, SpectralSizes
 
 
 def _check(decoder: Any) -> None:
-    """Refuse what cannot be built of sizes and decode."""
+    """Refuse a class that cannot be built from sizes or cannot decode."""
     if not (isinstance(decoder, type) and issubclass(decoder, Decoder)):
         raise ValueError(f"decoder {decoder!r}: a subclass of Decoder is needed")
     if isabstract(decoder):
@@ -29,7 +29,7 @@ def _check(decoder: Any) -> None:
 DECODERS: Registry[type[Decoder]] = Registry(
     "decoder", [SpectralDecoder, CoordinateDecoder], _check
 )
-"""The kinds of decoders, by name; those of other packages come by ``ldensf.decoders``."""
+"""The kinds of decoders, by name; other packages add theirs by ``ldensf.decoders``."""
 
 register_decoder = DECODERS.register
 

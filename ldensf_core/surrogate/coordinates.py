@@ -1,14 +1,14 @@
-"""The published decoder: a network of the position, asked for one point at a time.
+"""The published decoder: a network of latent state and position, evaluated point by point.
 
     y(t, x) = f_rec(s(t), γ(x)),    γ(x) = (cos 2πBξ(x), sin 2πBξ(x))
 
 f_rec is a residual fully connected network, γ a fixed Fourier embedding (LD-EnSF, Xiao, Si and
-Chen, arXiv 2411.19305; Tancik et al. 2020, NeurIPS 33) with a random Gaussian B. ξ(x) places a
-position in a Euclidean space in which the domain has no seam, so neither have the fields: a
-distance between walls is itself, a periodic axis becomes a circle, the globe a sphere.
+Chen, arXiv 2411.19305; Tancik et al. 2020, NeurIPS 33) with a random Gaussian B. ξ(x) maps a
+position to a Euclidean space without seams, so the fields have none: an axis between walls is
+unchanged, a periodic axis becomes a circle, the globe a sphere.
 
-Every point of every member is one pass through the network, so this decoder is the dear one: it
-is here to be compared with.
+Every point of every member is one pass through the network, which makes this decoder expensive. It
+is here for comparison.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from ldensf_core.domains import Axis, Globe
 from ldensf_core.surrogate.decoder import Decoder
 
 POINTS = 256
-"""Grid points of each snapshot that a loss looks at."""
+"""Grid points of each snapshot in the loss."""
 ENTRIES = 16
-"""Entries of the table of random grid points for each point of the grid."""
+"""Entries for each grid point in the table that random grid points are drawn from."""
 ROWS = 2**16
-"""Points, of all members together, that go through the network at a time."""
+"""Points of all members that go through the network at once."""
 MEMBERS = 256
-"""Members that go through it together."""
+"""Members that go through it at once."""
 
 
 def in_box(positions: Tensor, x: Axis, y: Axis) -> Tensor:
-    """ξ of ``positions`` (n, 2), one coordinate for an axis between walls, two for a circle.
+    """ξ of ``positions`` (n, 2): one coordinate for an axis between walls, two for a periodic one.
 
-    In units of the length of each axis, so that a circle has circumference one.
+    In units of the length of each axis: a circle has circumference one.
     """
     columns = []
     for axis, values in zip((x, y), positions.unbind(-1), strict=True):
@@ -53,7 +53,7 @@ def in_box(positions: Tensor, x: Axis, y: Axis) -> Tensor:
 def on_sphere(positions: Tensor, x: Axis, y: Axis) -> Tensor:
     """ξ of longitudes and latitudes (n, 2) in degrees: Cartesian, (n, 3), the equator of length 1.
 
-    The axes, which every embedding is given, say nothing that is needed here.
+    The axes are arguments of every embedding, and unused here.
     """
     longitude, latitude = torch.deg2rad(positions).unbind(-1)
     east, north = latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin()
@@ -74,13 +74,13 @@ class ResidualLayer(nn.Module):
 
 @dataclass(frozen=True)
 class CoordinateSizes:
-    """What a decoder of coordinates is built of.
+    """Sizes of a coordinate decoder.
 
     Attributes:
-        width, layers: of the hidden layers, and how many there are.
+        width, layers: width and number of hidden layers.
         features: F, rows of B; the embedding has a cosine and a sine of each.
-        frequency: standard deviation of the entries of B, in waves to the length of an axis or
-            round the equator.
+        frequency: standard deviation of the entries of B, in waves along an axis or round the
+            equator.
     """
 
     width: PositiveInt
@@ -120,7 +120,7 @@ class CoordinateDecoder(Decoder):
 
     def forward(self, latent: Tensor, places: Tensor) -> Tensor:
         """Normalised fields, all at once: latent (..., L), ξ (..., n, D) → (..., n, V)."""
-        # A sum of products, since a matrix product in TF32 would blur the phase.
+        # A sum of products: a matrix product in TF32 would be too inexact for the phase.
         phase = 2 * math.pi * (places[..., None, :] * self.waves).sum(-1)
         shape = (*latent.shape[:-1], places.shape[-2], -1)
         inputs = [latent[..., None, :], phase.cos(), phase.sin()]
@@ -147,7 +147,7 @@ class CoordinateDecoder(Decoder):
         return mean, spread
 
     def recordable(self, members: int) -> bool:
-        """Those that go through the network together: of more, too many launches to hold."""
+        """Only members that go through the network at once: more would need too many launches."""
         return members <= MEMBERS
 
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
@@ -166,13 +166,13 @@ class CoordinateDecoder(Decoder):
         return fields.reshape(*latent.shape[:-1], len(places), self.variables)
 
     def target(self, fields: Tensor) -> Tensor:
-        """What the decoder is trained against: (..., V, ny*nx), in half precision."""
+        """Fields as training targets: (..., V, ny*nx), in half precision."""
         return fields.flatten(-2).half()
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
         """Squared error relative to the energy of the fields, (...).
 
-        Estimated from grid points that are drawn for each snapshot, uniformly over the area.
+        Estimated at random grid points for each snapshot, uniform over the area.
         """
         shape = (*latent.shape[:-1], POINTS)
         cells = self.cells[torch.randint(len(self.cells), shape, device=latent.device)]
@@ -186,7 +186,7 @@ class CoordinateDecoder(Decoder):
         return [layer.linear.weight for layer in self.blocks]
 
     def scale_to(self, target: Tensor) -> None:
-        """Take errors relative to the mean square of ``target`` (B, T, V, ny*nx) over the area."""
+        """Scale errors by the mean square of ``target`` (B, T, V, ny*nx) over the area."""
         energies = [
             (self.area.flatten() * run.float().square()).mean((0, 2)).sum() for run in target
         ]
@@ -194,7 +194,7 @@ class CoordinateDecoder(Decoder):
 
 
 def _table(area: Tensor) -> Tensor:
-    """Grid points, each as often as its share of the area says: inverted sums at even steps."""
+    """Table of grid points, each as often as its share of the area: the inverse of summed areas."""
     sums = area.double().cumsum(0)
     n = ENTRIES * len(area)
     return torch.searchsorted(sums, (torch.arange(n, dtype=sums.dtype) + 0.5) / n * sums[-1])

@@ -1,7 +1,7 @@
-"""What a decoder is: the part of a surrogate that makes fields of a latent state.
+"""The interface of decoders, the part of a surrogate that turns latent states into fields.
 
-A new kind of decoder is a subclass of ``Decoder`` in one file. It says what it is called, names
-the sizes that it is built of, and maps latent states to fields on the grid; the rest it inherits::
+A new kind of decoder is a subclass of ``Decoder`` in one file. It has a name, a class of sizes, and
+a map from latent states to fields on the grid; it inherits the rest::
 
     @dataclass(frozen=True)
     class LinearSizes:
@@ -43,19 +43,18 @@ from ldensf_core.observations import SensorNetwork
 class Decoder(nn.Module, ABC):
     """Latent state → normalised fields.
 
-    What training changes are its parameters; what else has to be saved with them are its buffers,
-    which ``scale_to`` may fill. Large matrices are saved in half precision.
+    Training changes its parameters. Buffers are saved with them; ``scale_to`` may fill them. Large
+    matrices are saved in half precision.
 
     Args:
-        benchmark: whose fields these are. A decoder that has its own ``at`` and ``loss`` may do
-            without.
+        benchmark: of the fields; optional for a decoder that overrides ``at`` and ``loss``.
 
     Attributes:
         name: in cards and recipes; lower case, with hyphens.
-        title: for people; ``sentence`` tells them in one what this decoder is.
-        Sizes: the dataclass of all numbers that a decoder is built of beside the benchmark and
-            the size of the latent state. Its fields are checked, as pydantic understands their
-            types, when they are read from a card.
+        title: for people; ``sentence``: what it is, in one sentence.
+        Sizes: dataclass of all numbers that define the decoder, besides the benchmark and the
+            size of the latent state. Pydantic checks the types of its fields when they are read
+            from a card.
     """
 
     name: ClassVar[str]
@@ -72,9 +71,9 @@ class Decoder(nn.Module, ABC):
 
     @classmethod
     def build(cls, benchmark: Benchmark, n_latent: int, sizes: Any) -> Decoder:
-        """An untrained decoder of L = ``n_latent`` numbers; ``sizes`` are ``cls.Sizes``.
+        """An untrained decoder of L = ``n_latent`` numbers; ``sizes`` is a ``cls.Sizes``.
 
-        Always the same one from the same state of torch's random generator.
+        The same state of torch's random generator gives the same decoder.
         """
         return cls(benchmark, n_latent, sizes)
 
@@ -87,10 +86,10 @@ class Decoder(nn.Module, ABC):
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """Fields at ``positions`` (n, 2): (..., L) → (..., n, V).
 
-        By default interpolated bilinearly between the points of the grid.
+        By default bilinear interpolation on the grid.
 
         Raises:
-            ValueError: by default, for a position outside the domain.
+            ValueError: by default, if a position is outside the domain.
         """
         places = SensorNetwork.at(self.benchmark, positions.detach().cpu().numpy())
         return places.values(self.on_grid(latent))
@@ -98,46 +97,46 @@ class Decoder(nn.Module, ABC):
     def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (unbiased) of an ensemble's fields, (V, ny, nx) each.
 
-        ``latent`` is (M, L); one member has no spread. By default the fields of all members are
-        held at once.
+        ``latent``: (M, L); the spread of one member is zero. By default the fields of all members
+        are in memory at once.
         """
         correction = min(1, len(latent) - 1)
         spread, mean = torch.std_mean(self.on_grid(latent), dim=0, correction=correction)
         return mean, spread
 
     def recordable(self, members: int) -> bool:
-        """Whether ``moments`` of so many members can be recorded as a CUDA graph.
+        """Whether ``moments`` of this number of members can be recorded as a CUDA graph.
 
-        That takes operations whose number and shapes depend on the shape of the states alone, no
-        look at a value from the CPU, and all memory at once. Where it is so, a cycle is shorter.
+        If so, a cycle is faster. Number and shapes of the operations must depend only on the shape
+        of the states, the CPU must not read any value, and all memory is needed at once.
         """
         return False
 
     # -- training -------------------------------------------------------------------------
 
     def target(self, fields: Tensor) -> Tensor:
-        """Fields (..., V, ny, nx) in the form that ``loss`` compares with: (..., any shape).
+        """Fields (..., V, ny, nx) in the form that ``loss`` takes: (..., any shape).
 
-        Thousands of trajectories are kept in this form while a surrogate is trained.
+        Training keeps thousands of trajectories in this form.
         """
         return fields.half()
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
-        """Error of the fields that each state decodes to, to be made small: (..., L) → (...).
+        """Error of the decoded fields, which training minimises: (..., L) → (...).
 
-        A squared error relative to the variance of the fields, so that a loss of one tells
-        nothing about them, and 1e-4 is an error of one per cent. By default it is that of all
-        values on the grid, weighted with the area that they stand for.
+        A squared error relative to the variance of the fields: a loss of 1 is no better than the
+        mean, 1e-4 is an error of one per cent. By default over all grid points, weighted with
+        area.
         """
         square = (self.on_grid(latent) - target).square().mean(-3)
         return (self.area * square).mean((-2, -1))
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Weights between its many hidden quantities, which Muon trains; by default Adam does."""
+        """Weights between hidden layers, for Muon; by default none, so that Adam trains all."""
         return []
 
     def scale_to(self, target: Tensor) -> None:
-        """Take its units from the targets (B, T, ...) of many trajectories, before training.
+        """Set its units from the targets (B, T, ...) of many trajectories, before training.
 
-        By default those of normalised fields do.
+        By default the units are those of normalised fields.
         """

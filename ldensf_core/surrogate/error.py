@@ -1,4 +1,4 @@
-"""The error that a surrogate makes of its own: a map a snapshot, and how parameters scale it."""
+"""The error of a surrogate: one map for each snapshot, scaled by the parameters."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from ldensf_core.benchmarks import Benchmark
 
 CELLS = 16
-"""Rows of cells at most, where the grid can be parted so.
+"""Most rows of cells, if the grid can be divided like that.
 
-Cells have as many grid points along x as along y.
+Cells have equal numbers of grid points along x and y.
 """
 
 
 class SurrogateError(nn.Module):
     """Standard deviation of a surrogate's error, of normalised fields.
 
-    By snapshot and place: kept as the root mean square over cells of the grid, each large enough
-    for a few dozen runs to tell, and linear in the square between their centres. By parameters:
-    the logarithm of the whole map goes up and down with a quadratic function of them.
+    Each snapshot has a map: the root mean square over cells of the grid, large enough to be
+    estimated from a few dozen runs; its square is interpolated linearly between their centres.
+    Parameters scale the whole map: its logarithm is a quadratic function of them.
 
     Attributes:
         deviation: (T, V, rows, columns) of cells, zero until it is fitted.
@@ -45,7 +45,7 @@ class SurrogateError(nn.Module):
         return nn.functional.avg_pool2d(errors.square(), self.size)
 
     def fit(self, squares: Tensor, parameters: Tensor) -> None:
-        """Learn from several runs.
+        """Fit to several runs.
 
         Args:
             squares: (B, T, V, rows, columns), of ``in_cells``.
@@ -59,11 +59,11 @@ class SurrogateError(nn.Module):
         self.deviation.copy_((squares / scale.square()).mean(0).sqrt())
 
     def at(self, index: int, parameters: Tensor) -> Tensor:
-        """At every grid point, (V, ny, nx), at snapshot ``index`` for unit parameters (P,)."""
+        """Standard deviation (V, ny, nx) at snapshot ``index`` for unit parameters (P,)."""
         return self.on_grid(self.deviation[index], parameters)
 
     def on_grid(self, deviation: Tensor, parameters: Tensor) -> Tensor:
-        """The same from a snapshot's ``deviation`` (V, rows, columns)."""
+        """The same, from a snapshot's ``deviation`` (V, rows, columns)."""
         square = deviation.square()[None]
         for edge, periodic in zip(((0, 0, 1, 1), (1, 1, 0, 0)), self.periodic, strict=True):
             mode = "circular" if periodic else "replicate"
@@ -74,7 +74,7 @@ class SurrogateError(nn.Module):
 
 
 def _terms(parameters: Tensor) -> Tensor:
-    """Parameters (..., P) and the products of each two of them, squares included."""
+    """Parameters (..., P) and their pairwise products, squares included."""
     pairs = parameters[..., :, None] * parameters[..., None, :]
     row, column = torch.triu_indices(*pairs.shape[-2:], device=pairs.device)
     return torch.cat([parameters, pairs[..., row, column]], dim=-1)

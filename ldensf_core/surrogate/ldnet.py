@@ -3,8 +3,7 @@
     s(t+Δt) = s(t) + Δt f_dyn(s(t), u),    s = 0 before the first snapshot
     y(t, x) = decoder(s(t), x)
 
-All that varies between trajectories enters through the parameters u, here mapped from their
-prior range to [-1, 1].
+Trajectories differ only in the parameters u, here mapped from their prior range to [-1, 1].
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from ldensf_core.surrogate.decoder import Decoder
 
 STEP = 0.1
-"""Δt of the latent dynamics; the snapshots are one such step apart."""
+"""Δt of the latent dynamics; snapshots are one step apart."""
 
 
 class LDNet(nn.Module):
@@ -26,7 +25,7 @@ class LDNet(nn.Module):
     Args:
         n_latent: L, size of the latent state.
         n_parameters: P, number of parameters.
-        width, layers: of the hidden layers of the dynamics, and how many there are.
+        width, layers: width and number of hidden layers of the dynamics.
     """
 
     def __init__(
@@ -47,8 +46,8 @@ class LDNet(nn.Module):
         ]
         self.dynamics = nn.Sequential(*hidden, nn.Linear(width, n_latent, dtype=torch.float32))
         if layers > 2:
-            # Torch's own draw makes a signal several times smaller in each layer, which nine
-            # of them leave nothing of.
+            # With torch's default initialisation each layer shrinks a signal several times:
+            # nothing would be left after nine layers.
             for matrix in self.dynamics[::2]:
                 nn.init.kaiming_normal_(matrix.weight, nonlinearity="relu")
         self.decoder = decoder

@@ -1,8 +1,8 @@
 """A decoder that gives the coefficients of a field in an orthonormal basis.
 
 A residual network maps the latent state to low-frequency coefficients of every variable. The
-training loss is taken on the coefficients (Parseval), and the basis can be evaluated at any
-point, so the decoder is as mesh-free as a coordinate network and much cheaper on a grid.
+training loss is taken on the coefficients (Parseval). The basis can be evaluated at any point, so
+the decoder is mesh-free like a coordinate network, and much cheaper on a grid.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ldensf_core.domains.bases import Basis
 from ldensf_core.surrogate.decoder import Decoder
 
 NEGLIGIBLE = 1e-4
-"""Share of an ensemble's variance that its spread may leave out."""
+"""Share of an ensemble's variance that its spread may neglect."""
 DIRECT = 1000
-"""Members at most whose fields are all held at once, on a GPU."""
+"""Most members whose fields are in GPU memory at once."""
 SMALLEST_SCALE = 1e-3
 """Floor of a coefficient's scale, relative to the largest: below, errors do not matter."""
 
@@ -42,13 +42,13 @@ class ResidualBlock(nn.Module):
 
 @dataclass(frozen=True)
 class SpectralSizes:
-    """What a spectral decoder is built of.
+    """Sizes of a spectral decoder.
 
     Attributes:
-        coefficients: that it gives, about so many, of all variables together.
-        width, blocks: of the residual blocks, and how many there are.
-        last: width of the last hidden layer; it bounds the rank of what can be decoded, and is
-            chosen wider than the residual stream.
+        coefficients: approximate number, of all variables together.
+        width, blocks: width and number of residual blocks.
+        last: width of the last hidden layer, which bounds the rank of decoded fields; it is
+            wider than the residual stream.
         features: number of learned sines; ``frequency`` is the initial standard deviation of
             their arguments for a latent state of unit variance.
     """
@@ -64,22 +64,22 @@ class SpectralSizes:
 class SpectralDecoder(Decoder):
     """Latent state → coefficients of the normalised fields in an orthonormal basis.
 
-    The latent state enters beside learned sines of it, since a front that crosses the domain
+    Inputs are the latent state and learned sines of it, because a front that crosses the domain
     makes coefficients oscillate many times along each latent direction.
 
     Args:
         basis: of about ``sizes.coefficients`` functions.
 
     Attributes:
-        scales: (K,), typical size of each coefficient, the unit that the network works in; one
-            until ``scale_to`` sets it.
+        scales: (K,), typical size of each coefficient, its unit in the network; 1 until
+            ``scale_to`` sets it.
     """
 
     name = "spectral"
     title = "Spectral"
     sentence = (
         "A residual network gives the coefficients of the fields in an orthonormal basis of the "
-        "domain, which is then evaluated wherever it is asked for."
+        "domain, which can be evaluated at any point."
     )
     Sizes = SpectralSizes
 
@@ -114,11 +114,11 @@ class SpectralDecoder(Decoder):
     def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (unbiased) of the fields of an ensemble.
 
-        Latent (M, L) → normalised fields (V, ny, nx), each. Synthesis is linear, so the mean
-        needs one, and the spread one for each direction of the ensemble in coefficients that
-        holds a share of the variance worth mentioning: far fewer than members. On a GPU it is
-        quicker to synthesise all members than to find those directions. Members that are alike
-        have no spread; that of an ensemble which has blown up is NaN.
+        Latent (M, L) → normalised fields (V, ny, nx), each. Synthesis is linear: the mean needs
+        one, and the spread one for each direction in coefficient space with a relevant share of
+        the ensemble's variance, far fewer than members. On a GPU it is quicker to synthesise all
+        members than to find those directions. Equal members have spread zero; an ensemble that is
+        not finite has spread NaN.
         """
         coefficients = self(latent)
         if coefficients.is_cuda and len(latent) <= DIRECT:
@@ -128,9 +128,9 @@ class SpectralDecoder(Decoder):
             )
             return mean, spread
         mean = coefficients.mean(0)
-        # First about one of them: of members that are alike nothing at all is left, where about
-        # their mean its rounding is. In single precision eigenvectors of such matrices, of low
-        # rank, are now and then NaN.
+        # First subtract one member: equal members then give exactly zero, whereas subtracting the
+        # mean leaves its rounding errors. Eigenvectors of such matrices, of low rank, are now and
+        # then NaN in single precision.
         departures = coefficients - coefficients[0]
         anomalies = (departures - departures.mean(0)) / math.sqrt(max(1, len(latent) - 1))
         products = (anomalies @ anomalies.mT).double()
@@ -145,7 +145,7 @@ class SpectralDecoder(Decoder):
         return fields[0], spread
 
     def recordable(self, members: int) -> bool:
-        """So many that all are synthesised: to find directions takes a decision on the CPU."""
+        """If all members are synthesised: finding directions needs a decision on the CPU."""
         return members <= DIRECT
 
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class SpectralDecoder(Decoder):
         return self.basis.at(self(latent), positions)
 
     def target(self, fields: Tensor) -> Tensor:
-        """What the decoder is trained against: coefficients of normalised fields."""
+        """Training targets: coefficients of normalised fields."""
         return self.basis.analyse(fields)
 
     def loss(self, latent: Tensor, target: Tensor) -> Tensor:
@@ -163,7 +163,7 @@ class SpectralDecoder(Decoder):
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Weights of the residual blocks and of the two layers after them.
 
-        The last among them: it is the largest, and its rank is used to the full.
+        The last layer is included: it is the largest, and training uses its full rank.
         """
         blocks = [layer.weight for b in self.blocks for layer in (b.first, b.second)]
         return [*blocks, self.widen.weight, self.last.weight]

@@ -1,1 +1,1 @@
-"""How the learned parts are made."""
+"""Training of the networks."""

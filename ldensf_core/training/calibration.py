@@ -1,10 +1,10 @@
 """Calibration of the latent filter on validation truths.
 
 Two numbers are chosen by the continuous ranked probability score (CRPS) of the decoded fields, in
-settings that span what a user can ask for: the inflation of the encoder's standard deviation,
-since its successive outputs share their observations, and the process noise of the latent
-ensemble, which stands for what the latent dynamics get wrong. Near its best the score hardly tells
-one pair from the next, though their spreads may differ by half: there the spread decides.
+settings that span what a user can choose. Inflation multiplies the encoder's standard deviation,
+because its successive outputs share observations. Process noise of the latent ensemble stands for
+the error of the latent dynamics. Near the optimum the score hardly distinguishes pairs whose
+spreads differ by half: there the spread decides.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Setting(NamedTuple):
     every: int = 1
 
     def network(self, benchmark: Benchmark, seed: int) -> SensorNetwork:
-        """The benchmark's own grid, or a coarser one, or as many sensors at random."""
+        """The benchmark's default grid, a coarser one, or the same number of random sensors."""
         nx, ny = (side // self.coarser for side in benchmark.sensor_grid)
         if self.layout == "random":
             return SensorNetwork.random(benchmark, nx * ny, seed)
         return SensorNetwork.grid(benchmark, nx, ny)
 
     def twin(self, benchmark: Benchmark, run: xr.Dataset, seed: int, device: torch.device) -> Twin:
-        """A run, observed so."""
+        """The twin of a run in this setting."""
         sensors = self.network(benchmark, seed)
         return Twin(benchmark, sensors, self.noise, self.every, seed, device, truth_fields=run)
 
@@ -58,17 +58,17 @@ SETTINGS = (
 )
 MEMBERS = 20
 STRIDE = 5
-"""Every so many cycles the fields are decoded and scored."""
+"""Decode and score the fields every this many cycles."""
 TIED = 0.02
-"""Pairs are as good as each other whose scores differ by no more than this share."""
+"""Pairs with scores within this share of the best count as equal."""
 
 
 def calibrate(model: LatentModel, recipe: Recipe, seed: int) -> dict[str, Any]:
-    """The best ``inflation`` and ``process_noise`` that the recipe tries, with their score.
+    """The best ``inflation`` and ``process_noise`` of the recipe's choices, with their score.
 
-    The CRPS of each setting is taken relative to the best that any pair reaches there, so that no
-    setting dominates. Among the pairs within ``TIED`` of the best mean, the spread of the chosen
-    one is closest to the error, by the mean size of the logarithm of their ratio.
+    The CRPS of each setting is divided by the best of all pairs there, so that no setting
+    dominates. Among the pairs within ``TIED`` of the best mean, the one with the spread closest to
+    the error is chosen, by the mean absolute logarithm of their ratio.
     """
     bench, truths = model.benchmark, recipe.calibration_truths
     runs = bench.simulate(bench.split("validation").isel(trajectory=slice(truths)), model.device)

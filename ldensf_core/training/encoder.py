@@ -1,8 +1,8 @@
-"""Training of the history encoder on observations of fresh trajectories by random networks.
+"""Training of the history encoder on fresh trajectories, observed by random sensor networks.
 
-The target is the surrogate's own latent state, with the true parameters; the loss is the
-Gaussian log-likelihood, so that the predicted standard deviation is the error that the encoder
-really makes on trajectories it has not seen.
+The targets are the surrogate's latent state and the true parameters. The loss is the negative
+Gaussian log-likelihood, so that the predicted standard deviation matches the encoder's real error
+on unseen trajectories.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ldensf_core.weights.architecture import build_encoder
 def statistics(
     benchmark: Benchmark, coefficients: int, model: LDNet, pool: TrajectoryPool
 ) -> dict[str, Tensor]:
-    """What ``build_encoder`` needs, from a pool of fields (size, T, V, ny*nx)."""
+    """Statistics for ``build_encoder``, from a pool of fields (size, T, V, ny*nx)."""
     found = field_statistics(benchmark, coefficients, pool)
     states = model.rollout(pool.parameters, benchmark.n_times).flatten(0, 1)
     repeated = pool.parameters.repeat_interleave(benchmark.n_times, dim=0)
@@ -38,7 +38,7 @@ def statistics(
 def field_statistics(
     benchmark: Benchmark, coefficients: int, pool: TrajectoryPool
 ) -> dict[str, Tensor]:
-    """What interpolation to so many coefficients needs, from such a pool.
+    """Statistics for an interpolation to ``coefficients`` numbers, from such a pool.
 
     Returns:
         ``deviations`` (K,) of the coefficients and ``residual`` (V,), the variance left out.
@@ -54,7 +54,7 @@ def field_statistics(
         total = total + (area * departures.square()).mean((0, 2, 3)) / len(sample)
     described = torch.zeros_like(total)
     for group in basis.groups:
-        # Where a coefficient speaks of several variables, what is left out is split evenly.
+        # If a coefficient describes several variables, their residual is split evenly.
         variables = list(group.variables)
         energy = squared[group.coefficients].sum()
         described[variables] += energy * total[variables] / total[variables].sum()
@@ -67,11 +67,11 @@ def field_statistics(
 def observed_times(batch: int, n_times: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Random subsets of the snapshots, in order, padded with unobserved ones at the end.
 
-    A third of the trajectories is observed at every time, a third at regular intervals up to
+    A third of the trajectories is observed at every time, a third at regular intervals of up to
     ten, a third with a random share of the times missing.
 
     Returns:
-        snapshot of each observation (batch, n_times), and whether it is one, as 0 or 1.
+        snapshot of each observation (batch, n_times), and 1 for an observation, 0 for padding.
     """
     times = torch.arange(n_times, device=device)
     every = torch.randint(1, 11, (batch, 1), device=device)
@@ -125,7 +125,7 @@ def train_encoder(
         parameters = pool.parameters[chosen][:, None].expand(batch, n_times, -1)
         target = torch.cat([latent[chosen[:, None], index], parameters], dim=-1)
         likelihood = 0.5 * ((mean - target) / std).square() + torch.log(std / encoder.std)
-        # A batch may, rarely, hold no observation at all; it then teaches nothing.
+        # Rarely a batch has no observation; its loss is then zero.
         return (likelihood.mean(-1) * kept).sum() / kept.sum().clamp_min(1)
 
     def refresh(step: int) -> None:

@@ -1,8 +1,8 @@
 """The training loop: one captured step, a learning-rate schedule, checkpoints, resumption.
 
-Matrices between hidden layers are trained by Muon, the rest by Adam. Their rates are numbers on
-the device, which follow the schedule, and the whole step (batch, roll-out, gradients, update) is
-one CUDA graph.
+Muon trains the matrices between hidden layers, Adam the rest. Their rates are numbers on the
+device and follow the schedule. The whole step (batch, roll-out, gradients, update) is one CUDA
+graph.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WARM_UP = 500  # steps
 CLIP = 1.0  # largest gradient norm
 CHECKPOINT_SECONDS = 60
 RATES = {"adam": 1e-3, "muon": 4e-3}
-"""Largest step sizes."""
+"""Peak learning rates."""
 
 
 def schedule(step: int, steps: int) -> float:
@@ -40,13 +40,13 @@ class Trainer:
     """Minimise ``loss`` over the parameters of ``module`` that require a gradient.
 
     Args:
-        loss: draws its own batch (from the default generator of the device) and returns a
-            scalar; called once to be captured on a GPU, once a step elsewhere.
+        loss: draws a batch (from the default generator of the device) and returns a scalar;
+            on a GPU called once, to be captured, else at every step.
         hidden: the matrices for Muon; every other parameter goes to Adam.
         steps: length of the schedule.
         seed: of the batches.
-        checkpoint: file to write to and, where it exists, to resume from.
-        decay: of the hidden matrices (``StackedMuon``).
+        checkpoint: file to write to and, if it exists, to resume from.
+        decay: weight decay of the hidden matrices (``StackedMuon``).
 
     Raises:
         CheckpointError: if the checkpoint is damaged or was written by another training.
@@ -85,7 +85,7 @@ class Trainer:
         self.last_loss = torch.zeros((), dtype=torch.float32, device=device)
         self._replay: Callable[[], None] = self._update
         self._prepare()
-        torch.manual_seed(seed)  # the preparation drew batches of its own
+        torch.manual_seed(seed)  # the preparation has drawn batches
         if checkpoint is not None and checkpoint.exists():
             self._resume()
 
@@ -101,9 +101,9 @@ class Trainer:
         self.last_loss.copy_(loss.detach())
 
     def _prepare(self) -> None:
-        """Let the optimisers create their state, set it to zero, and record the step on a GPU.
+        """Create the optimisers' state, set it to zero, and record the step on a GPU.
 
-        The rates are still zero, so that nothing is learned from it.
+        The rates are still zero, so this changes no weight.
         """
         if self.last_loss.is_cuda:
             self._replay = recorded(self._update, self.last_loss.device)
@@ -115,10 +115,10 @@ class Trainer:
                     value.zero_()
 
     def run(self, label: str, after_step: Callable[[int], None] = lambda step: None) -> None:
-        """Take the steps that are left, with a progress bar and a checkpoint now and then.
+        """Take the remaining steps, with a progress bar and regular checkpoints.
 
         Args:
-            after_step: called with the number of steps taken so far, after each.
+            after_step: called after each step with the number of steps so far.
         """
         saved = time.monotonic()
         bar = tqdm(total=self.steps, initial=self.step, desc=label, unit="step", mininterval=1.0)
@@ -140,12 +140,12 @@ class Trainer:
         bar.close()
 
     def _tensors(self) -> list[Tensor]:
-        """All that training changes, in a fixed order."""
+        """All tensors that training changes, in a fixed order."""
         states = [o.state[p] for o in self.optimisers for g in o.param_groups for p in g["params"]]
         return [p.data for p in self.trained] + [v for s in states for v in s.values()]
 
     def save(self) -> None:
-        """Write a checkpoint; a crash while writing leaves the one before it."""
+        """Write a checkpoint; a crash while writing leaves the previous one."""
         if self.checkpoint is None:
             return
         device = self.last_loss.device
@@ -156,7 +156,7 @@ class Trainer:
         partial.replace(self.checkpoint)
 
     def _resume(self) -> None:
-        advice = "remove it to train this part anew"
+        advice = "remove it to train this part again"
         try:
             with zipfile.ZipFile(self.checkpoint) as archive:  # torch ignores the checksums
                 if entry := archive.testzip():
@@ -167,7 +167,7 @@ class Trainer:
             step, settings = int(kept["step"]), (kept["steps"], kept["seed"])
             tensors, rng = list(kept["tensors"]), kept["rng"].cpu()
             shapes = [value.shape for value in tensors]
-        except Exception as error:  # a damaged file fails in many ways, in torch and below it
+        except Exception as error:  # a damaged file raises many kinds of errors
             raise CheckpointError(f"{self.checkpoint} is damaged ({error}): {advice}") from error
         expected = [tensor.shape for tensor in self._tensors()]
         if settings != (self.steps, self.seed) or shapes != expected:

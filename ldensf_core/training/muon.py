@@ -1,10 +1,9 @@
 """Muon (Jordan et al. 2024) for many matrices of few shapes.
 
 The update of a matrix is its momentum with all singular values brought near one, by five
-Newton-Schulz iterations in half precision, times √max(rows, columns)/5, which gives it about
-the size of an Adam step. torch's own optimiser goes through the matrices one by one: with
-matrices as small as these a step is then hundreds of kernels, each shorter than its launch.
-Here those of one shape are stacked.
+Newton-Schulz iterations in half precision. A factor √max(rows, columns)/5 gives it about the size
+of an Adam step. torch's optimiser goes through the matrices one by one: with small matrices a step
+is then hundreds of kernels, each shorter than its launch. Here matrices of one shape are stacked.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ class StackedMuon(torch.optim.Optimizer):
 
     Args:
         matrices: two-dimensional parameters.
-        lr: of one element, on their device; read at every step.
-        decay: of the weights, by ``lr * decay`` of them in a step. Without it they grow as long
-            as the rate is large, since no update is small.
+        lr: tensor of one element, on their device; read at every step.
+        decay: weight decay; a step takes away ``lr * decay`` of the weights. Without it they
+            grow while the rate is large, because no update is small.
     """
 
     def __init__(self, matrices: list[nn.Parameter], lr: Tensor, decay: float = 0.0) -> None:
@@ -51,7 +50,7 @@ class StackedMuon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """A stack (n, rows, columns) with all singular values near one, in bfloat16."""
+    """Bring all singular values of a stack (n, rows, columns) near one; in bfloat16."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = (matrices.mT if tall else matrices).bfloat16()

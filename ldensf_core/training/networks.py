@@ -1,7 +1,7 @@
 """A bank of sensor networks to train encoders on.
 
-Numbers of sensors, layouts and noise levels are drawn at random; the interpolation's gain of
-each is computed once and used for many batches, then replaced.
+Numbers of sensors, layouts and noise levels are random. The interpolation's gain of each network is
+computed once and used for many batches; then the network is replaced.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ldensf_core.observations import SensorNetwork
 
 
 class NetworkBank:
-    """``size`` sensor networks with a noise level each, padded to the largest number of sensors.
+    """``size`` sensor networks, each with a noise level, padded to the largest number of sensors.
 
     Args:
-        sensors: least and largest number of sensors. More only average the noise further.
+        sensors: least and largest number of sensors; more would only average the noise further.
         most_noise: largest noise, as a fraction of each variable's standard deviation.
 
     Attributes:
@@ -53,7 +53,7 @@ class NetworkBank:
             self.replace(entry)
 
     def replace(self, entry: int) -> None:
-        """Draw a new network for one place in the bank."""
+        """Draw a new network for one entry of the bank."""
         least, most = self.sensors
         if self.rng.random() < 0.4:
             x, y = self.benchmark.x, self.benchmark.y
@@ -68,7 +68,7 @@ class NetworkBank:
             network = SensorNetwork.random(self.benchmark, n, seed=int(self.rng.integers(2**63)))
         n = len(network)
         like = self.gain
-        # Half of the levels near the low end, where precision pays; zero included.
+        # Half of the levels are near the low end, where precision matters; zero included.
         level = self.most_noise * self.rng.random() ** 2 * (self.rng.random() > 0.05)
         noise = like.new_full((like.shape[2],), level)
         positions = torch.as_tensor(network.positions, device=like.device)
@@ -84,8 +84,8 @@ class NetworkBank:
         """Measure normalised ``fields`` (B, T, V, ny*nx) with networks ``entry`` (B,).
 
         Returns:
-            interpolated coefficients (B, T, K), from values with fresh noise, and the unknown
-            shares (B, T, S).
+            coefficients (B, T, K), interpolated from values with fresh noise, and unknown shares
+            (B, T, S).
         """
         b, t, v, _ = fields.shape
         points, weights = self.points[entry], self.weights[entry]  # (B, n, 4)

@@ -1,8 +1,8 @@
 """Training trajectories, simulated afresh as training goes.
 
-A solver makes a trajectory in less time than a training step takes to learn from it, so runs
-are made on the training device, kept in a pool that batches are drawn from, and replaced. Where
-there is no solver, they are the training runs, taken in turn.
+A solver makes a trajectory faster than training learns from it. Runs are therefore made on the
+training device, kept in a pool that batches are drawn from, and replaced. Without a solver, the
+pool holds the training runs, taken in turn.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ldensf_core.device import captured
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Matrix products in single precision, whatever training has allowed them.
+    """Compute matrix products in single precision, also while training uses TF32.
 
-    A solver whose transforms are products of matrices has other trajectories in TF32.
+    A solver whose transforms are matrix products gives other trajectories in TF32.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
@@ -32,16 +32,16 @@ def full_precision() -> Iterator[None]:
 
 
 class TrajectoryPool:
-    """A fixed number of trajectories of a benchmark, in the form in which training uses them.
+    """A fixed number of trajectories of a benchmark, in the form that training uses.
 
     Args:
-        transform: normalised fields (B, T, V, ny, nx) → what is kept, (B, T, ...).
+        transform: normalised fields (B, T, V, ny, nx) → the stored form, (B, T, ...).
         size: trajectories in the pool.
         chunk: trajectories simulated together; divides ``size``.
-        seed: of the parameters, drawn from the prior. Seeds from 1000 on keep clear of those
-            of the published split.
-        given: unit parameters, (n, P), to simulate instead, in turn; by default those of the
-            training runs where the benchmark has no solver.
+        seed: of the parameters, drawn from the prior. Seeds from 1000 on do not meet those of
+            the published split.
+        given: unit parameters, (n, P), to simulate in turn instead of draws; without a solver,
+            by default those of the training runs.
 
     Attributes:
         parameters: unit parameters, (size, P).
@@ -70,7 +70,7 @@ class TrajectoryPool:
             size, len(benchmark.parameters), dtype=torch.float32, device=device
         )
         first = self.benchmark.physical_parameters(self._draw())
-        with full_precision():  # a graph keeps the precision that it was recorded with
+        with full_precision():  # a graph keeps the precision of its recording
             state = benchmark.initial_state(first)
             self._advance = captured(benchmark.advance, state, first)
         sample = transform(benchmark.normalise(benchmark.fields(state))[:, None])
@@ -79,7 +79,7 @@ class TrajectoryPool:
             self.replace()
 
     def _draw(self) -> Tensor:
-        """Unit parameters of the next chunk; they depend on the seed and its number alone."""
+        """Unit parameters of the next chunk; depends only on the seed and the chunk's number."""
         if self.given is not None:
             turn = torch.arange(self.made * self.chunk, (self.made + 1) * self.chunk)
             return self.given[turn % len(self.given)].to(self.parameters)
@@ -95,7 +95,7 @@ class TrajectoryPool:
     @torch.no_grad()
     @full_precision()
     def replace(self) -> None:
-        """Simulate one chunk and put it in the place of the oldest."""
+        """Simulate one chunk; it replaces the oldest."""
         unit, rows = self._draw(), self._next_rows()
         parameters = self.benchmark.physical_parameters(unit)
         state = self.benchmark.initial_state(parameters)

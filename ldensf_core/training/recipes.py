@@ -1,4 +1,4 @@
-"""How each benchmark's networks are sized and trained."""
+"""Sizes and training of each benchmark's networks."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Recipe:
     Attributes:
         pool: trajectories kept on the device for the surrogate; ``chunk`` of them are simulated
             together, and replace the oldest every ``refresh`` steps.
-        batch, decoder_batch: trajectories in a batch of either part of the surrogate's training;
-            for the decoder alone, as many snapshots as these have.
+        batch, decoder_batch: trajectories in a batch of the joint stage, and of the decoder
+            stage, whose batch has the same number of snapshots as these trajectories.
         joint_steps, decoder_steps, encoder_steps: of the three parts of training.
-        noisy: share of the latent states that the decoder alone is given with noise.
-        decoder_decay: of its hidden matrices, while it is trained alone.
+        noisy: share of latent states with noise in the decoder stage.
+        decoder_decay: weight decay of the decoder's hidden matrices in that stage.
         encoder_pool, encoder_batch: the same for the encoder, which needs whole fields;
-            ``encoder_decay``: of its hidden matrices.
-        networks: sensor networks in the bank that the encoder is trained on.
+            ``encoder_decay``: weight decay of its hidden matrices.
+        networks: number of sensor networks in the encoder's bank.
         sensors: least and largest number of sensors of a network.
         most_noise: largest noise, as a fraction of each variable's standard deviation.
-        inflation, process_noise: that the calibration chooses from.
-        calibration_truths: validation runs that the filter is calibrated on.
-        scored_runs: of each split that errors are taken on; all by default.
-        vae_architecture, vae_steps: of the coupled autoencoder, which has the encoder's pool and
-            networks; ``vae_batch``: snapshots in a batch.
+        inflation, process_noise: the choices of the calibration.
+        calibration_truths: number of validation runs for the calibration.
+        scored_runs: runs of each split to measure errors on; by default all.
+        vae_architecture, vae_steps: of the coupled autoencoder, which uses the encoder's pool
+            and networks; ``vae_batch``: snapshots in a batch.
     """
 
     architecture: Architecture
@@ -70,17 +70,17 @@ DYNAMICS = DynamicsSizes(width=128, layers=2)
 
 
 VAE_FREQUENCY = 3.0
-"""Of the sines that its decoder begins with: noise of 0.1 has to leave them as they are."""
+"""Initial frequency of the decoder's sines: noise of 0.1 must hardly change them."""
 
 
 def _vae(observed: int, coefficients: int, last: int) -> VAEArchitecture:
-    """Of a coupled autoencoder: what differs between benchmarks."""
+    """Sizes of a coupled autoencoder, from those that differ between benchmarks."""
     sizes = SpectralSizes(coefficients, 128, 1, last, features=32, frequency=VAE_FREQUENCY)
     return VAEArchitecture(64, "spectral", sizes, VAEEncoderSizes(observed, width=128, blocks=1))
 
 
 FEWEST_RUNS = 8
-"""That a surrogate can be trained on at all."""
+"""Least number of runs to train a surrogate on."""
 
 RECIPES = {
     "kolmogorov": Recipe(
@@ -156,10 +156,10 @@ RECIPES = {
 
 
 def recipe_for(benchmark: Benchmark) -> Recipe:
-    """The recipe of a benchmark; one that has none gets one by the sizes of its fields.
+    """The recipe of a benchmark; without one, a recipe from the sizes of its fields.
 
     Raises:
-        ValueError: if there are too few training runs to learn anything from.
+        ValueError: if there are too few training runs.
     """
     if benchmark.has_solver and benchmark.name in RECIPES:
         return RECIPES[benchmark.name]
@@ -217,16 +217,16 @@ PUBLISHED = {
 }
 """Sizes of dynamics and decoder of Xiao, Si and Chen (arXiv 2411.19305).
 
-The frequencies are those, of powers of two and some between, with which a small network of
-coordinates came closest to one snapshot.
+The frequencies are the best of a few for fitting one snapshot with a small coordinate network:
+powers of two, and some in between.
 """
 
 
 def published(name: str) -> Recipe:
-    """How a surrogate of the published sizes is trained, for comparison with the shipped one.
+    """Recipe of a surrogate of the published sizes, for comparison with the shipped one.
 
-    The pool holds whole fields, as the encoder's does. Each trajectory of a batch brings
-    thousands of points, so few fill the device. No latent state is noisy, as published.
+    The pool holds whole fields, like the encoder's. Batches are small, because each trajectory
+    has thousands of points. As published, no latent state gets noise.
     """
     recipe, (dynamics, sizes) = RECIPES[name], PUBLISHED[name]
     return replace(
@@ -242,23 +242,23 @@ def published(name: str) -> Recipe:
 
 
 def with_decoder(recipe: Recipe, name: str) -> Recipe:
-    """The same training of another kind of decoder, of the sizes that this has by default.
+    """The same training with another kind of decoder, of its default sizes.
 
     Raises:
-        ValueError: if there is no decoder of that name, or its sizes have no defaults.
+        ValueError: if the name is unknown, or the decoder's sizes have no defaults.
     """
     kind = DECODERS[name]
     try:
         sizes = kind.Sizes()
     except (TypeError, ValueError):  # pydantic's is a ValueError
         raise ValueError(
-            f"decoder {name!r}: its sizes have no defaults; write a recipe that says them"
+            f"decoder {name!r}: its sizes have no defaults; write a recipe with sizes"
         ) from None
     return replace(recipe, architecture=replace(recipe.architecture, decoder=name, sizes=sizes))
 
 
 def small(recipe: Recipe) -> Recipe:
-    """The same training in miniature: minutes on a CPU, for trying things out and for tests."""
+    """A very short version of the training, for trials and tests: minutes on a CPU."""
     n_latent = recipe.architecture.n_latent
     architecture = Architecture(
         n_latent,

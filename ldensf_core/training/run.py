@@ -1,4 +1,4 @@
-"""From nothing to shipped weights: surrogate, encoder, calibration, and the card."""
+"""The whole training: surrogate, encoder, calibration and card."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from ldensf_core.weights.checkpoints import (
 )
 
 PARTS = ("all", "encoder", "calibration", VAE)
-"""What is made anew; with the encoder, the calibration too. The coupled autoencoder, which needs
-nothing of the rest, is made by itself."""
+"""Parts to train. ``encoder`` includes the calibration. The coupled autoencoder does not depend on
+the others and is trained separately."""
 
 
 def train(
@@ -49,14 +49,14 @@ def train(
     device: torch.device,
     part: str = "all",
 ) -> dict[str, Any]:
-    """Train for a benchmark, or the one of that name; writes weights and card to ``folder``.
+    """Train for a benchmark, object or name; write weights and card to ``folder``.
 
-    Interrupted, it goes on from the checkpoints in ``folder`` when called again with the same
-    arguments. Half the mantissa is spent on a GPU's matrix products (TF32), which costs the
-    surrogate nothing that can be measured.
+    After an interruption, call it again with the same arguments: it resumes from the checkpoints
+    in ``folder``. A GPU's matrix products use TF32, half of the mantissa, which has no measurable
+    effect on the surrogate's error.
 
     Args:
-        part: one of ``PARTS``; what is not made anew is read from ``folder``.
+        part: one of ``PARTS``; the others are read from ``folder``.
 
     Returns:
         The card.
@@ -64,7 +64,7 @@ def train(
     if not isinstance(benchmark, Benchmark):
         benchmark = get_benchmark(benchmark)
     name = benchmark.name
-    if part == "all":  # else there are weights
+    if part == "all":  # otherwise weights exist
         folder.mkdir(parents=True, exist_ok=True)
     if folder.is_dir():
         check_folder(folder)
@@ -100,7 +100,7 @@ def train(
         card["training"]["encoder"] = spent
         card["architecture"] = described(recipe.architecture)
         card["training"]["recipe"] = {
-            k: list(v) if isinstance(v, tuple) else v  # as JSON gives it back
+            k: list(v) if isinstance(v, tuple) else v  # as JSON returns them
             for k, v in asdict(recipe).items()
             if k != "architecture" and not k.startswith(VAE)
         }
@@ -141,10 +141,10 @@ def _train_vae(
 
 @contextmanager
 def clocked(device: torch.device) -> Iterator[dict[str, float | None]]:
-    """Training in reduced precision, with what it takes: filled in at the end.
+    """Train in reduced precision and measure time and memory; filled in at the end.
 
     Yields:
-        ``seconds``, and ``peak_gpu_gib``: most memory that the process has held on a GPU, GiB.
+        ``seconds``, and ``peak_gpu_gib``: most GPU memory held by the process, GiB.
     """
     spent: dict[str, float | None] = {}
     start = time.perf_counter()
@@ -158,7 +158,7 @@ def clocked(device: torch.device) -> Iterator[dict[str, float | None]]:
 
 
 def peak_gpu_gib(device: torch.device) -> float | None:
-    """Most GPU memory that this process has held at once, GiB; None on a CPU."""
+    """Peak GPU memory of this process, GiB; None on a CPU."""
     if device.type != "cuda":
         return None
     return round(torch.cuda.max_memory_reserved(device) / 2**30, 1)

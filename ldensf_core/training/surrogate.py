@@ -1,9 +1,10 @@
 """Training of LDNet in its two published stages.
 
-First dynamics and decoder together, through the roll-out; then the decoder alone with the
-dynamics frozen, which needs no roll-out in its steps and so takes several times as many. In that
-second stage some latent states are given with noise: a filter's ensemble is never quite where the
-dynamics go, and a decoder that has seen nothing else magnifies what is off by orders of magnitude.
+The first stage trains dynamics and decoder together, through the roll-out. The second stage trains
+the decoder alone with frozen dynamics; its steps need no roll-out, so it takes several times more
+of them. In the second stage some latent states get noise: a filter's members are never exactly on
+the trajectories of the dynamics, and a decoder trained without noise magnifies such departures by
+orders of magnitude.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ from ldensf_core.training.recipes import Recipe
 from ldensf_core.weights.architecture import build_ldnet
 
 NOISE = (-2.5, -0.5)
-"""Range of the logarithm (to ten) of a noisy state's noise, in units of the training deviation."""
+"""Range of log₁₀ of a noisy state's noise, in units of the training standard deviation."""
 STEEPNESS = 500.0
-"""Relative error to be expected for a noise of one, relative to that without: sets the weights."""
+"""Expected relative error for a noise of 1, over that without noise: sets the loss weights."""
 
 
 def muon_matrices(model: LDNet) -> list[nn.Parameter]:
-    """What Muon trains of the parameters that require a gradient; Adam trains the rest."""
+    """The matrices for Muon, among parameters that require a gradient; Adam trains the rest."""
     hidden = [*model.hidden_matrices(), *model.decoder.hidden_matrices()]
     return [p for p in hidden if p.requires_grad]
 
 
 class SurrogateTraining:
-    """An LDNet, the trajectories that it learns from, and the trainers of its two stages.
+    """An LDNet, its training trajectories, and the trainers of its two stages.
 
     Args:
         given: unit parameters (pool, P) of the trajectories, instead of draws from the prior.
 
     Attributes:
-        model: the network, on ``device``; what its decoder takes from the data is set.
-        pool: of the decoder's targets.
-        latent: states of the trajectories in the pool, (size, T, L), for the second stage.
+        model: the network, on ``device``; ``scale_to`` of its decoder has been called.
+        pool: targets of the decoder.
+        latent: states of the pool's trajectories, (size, T, L), for the second stage.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class SurrogateTraining:
         self.latent = self.pool.parameters.new_empty(shape)
 
     def joint(self, steps: int, checkpoint: Path | None = None) -> Trainer:
-        """Of dynamics and decoder together."""
+        """The trainer of dynamics and decoder together."""
 
         def loss() -> Tensor:
             chosen = self._draw(self.recipe.pool, self.recipe.batch)
@@ -74,7 +75,7 @@ class SurrogateTraining:
         return Trainer(self.model, loss, muon_matrices(self.model), steps, self.seed, checkpoint)
 
     def decoder(self, steps: int, checkpoint: Path | None = None) -> Trainer:
-        """Of the decoder alone; freezes the dynamics as they are now."""
+        """The trainer of the decoder alone; freezes the present dynamics."""
         self.model.dynamics.requires_grad_(False)
         self._roll_out()
         batch = self.recipe.decoder_batch * self.n_times
@@ -93,7 +94,7 @@ class SurrogateTraining:
         return Trainer(self.model, loss, matrices, steps, self.seed + 1, checkpoint, decay)
 
     def refresh(self, step: int) -> None:
-        """New trajectories for old ones, whenever it is time; to be called after every step."""
+        """Replace old trajectories when due; call it after every step."""
         if step % self.recipe.refresh == 0:
             self.pool.replace()
             self._roll_out()
@@ -107,7 +108,7 @@ class SurrogateTraining:
 
 
 def noise_levels(noisy: int, batch: int, device: torch.device) -> Tensor:
-    """For each of a batch, the standard deviation of its noise: zero but for the first ones."""
+    """Standard deviation of the noise of each state in a batch: zero except for the first ones."""
     low, high = NOISE
     drawn = 10 ** (low + (high - low) * torch.rand(noisy, dtype=torch.float32, device=device))
     return nn.functional.pad(drawn, (0, batch - noisy))

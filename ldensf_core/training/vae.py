@@ -1,14 +1,15 @@
 """Training of the coupled autoencoder on fields and observations of fresh trajectories.
 
-The loss is the published one: both encoders' samples of z are decoded to the same fields, the
-two distributions of z are drawn together, and both to the prior. The fields' error is the
-relative squared error of their coefficients; the weights of the rest are in these units.
+The loss is the published one: samples of z from both encoders are to decode to the same fields,
+and the two distributions of z are pulled towards each other and towards the prior. The fields'
+error is the relative squared error of their coefficients; the other terms are weighted relative to
+it.
 
-Two distributions are compared by KL(state ‖ observation). Over all states that an observation
-allows, its minimum is their mean and spread in z: the standard deviation that the observation
-encoder states would be the error that it makes. Reconstruction, which wants samples near their
-means, pulls the other way; with ten times the weight here the two are equal, but the states are
-described less well, and the published filter gains nothing from it.
+The distributions are compared by KL(state ‖ observation). Its minimum over all states that fit an
+observation is their mean and spread in z: the observation encoder would then give its true error as
+standard deviation. Reconstruction pulls the other way, because it needs samples near their means.
+With ten times the weight here, standard deviation and error are equal, but the states are
+represented less well, and the published filter does not improve.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from ldensf_core.weights.architecture import build_vae
 PRIOR_WEIGHT = 1e-5
 COUPLING_WEIGHT = 1e-5
 SNAPSHOTS = 8
-"""Of each trajectory of a batch, all observed by one network of sensors."""
+"""Snapshots of each trajectory in a batch, all observed by one sensor network."""
 PRIOR = Normal(0.0, 1.0)
 
 
 class VAETraining:
-    """A coupled autoencoder and what it learns from.
+    """A coupled autoencoder and its training data.
 
     Attributes:
         vae: the network, on ``device``.
@@ -72,7 +73,7 @@ class VAETraining:
         )
 
     def loss(self) -> Tensor:
-        """Of a batch of snapshots, drawn from the device's default generator."""
+        """Loss of a batch of snapshots, drawn from the device's default generator."""
         vae, data = self.vae, self.pool.data
         runs = self.recipe.vae_batch // SNAPSHOTS
         chosen = torch.randint(0, len(data), (runs, 1), device=data.device)
@@ -85,7 +86,7 @@ class VAETraining:
         return coupled_loss(vae, state, observed, vae.decoder.target(fields))
 
     def refresh(self, step: int) -> None:
-        """New trajectories and sensors for old ones, whenever it is time; after every step."""
+        """Replace old trajectories and sensors when due; call it after every step."""
         if step % self.recipe.refresh == 0:
             self.pool.replace()
         if step % 100 == 0:
@@ -105,7 +106,7 @@ class VAETraining:
 
 
 def coupled_loss(vae: CoupledVAE, state: Normal, observed: Normal, target: Tensor) -> Tensor:
-    """Of distributions (..., L) of z; ``target`` is the decoder's of the fields behind both."""
+    """Loss of two distributions (..., L) of z; ``target``: the decoder's target of the fields."""
     reconstruction = vae.decoder.loss(state.rsample(), target).mean()
     reconstruction = reconstruction + vae.decoder.loss(observed.rsample(), target).mean()
     prior = kl_divergence(state, PRIOR) + kl_divergence(observed, PRIOR)

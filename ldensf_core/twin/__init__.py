@@ -1,1 +1,1 @@
-"""Twin experiments: a truth, observations, filters that follow, and the record of it."""
+"""Twin experiments: truth, observations, the filters that follow them, and the results."""

@@ -1,4 +1,4 @@
-"""How a twin is observed, and what of it changes on the way."""
+"""How a twin is observed, and which of these conditions change during a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ldensf_core.observations import SensorNetwork
 LARGEST_NOISE = 10.0
 
 Change = tuple[int, Mapping[str, Any]]
-"""A cycle, and what is other from then on: ``(20, {"noise": 0.3})``."""
+"""A cycle, and what changes from it on: ``(20, {"noise": 0.3})``."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Conditions:
 
     Attributes:
         sensors: the network.
-        noise: standard deviation, as a fraction of each variable's own, by variable, (V,).
+        noise: (V,), for each variable, as a fraction of its standard deviation.
         missing: probability that a sensor reports nothing at a time.
-        variables: names of those that are measured; of others nothing is.
-        assimilate: whether filters get what is observed.
+        variables: names of the variables that are measured.
+        assimilate: whether filters get the observations.
     """
 
     sensors: SensorNetwork
@@ -44,7 +44,7 @@ class Conditions:
         variables: Any,
         assimilate: Any = True,
     ) -> Conditions:
-        """What was asked for, in this form; ``sensors`` and ``variables`` may be None.
+        """Check the arguments; None for ``sensors`` or ``variables`` takes the default.
 
         Raises:
             ValueError: for any argument out of range, naming it and what is allowed.
@@ -84,7 +84,7 @@ CHANGEABLE = tuple(f.name for f in fields(Conditions))
 def timeline(
     benchmark: Benchmark, base: Mapping[str, Any], changes: Iterable[Change]
 ) -> list[tuple[int, Conditions]]:
-    """Conditions from each cycle on at which they change, the first from 0.
+    """All conditions with the cycle from which they hold, the first from 0.
 
     Args:
         base: arguments of ``Conditions.checked``.
@@ -101,7 +101,7 @@ def timeline(
 
 
 def at(conditions: Sequence[tuple[int, Conditions]], index: int) -> Conditions:
-    """Those that hold at a snapshot."""
+    """The conditions that hold at a snapshot."""
     return next(of_then for start, of_then in reversed(conditions) if start <= index)
 
 

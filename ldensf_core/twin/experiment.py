@@ -26,20 +26,20 @@ class TwinExperiment(Twin):
     """Truth, observations and filters in step. Iterate for one ``Cycle`` a snapshot.
 
     Experiments that differ only in ``filters`` see the same truth and the same observations.
-    Iterating again starts the filters anew and gives the same run.
+    Iterating again restarts the filters and gives the same run.
 
     Args:
         benchmark: name or object.
         filters: names, classes or objects of filters; a mapping gives them labels:
             ``{"small": ("ld-ensf", {"members": 5}), "large": "ld-ensf"}``.
-        sensors, noise, every, seed, device: see ``Twin``, as for all other arguments of its.
-        members: ensemble size; ``full_space_members`` that of filters that run the solver.
-        options: of the filters, by label: ``{"letkf": {"radius": 200.0}}``; others are those tuned
-            for the benchmark, or defaults. ``members`` is an option of every filter.
-        model: of the latent filters, on ``device``; by default the shipped one is loaded.
+        sensors, noise, every, seed, device: see ``Twin``, also for all other arguments.
+        members: ensemble size; ``full_space_members``: the same for full-space filters.
+        options: of the filters, by label: ``{"letkf": {"radius": 200.0}}``; those not given are
+            the tuned ones or the defaults. ``members`` is an option of every filter.
+        model: for the latent filters, on ``device``; by default the shipped one.
 
     Attributes:
-        filters: what was chosen, by label.
+        filters: the chosen ones, by label.
 
     Raises:
         ValueError: for any argument out of range, naming it and what is allowed.
@@ -94,8 +94,8 @@ class TwinExperiment(Twin):
     def spin_up(self) -> Iterator[float]:
         """Carry the members of full-space filters to the first snapshot, in many small steps.
 
-        Without it the first cycle does so in one. What is left half-way, another experiment with
-        the same members goes on with. Gives the share that is done, after each step.
+        Otherwise the first cycle does so in one step. If it is stopped half-way, another experiment
+        with the same members continues from there. Yields the share done, after each step.
         """
         sizes = {
             one.members or self.full_space_members
@@ -109,13 +109,13 @@ class TwinExperiment(Twin):
 
     def run(self, progress: bool = False) -> xr.Dataset:
         """All cycles, as one labelled dataset: see ``results.run_dataset``."""
-        # Not the bar iterates, which would hold on to a cycle while the next is computed.
+        # The bar must not iterate: it would keep a cycle in memory while the next is computed.
         with tqdm(total=len(self), disable=not progress, unit="cycle") as bar:
             return result_dataset(self, list(self.filters), self, self.settings, bar.update)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was asked for, by name: texts, numbers, and lists and mappings of them."""
+        """The arguments by name, as texts, numbers, and lists and mappings of them."""
         names = ("noise", "every", "members", "full_space_members", "seed", "missing")
         return {
             "layout": self.sensors.layout,

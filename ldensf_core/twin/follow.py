@@ -1,4 +1,4 @@
-"""Following a twin: the loop of forecast and analysis, and how long each takes."""
+"""The loop of forecast and analysis along a twin, with the time that each takes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ldensf_core.filters import Estimate, Filter
 from ldensf_core.twin.twin import Moment, Twin
 
 SPLIT_EVERY = 5
-"""Of every fifth observation, forecast and analysis are run and timed one after the other; of the
-rest together, on a GPU in a single launch where the filter can."""
+"""At every fifth observation, forecast and analysis are run and timed separately. At the others
+they run together, on a GPU in a single launch if the filter can."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +23,11 @@ class FilterCycle:
 
     Attributes:
         estimate: with mean and spread already decoded.
-        cycle_ms: time of forecast and analysis together, encoding included; at the initial
-            snapshot there is no forecast, and without an observation no analysis. On a GPU it is
-            that of the filter's stream, after what the filter prepares on the CPU (``expect``).
-        forecast_ms, analysis_ms: of each by itself, where they were run one after the other:
-            at every ``SPLIT_EVERY``-th observation; elsewhere NaN.
+        cycle_ms: time of forecast, encoding and analysis; the initial snapshot has no forecast,
+            a snapshot without observation no analysis. On a GPU it is the time in the filter's
+            stream, without what the filter prepares on the CPU (``expect``).
+        forecast_ms, analysis_ms: separate times, at every ``SPLIT_EVERY``-th observation;
+            elsewhere NaN.
         decode_ms: time of decoding mean and spread.
     """
 
@@ -40,7 +40,7 @@ class FilterCycle:
 
 @dataclass(frozen=True, eq=False)
 class Cycle(Moment):
-    """A moment of a twin, and what filters make of it.
+    """A moment of a twin, with the filters' estimates.
 
     Attributes:
         filters: by label.
@@ -50,15 +50,15 @@ class Cycle(Moment):
 
     @property
     def estimate(self) -> Estimate:
-        """Of the filter, where there is one alone."""
+        """The estimate, if there is only one filter."""
         (only,) = self.filters.values()
         return only.estimate
 
 
 def follow(filters: Filter | Mapping[str, Filter], twin: Twin) -> Iterator[Cycle]:
-    """Let filters that stand at snapshot 0 follow a twin to its end, one ``Cycle`` a snapshot.
+    """Run filters from snapshot 0 along a twin to its end; yield one ``Cycle`` a snapshot.
 
-    Each observation is assimilated at its snapshot, between them the ensemble is carried forward.
+    Each observation is assimilated at its snapshot; the solver or surrogate forecasts in between.
 
     Args:
         filters: one, or several by label.
@@ -66,7 +66,7 @@ def follow(filters: Filter | Mapping[str, Filter], twin: Twin) -> Iterator[Cycle
     if not isinstance(filters, Mapping):
         filters = {filters.name: filters}
     for moment in map(twin.moment, range(len(twin))):
-        # Nothing here holds on to a cycle's estimates while the next is computed.
+        # Keep no cycle's estimates in memory while the next is computed.
         yield Cycle(
             **vars(moment),
             filters={
@@ -82,7 +82,7 @@ def _cycle(filter_: Filter, moment: Moment, every: int, device: torch.device) ->
     turn = moment.index // every % SPLIT_EVERY
     split = moment.index > 0 and observation is not None and turn == 1 % SPLIT_EVERY
     if observation is not None and device.type == "cuda":
-        filter_.expect(observation)  # timed is what a GPU does, from the transfer on
+        filter_.expect(observation)  # timing on a GPU starts with the transfer
     watch.mark()
     if split:
         filter_.forecast()

@@ -1,10 +1,10 @@
 """Own measurements instead of simulated ones: a table, sorted into observations by snapshot.
 
 xr.Dataset with one dimension, say ``report``, and for each report
-    time       in the benchmark's time units, nearest to a snapshot
-    x, y       its place, in the benchmark's coordinates
+    time       in the benchmark's time units; goes to the nearest snapshot
+    x, y       position, in the benchmark's coordinates
     variable   name of what was measured
-    value      in the variable's units; NaN is no report
+    value      in the variable's units; NaN: missing
     std        standard deviation of its error, in the same units
 """
 
@@ -24,9 +24,9 @@ def own_observations(benchmark: Benchmark, table: xr.Dataset) -> dict[int, Obser
     """The observations in a table, by snapshot.
 
     Raises:
-        ValueError: if a column is missing or no number, a time is farther from any snapshot than
-            half a step, a place is outside the domain, a variable unknown, or the reports of one
-            variable and snapshot differ in their standard deviation.
+        ValueError: if a column is missing or not numeric, a time is more than half a step from
+            every snapshot, a place is outside the domain, a variable is unknown, or the reports of
+            one variable at one snapshot have different standard deviations.
     """
     if not isinstance(table, xr.Dataset) or any(name not in table for name in COLUMNS):
         there = sorted(map(str, table.variables)) if isinstance(table, xr.Dataset) else table

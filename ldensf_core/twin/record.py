@@ -1,4 +1,4 @@
-"""What is kept of a cycle, which itself holds whole ensembles: numbers, mean and spread."""
+"""What is kept of a cycle: numbers, mean and spread, not the ensembles."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Record:
 
     Attributes:
         error, spread: relative RMSE of the mean, and the spread on the same scale.
-        cycle_ms: of forecast and analysis together; fields are not counted.
-        forecast_ms, analysis_ms: of each by itself; NaN but for every few cycles.
-        decode_ms: of mean and spread.
-        complete: whether there was a forecast as well as an analysis, so that cycles compare.
+        cycle_ms: time of forecast and analysis together, without decoding.
+        forecast_ms, analysis_ms: separate times; NaN except at every few cycles.
+        decode_ms: time of decoding mean and spread.
+        complete: whether the cycle had forecast and analysis; only such times compare.
         parameters: (M, P), physical units.
     """
 
@@ -38,7 +38,7 @@ class Record:
 def record_cycle(
     benchmark: Benchmark, cycle: Cycle, name: str
 ) -> tuple[Record, np.ndarray, np.ndarray]:
-    """What is kept of the cycle of the filter ``name``: record, mean and spread (V, ny, nx)."""
+    """The record of filter ``name`` at a cycle, its mean and its spread (V, ny, nx)."""
     result = cycle.filters[name]
     mean, spread = result.estimate.mean.cpu(), result.estimate.spread.cpu()
     record = Record(

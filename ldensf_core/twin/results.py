@@ -27,7 +27,7 @@ SERIES = {
 }
 """By filter and time: the attribute of a ``Record``, what it is, and its units."""
 MOMENTS = {"mean": "realization: mean", "spread": "realization: standard_deviation"}
-"""Of the ensemble, in CF's words."""
+"""Cell methods of CF for mean and spread."""
 
 
 def result_dataset(
@@ -39,10 +39,10 @@ def result_dataset(
 ) -> xr.Dataset:
     """Everything about ``cycles``, ready for ``to_netcdf``: see ``run_dataset``.
 
-    They are taken one by one, and let go with the ensembles that they hold.
+    Only one cycle with its ensembles is in memory at a time.
 
     Args:
-        labels: of the filters. ``cycles``: of ``twin``, from its first.
+        labels: of the filters. ``cycles``: those of ``twin``, from the first on.
         on_cycle: called after each.
     """
     benchmark = twin.benchmark
@@ -58,7 +58,7 @@ def result_dataset(
             record, mean[i, n], spread[i, n] = record_cycle(benchmark, cycle, label)
             records[label].append(record)
         observed.append(cycle.observation)
-        del cycle  # before the next is computed
+        del cycle  # frees its ensembles before the next is computed
         on_cycle()
     return run_dataset(
         benchmark,
@@ -84,23 +84,23 @@ def run_dataset(
     spread: np.ndarray,
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
-    """A run, or as much of it as there is, from what was recorded.
+    """A run, complete or not, as a dataset of its records.
 
     For each variable ``v`` of the benchmark: ``v`` (time, y, x), the truth; ``v_mean`` and
-    ``v_spread`` (filter, time, y, x), all without ``time`` where the fields are of one cycle
-    alone; ``v_observed`` (time, sensor), NaN where nothing was measured. For each parameter
-    ``p``: ``p`` (the true one) and ``p_ensemble`` (filter, time, member), NaN beyond a filter's
-    ensemble. ``rel_rmse`` and ``rel_spread`` (filter, time) and the times of the three steps
-    (filter, time), in ms. A filter that is behind has NaN for the cycles that it has not run.
+    ``v_spread`` (filter, time, y, x), all without ``time`` if the fields are of one cycle;
+    ``v_observed`` (time, sensor), NaN where nothing was measured. For each parameter ``p``: ``p``
+    (the true one) and ``p_ensemble`` (filter, time, member), NaN for members that a filter does
+    not have. ``rel_rmse`` and ``rel_spread`` (filter, time) and the times of the three steps
+    (filter, time), in ms. Cycles that a filter has not run yet are NaN.
 
     Args:
-        sensors: that observe the first snapshot; those that later ones add come after them.
+        sensors: of the first snapshot; sensors of later ones are added after them.
         true_parameters: (P,).
-        records: by filter, one a cycle that it has run; at least one.
-        observed: at each cycle, None where nothing was measured.
-        truth: (T, V, ny, nx), or (V, ny, nx) of one cycle.
-        mean, spread: the same of each filter, (F, T, V, ny, nx) or (F, V, ny, nx).
-        attributes: that say how it was made; what is no text or number is kept as JSON.
+        records: by filter, one for each cycle that it has run; at least one.
+        observed: the observation of each cycle, or None.
+        truth: (T, V, ny, nx), or (V, ny, nx) for one cycle.
+        mean, spread: of each filter, (F, T, V, ny, nx) or (F, V, ny, nx).
+        attributes: how the run was made; anything but text and numbers is stored as JSON.
     """
     n_times = max(map(len, records.values()))
     fields = ("time", "y", "x")[4 - truth.ndim :]
@@ -165,8 +165,8 @@ def run_dataset(
 def _measured(
     sensors: SensorNetwork, observed: Sequence[Observation | None], shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All places, (n, 2), and what was measured there, (T, n, V), NaN where nothing was."""
-    row: dict[tuple[float, float, int], int] = {}  # of a place, and how often it has come before
+    """All places, (n, 2), and their measurements, (T, n, V), NaN where there is none."""
+    row: dict[tuple[float, float, int], int] = {}  # (x, y, earlier sensors there)
     networks = [sensors, *(o.sensors for o in observed if o is not None)]
     rows = {network: _rows(network, row) for network in dict.fromkeys(networks)}
     table = np.full((shape[0], len(row), shape[1]), np.nan, np.float32)
@@ -177,7 +177,7 @@ def _measured(
 
 
 def _rows(network: SensorNetwork, row: dict[tuple[float, float, int], int]) -> list[int]:
-    """The row of each sensor; new places get the next ones. Several may stand at one place."""
+    """The row of each sensor; new places get new rows. Sensors may share a place."""
     seen: Counter[tuple[float, float]] = Counter()
     found = []
     for x, y in network.positions.tolist():
@@ -187,7 +187,7 @@ def _rows(network: SensorNetwork, row: dict[tuple[float, float, int], int]) -> l
 
 
 def _filled(rows: Sequence, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-    """Rows of at most ``shape`` stacked, filled up with NaN."""
+    """Rows stacked into an array of ``shape``, padded with NaN."""
     table = np.full(shape, np.nan, dtype)
     for target, row in zip(table, rows, strict=False):
         row = np.asarray(row, dtype)

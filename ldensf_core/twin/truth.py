@@ -1,4 +1,4 @@
-"""What is true, snapshot by snapshot: a run of the solver, or fields of one's own."""
+"""The truth, snapshot by snapshot: a run of the solver, or given fields."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import kept
 
 SHARED_TRUTHS = 4
-"""Truths kept in memory for twins to come; the largest, of the atmosphere, takes 100 MB."""
+"""Number of truths kept in memory for later twins; one of the atmosphere takes 100 MB."""
 
 
 class Truth(Protocol):
-    """``truth[index]`` are the fields (V, ny, nx) of a snapshot, physical units, on the CPU."""
+    """``truth[index]``: the fields (V, ny, nx) of a snapshot, physical units, on the CPU."""
 
     def __len__(self) -> int: ...
 
@@ -27,10 +27,10 @@ class Truth(Protocol):
 
 
 class Trajectory(Truth):
-    """One run of the solver, computed snapshot by snapshot, as far as it is asked for.
+    """One run of the solver, computed up to the latest snapshot asked for.
 
-    The same numbers as those of ``Benchmark.trajectories``. Threads may share it: whoever asks
-    first for a snapshot computes it, others wait for it.
+    Its values equal those of ``Benchmark.trajectories``. Threads may share it: the first that
+    asks for a snapshot computes it, the others wait.
 
     Args:
         parameters: (1, P), in their units, on the device to compute on.
@@ -38,8 +38,8 @@ class Trajectory(Truth):
 
     def __init__(self, benchmark: Benchmark, parameters: Tensor) -> None:
         self.benchmark, self.parameters = benchmark, parameters
-        # Fields so far and the state behind the last of them: one tuple, so that whatever
-        # interrupts a step never leaves one of the two a snapshot ahead of the other.
+        # The fields so far and the state of the last one, in one tuple: an interrupted step cannot
+        # leave one of them a snapshot ahead of the other.
         self._reached: tuple[tuple[Tensor, ...], Tensor | None] = (), None
         self._computing = threading.Lock()
 
@@ -65,7 +65,7 @@ class Trajectory(Truth):
 
 
 class KnownFields(Truth):
-    """Fields that are there already, (T, V, ny, nx)."""
+    """Given fields, (T, V, ny, nx)."""
 
     def __init__(self, fields: Tensor) -> None:
         self._fields = fields
@@ -79,13 +79,13 @@ class KnownFields(Truth):
 
 
 def trajectory(benchmark: Benchmark, parameters: np.ndarray, device: torch.device) -> Trajectory:
-    """The run with parameters (P,): the same object for all who ask, of the latest few."""
+    """The run with parameters (P,). The latest few are kept and shared."""
     with _SHARING:
         return _trajectory(benchmark, tuple(map(float, parameters)), device)
 
 
 _SHARING = threading.Lock()
-"""Without it, two threads that ask at once would get, and compute, one trajectory each."""
+"""Without this lock, two threads that ask at once would compute the same trajectory twice."""
 
 
 @lru_cache(maxsize=SHARED_TRUTHS)
@@ -97,10 +97,10 @@ def _trajectory(
 
 
 def known_fields(benchmark: Benchmark, fields: xr.Dataset) -> KnownFields:
-    """Own fields as a truth: every variable of the benchmark, (time, y, x), on its grid.
+    """Given fields as the truth: every variable of the benchmark, (time, y, x), on its grid.
 
     Raises:
-        ValueError: if a variable is missing, the shape is another, or a value is not finite.
+        ValueError: if a variable is missing, a shape is wrong, or a value is not finite.
     """
     names = [v.name for v in benchmark.variables]
     if not isinstance(fields, xr.Dataset) or not set(names) <= set(map(str, fields.data_vars)):
@@ -125,7 +125,7 @@ def known_fields(benchmark: Benchmark, fields: xr.Dataset) -> KnownFields:
 
 
 def unknown_fields(benchmark: Benchmark) -> KnownFields:
-    """What stands for a truth that nobody knows: NaN."""
+    """An unknown truth: NaN everywhere."""
     shape = (benchmark.n_times, len(benchmark.variables), *benchmark.grid_shape)
     return KnownFields(torch.full((1,) * len(shape), torch.nan).expand(shape))
 

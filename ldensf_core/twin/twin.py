@@ -1,4 +1,4 @@
-"""A twin: a truth that is known, and what is measured of it, before any filter."""
+"""A twin: a known truth and its observations, before any filter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ldensf_core.twin.own import own_observations
 from ldensf_core.twin.truth import Truth, known_fields, trajectory, unknown_fields
 
 STREAMS = {"truth": 1, "noise": 2, "prior": 3}
-"""One seed is spread over independent streams, so that the truth is no member."""
+"""Independent random streams made of one seed, so that the truth is not a member."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,10 @@ class Moment:
     """One snapshot of a twin.
 
     Attributes:
-        index: of the snapshot. ``time``: in the benchmark's ``time_units``.
-        truth: (V, ny, nx), physical units, on the CPU; NaN where nobody knows it.
-        observation: none where the snapshot is not observed.
-        assimilate: whether filters are to get the observation.
+        index: of the snapshot. ``time``: its time, in the benchmark's ``time_units``.
+        truth: (V, ny, nx), physical units, on the CPU; NaN where unknown.
+        observation: None if the snapshot is not observed.
+        assimilate: whether filters get the observation.
     """
 
     index: int
@@ -41,31 +41,31 @@ class Moment:
 
 
 class Twin:
-    """Truth and observations. Iterate for one ``Moment`` a snapshot, always the same ones.
+    """Truth and observations. Iterating gives one ``Moment`` a snapshot, the same each time.
 
-    Twins that differ only in how they are observed have the same truth. It is computed as moments
-    are asked for, and the latest few are kept in memory.
+    Twins that differ only in how they are observed share one truth. It is computed when a moment
+    needs it, and the latest few truths are kept in memory.
 
     Args:
         benchmark: name or object.
         sensors: a network in the benchmark's domain; by default its own grid of sensors.
-        noise: standard deviation, as a fraction of each variable's own; one for all, or by name.
+        noise: as a fraction of each variable's standard deviation; one for all, or by name.
         every: snapshots 0, ``every``, 2 ``every``, … are observed.
-        seed: of everything random.
+        seed: of all random draws.
         device: ``auto``, ``cpu`` or ``cuda``.
         missing: probability that a sensor reports nothing at a time.
-        truth: true parameters; by default drawn.
-        truth_fields: own fields as the truth, instead of a run: variables (time, y, x) on the
-            benchmark's grid. Parameters, where it holds them, count as the true ones.
-        observations: own measurements instead of simulated ones, see ``own``. Without
-            ``truth_fields`` or ``truth`` nobody then knows the truth.
-        variables: names of those that the sensors measure; by default all.
-        changes: what is other from a cycle on, by name of the argument:
+        truth: true parameters; by default drawn from the prior or a test run.
+        truth_fields: given fields as the truth, instead of a run: variables (time, y, x) on the
+            benchmark's grid. Parameters in the dataset are taken as the true ones.
+        observations: real measurements instead of simulated ones, see ``own``. Without
+            ``truth_fields`` or ``truth`` the truth is then unknown.
+        variables: names of the measured variables; by default all.
+        changes: arguments that change, each from a cycle on:
             ``[(20, {"noise": 0.3}), (30, {"sensors": fewer}), (40, {"assimilate": False})]``; with
-            ``assimilate`` false, filters do not get what is observed.
+            ``assimilate`` false, filters do not get the observations.
 
     Attributes:
-        true_parameters: (P,), in their units; NaN where nobody knows them.
+        true_parameters: (P,), in their units; NaN where unknown.
 
     Raises:
         ValueError: for any argument out of range, naming it and what is allowed.
@@ -94,7 +94,7 @@ class Twin:
         self._own: dict[int, Observation] | None = None
         if observations is not None:
             if sensors is not None:
-                raise ValueError("sensors and observations: own observations have own sensors")
+                raise ValueError("sensors and observations: give one; observations say where")
             self._own = own_observations(self.benchmark, observations)
         self.true_parameters, self._truth = self._true(truth, truth_fields)
 
@@ -114,7 +114,7 @@ class Twin:
 
     @property
     def noise(self) -> float | dict[str, float]:
-        """Of the first snapshot: one number, or by variable where they differ."""
+        """Noise of the first snapshot: one number, or by variable where they differ."""
         by_variable = self.conditions(0).noise
         if len(set(by_variable)) == 1:
             return by_variable[0]
@@ -123,7 +123,7 @@ class Twin:
 
     @property
     def missing(self) -> float:
-        """Of the first snapshot."""
+        """Probability of missing values at the first snapshot."""
         return self.conditions(0).missing
 
     def conditions(self, index: int) -> Conditions:
@@ -131,7 +131,7 @@ class Twin:
         return at(self._conditions, index)
 
     def moment(self, index: int) -> Moment:
-        """All about snapshot ``index``."""
+        """Truth and observation at snapshot ``index``."""
         return Moment(
             index,
             float(self.benchmark.times[index]),
@@ -145,7 +145,7 @@ class Twin:
         return self._truth[index]
 
     def observation(self, index: int) -> Observation | None:
-        """What is measured at snapshot ``index``, on the CPU: the same whenever it is asked."""
+        """The observation of snapshot ``index``, on the CPU: the same at every call."""
         if index % self.every:
             return None
         if self._own is not None:

@@ -1,1 +1,1 @@
-"""How good an estimate is."""
+"""Scores of estimates, over settings and truths."""

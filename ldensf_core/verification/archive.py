@@ -1,9 +1,8 @@
-"""The scores of a sweep: one labelled dataset, and the file that it is kept in.
+"""The scores of a sweep, as one labelled dataset and its file.
 
-A score is ``(filter, sensors, layout, noise, every, members, truth, time)``; ``rank_histogram`` has
-``rank`` in place of ``time``, and ``device``, by whom a run was made, neither. What has not been
-run is NaN, and its ``device`` empty. A file takes the results of several sweeps, each of which
-widens it.
+A score has the dimensions ``(filter, sensors, layout, noise, every, members, truth, time)``.
+``rank_histogram`` has ``rank`` instead of ``time``; ``device``, which made the run, has neither.
+Runs not made yet are NaN, with an empty ``device``. A file may hold several sweeps; each widens it.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ AXES = {
     "members": "ensemble size",
     "truth": "number of the trajectory in its split",
 }
-"""What a run is labelled with, and what that means."""
+"""Labels of a run, and their meaning."""
 LABELS = ("filter", "layout")
-"""Those that are words; others are numbers, in rising order."""
+"""Labels that are words; the others are numbers, in rising order."""
 
 SCORES = {
     "rel_rmse": ("‖ensemble mean − truth‖/‖truth‖", "1"),
@@ -46,10 +45,10 @@ SCORES = {
     "analysis_ms": ("time of the analysis, encoding included", "ms"),
     "decode_ms": ("time of decoding mean and spread", "ms"),
 }
-"""By time: what it is, and its units."""
+"""Scores by time: meaning and units."""
 
 MADE = ("command", "environment")
-"""Attributes that tell how the runs of a file were made: a line for each sweep that was unlike."""
+"""Attributes on how a file's runs were made: one line for each different sweep."""
 
 OF_SCORES = (
     "Fields are normalised with the training mean and standard deviation of each variable. Norms "
@@ -64,7 +63,7 @@ OF_RANKS = (
 def blank(
     benchmark: Benchmark, over: Mapping[str, Sequence], attributes: Mapping[str, Any]
 ) -> xr.Dataset:
-    """A dataset without a result, for all of ``over``, which holds each of ``AXES``."""
+    """A dataset without results, for all values of ``over``, which has each of ``AXES``."""
     over = {axis: over[axis] if axis in LABELS else sorted(over[axis]) for axis in AXES}
     shape = tuple(len(over[axis]) for axis in AXES)
     coordinates: dict[str, Any] = {
@@ -100,14 +99,14 @@ def blank(
 
 
 def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
-    """``new`` with the results that the file at ``path`` holds, widened to hold them all.
+    """``new``, widened by and filled with the results in the file at ``path``.
 
     Raises:
-        ValueError: if the file is no sweep, or differs in an attribute of ``fixed``.
+        ValueError: if the file is not a sweep, or differs in an attribute of ``fixed``.
     """
     try:
         with xr.open_dataset(path, engine="h5netcdf") as file:
-            old = file.load().drop_encoding()  # else longer labels are cut to the length of the old
+            old = file.load().drop_encoding()  # else longer labels are truncated
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     if set(old) != set(new) or not old["time"].equals(new["time"]):
@@ -117,7 +116,7 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     except ValueError as error:
         raise ValueError(f"{path} and what is asked for: {error}; write to another file") from None
     both = old.combine_first(new)
-    both["device"] = both["device"].astype(object)  # of any length, as in ``blank``
+    both["device"] = both["device"].astype(object)  # texts of any length, as in ``blank``
     for name in both.variables:
         both[name].attrs, both[name].encoding = new[name].attrs, new[name].encoding
     made = {
@@ -130,12 +129,12 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
 def together(
     old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, Any]:
-    """The attributes ``names`` of runs of two sweeps, which have to agree in them.
+    """The common attributes ``names`` of two sweeps, which must agree.
 
-    Of ``options``, which are by filter, they do in what they have in common.
+    ``options``, which are by filter, must agree for the filters in both.
 
     Raises:
-        ValueError: naming one in which they differ, with both values.
+        ValueError: if they differ in one; names it, with both values.
     """
     agreed = {name: new[name] for name in names}
     for name in names:
@@ -146,12 +145,12 @@ def together(
             common = both[0].keys() & both[1].keys()
             of_old, of_new = ({key: one[key] for key in common} for one in both)
         if of_old != of_new:
-            raise ValueError(f"runs with {name} = {of_old} and with {of_new} cannot be together")
+            raise ValueError(f"runs with {name} = {of_old} and with {of_new} cannot be in one file")
     return agreed
 
 
 def put(dataset: xr.Dataset, at: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Enter what one filter's run gave: ``at`` holds each of ``AXES``."""
+    """Enter the results of one filter's run; ``at`` has each of ``AXES``."""
     for name, value in values.items():
         where = dict(at)
         if name == "rank_histogram":

@@ -1,9 +1,9 @@
-"""What a surrogate has to beat: guesses made from the training runs, without a network.
+"""Baselines for a surrogate: predictions from the training runs, without a network.
 
-Every baseline is a weighted mean of the 120 training runs, snapshot by snapshot, with weights
-that depend on the parameters alone. Surrogate and baselines are scored alike: ‖guess − truth‖ /
-‖truth‖ of normalised fields over the area, averaged over snapshots and runs. All runs go forward
-side by side, so that the fields of one snapshot are all that is held of them.
+Every baseline is a weighted mean of the 120 training runs, snapshot by snapshot; the weights depend
+only on the parameters. Surrogate and baselines have the same score: ‖guess − truth‖/‖truth‖ of
+normalised fields over the area, averaged over snapshots and runs. All runs advance side by side, so
+that only one snapshot of each is in memory.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def nearest_run(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def linear_interpolation(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Linear between training runs: on the Delaunay triangulation where parameters are several.
+    """Linear between training runs; with several parameters, on the Delaunay triangulation.
 
-    Outside the hull of the training parameters it is the nearest run.
+    Outside the hull of the training parameters: the nearest run.
     """
     if known.shape[1] == 1:
         order = known[:, 0].argsort()
-        ramps = np.eye(len(known))[order].T  # of each run, over the parameter
+        ramps = np.eye(len(known))[order].T  # hat function of each run
         x, at = known[order, 0], asked[:, 0]
         return np.stack([np.interp(at, x, ramp) for ramp in ramps], axis=1)
     triangles = Delaunay(known)
@@ -58,7 +58,7 @@ BASELINES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "nearest training run": nearest_run,
     "linear interpolation": linear_interpolation,
 }
-"""By name: (K, P) known and (A, P) asked unit parameters → weights (A, K) of the known runs."""
+"""By name: known (K, P) and asked (A, P) unit parameters → weights (A, K) of the known runs."""
 
 
 @torch.inference_mode()
@@ -68,7 +68,7 @@ def baseline_errors(
     """Errors of the baselines on the test runs, by name.
 
     Args:
-        runs: of either split; all by default.
+        runs: number of runs of each split; by default all.
     """
     known, asked = (_parameters(benchmark, split, device)[:runs] for split in ("train", "test"))
     units = [benchmark.unit_parameters(p).double().cpu().numpy() for p in (known, asked)]
@@ -102,7 +102,7 @@ def surrogate_error(
 def measured_error(
     benchmark: Benchmark, ldnet: LDNet, split: str, device: torch.device, runs: int | None = None
 ) -> SurrogateError:
-    """The surrogate's own error on the first ``runs`` trajectories of a split, or on all."""
+    """The map of the surrogate's error, from the first ``runs`` of a split, or from all."""
     error = SurrogateError(benchmark).to(device)
     squares = [
         error.in_cells(guess - truths)
@@ -116,7 +116,7 @@ def measured_error(
 def _guesses(
     benchmark: Benchmark, ldnet: LDNet, split: str, device: torch.device, runs: int | None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The surrogate's fields (B, V, ny, nx) and the true ones, snapshot after snapshot."""
+    """Yield the surrogate's fields (B, V, ny, nx) and the true ones for each snapshot."""
     parameters = _parameters(benchmark, split, device)[:runs]
     states = ldnet.rollout(benchmark.unit_parameters(parameters), benchmark.n_times)
     for latent, truths in zip(states.unbind(1), _snapshots(benchmark, parameters), strict=True):
@@ -130,7 +130,7 @@ def _parameters(benchmark: Benchmark, split: str, device: torch.device) -> Tenso
 
 
 def _snapshots(benchmark: Benchmark, parameters: Tensor) -> Iterator[Tensor]:
-    """Normalised fields (B, V, ny, nx) of all runs, snapshot after snapshot."""
+    """Yield normalised fields (B, V, ny, nx) of all runs for each snapshot."""
     return map(benchmark.normalise, benchmark.snapshots(parameters))
 
 

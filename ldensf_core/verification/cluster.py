@@ -1,6 +1,6 @@
-"""Runs on the processes of a Dask cluster, of this machine or behind a scheduler's address.
+"""Runs on a Dask cluster, on this machine or at a scheduler's address.
 
-Dask takes a second to import: it is left to those who ask for a cluster.
+Dask takes a second to import: it is imported only when a cluster is used.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def on_cluster(
     scheduler: str | None,
     workers: int | None,
 ) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Each task with its result, as they come; if a worker dies, another runs its task.
+    """Yield each task with its result when done; if a worker dies, another runs its task.
 
-    Interrupted, it ends the processes that it started first.
+    An interruption ends the processes that it started.
     """
     import dask
     from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
@@ -38,8 +38,8 @@ def on_cluster(
     try:
         address: Any = scheduler
         if scheduler is None:
-            # Memory given back at once, by default, has to be asked for at every step: that would
-            # take a third of the time.
+            # By default Dask makes workers free memory at once and request it again at every
+            # step: that would take a third of the time.
             stack.enter_context(
                 dask.config.set(
                     {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
@@ -49,21 +49,21 @@ def on_cluster(
                 cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
-                    memory_limit=0,  # it would be an equal share, which one run may well exceed
+                    memory_limit=0,  # the default, an equal share, may not suffice for one run
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
                 )
                 address = stack.enter_context(cluster)
         else:
             _reach(scheduler)
-        # Not the default, or xarray would ask this cluster for the lock of a file in memory.
+        # Not the default client: xarray would ask this cluster for the lock of a file in memory.
         client = stack.enter_context(Client(address, timeout=PATIENCE, set_as_default=False))
         futures = {client.submit(_on_worker, run, task, pure=False): task for task in tasks}
         for future in as_completed(futures, loop=client.loop):
             yield futures.pop(future), future.result()
     except KilledWorker as error:
         raise ChildProcessError(
-            "four workers died over the same run, maybe for want of memory: fewer workers need less"
+            "four workers died on the same run, perhaps out of memory: use fewer workers"
         ) from error
     except CancelledError as error:
         raise ConnectionError("the scheduler is gone; what it finished is kept") from error
@@ -74,19 +74,19 @@ def on_cluster(
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C until the end, and keep it from the processes that are started meanwhile.
+    """Delay Ctrl-C until the end, and shield processes started meanwhile from it.
 
-    A terminal interrupts all processes of a command. Those of a cluster are told by this one when
-    to end; threads and processes inherit that the signal is blocked, as do those that come later
-    in place of one that died.
+    A terminal interrupts all processes of a command, but those of a cluster are to be ended by
+    this process. Threads and processes inherit the blocked signal, also later replacements of
+    those that died.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # which is the one that is interrupted
+        yield  # receives the delayed signal
         return
     interrupted: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        resource_tracker.ensure_running()  # by itself it would unblock the signal again
+        resource_tracker.ensure_running()  # started later, it would unblock the signal
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -99,23 +99,23 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _reach(scheduler: str) -> None:
-    """Connect once: a client that cannot lingers, and complains when it is forgotten."""
+    """Test the connection first: a client that cannot connect lingers and prints errors."""
     from dask.distributed import Security, connect
 
     async def greet() -> None:
         security = Security().get_connection_args("client")
-        async with asyncio.timeout(PATIENCE + 1):  # what is no scheduler may accept, and be silent
+        async with asyncio.timeout(PATIENCE + 1):  # other servers may accept and stay silent
             comm = await connect(scheduler, timeout=PATIENCE, **security)
             await comm.close()
 
-    try:  # in a thread, since a notebook has a loop running in this one
+    try:  # in a thread, because a notebook runs an event loop in this one
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, greet()).result()
-    except (OSError, ValueError, MemoryError) as error:  # the last for what speaks otherwise
-        why = str(error) or "what is there does not answer like one"
+    except (OSError, ValueError, MemoryError) as error:  # MemoryError: another protocol
+        why = str(error) or "no scheduler answers there"
         raise OSError(f"scheduler {scheduler!r} cannot be reached: {why}") from error
 
 
 def _on_worker(run: Callable[..., Any], task: dict[str, Any]) -> Any:
-    torch.set_num_threads(1)  # sums are the same whatever the number of cores
+    torch.set_num_threads(1)  # the same sums on any number of cores
     return run(**task)

@@ -1,4 +1,4 @@
-"""How well the coupled autoencoder gives back fields: the floor under Latent-EnSF's error."""
+"""Reconstruction error of the coupled autoencoder: a lower bound of Latent-EnSF's error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ldensf_core.observations import SensorNetwork
 from ldensf_core.scores import relative_rmse
 
 NOISE = 0.1
-"""Of the sensors, the benchmark's own grid of them."""
+"""Noise of the sensors, which are the benchmark's default grid."""
 
 
 @torch.inference_mode()
@@ -25,11 +25,11 @@ def reconstruction_error(
     """Relative RMSE of decoded means of z, over all snapshots of trajectories of a split.
 
     Args:
-        runs: of the split; all by default.
+        runs: number of runs of the split; by default all.
 
     Returns:
-        ``state``: through the state encoder. ``observation``: through the observation encoder,
-        with the benchmark's own sensors at noise 0.1, of that one time.
+        ``state``: with the state encoder. ``observation``: with the observation encoder, from the
+        benchmark's default sensors at noise 0.1, at that time alone.
     """
     values = benchmark.parameter_array(benchmark.split(split))[:runs]
     parameters = torch.as_tensor(values, dtype=torch.float32, device=device)

@@ -1,7 +1,7 @@
-"""Filters verified over settings and truths: in this process, or on a Dask cluster.
+"""Verify filters over settings and truths, in this process or on a Dask cluster.
 
-A run is one truth in one setting, followed by all filters, which share truth and observations. It
-is what a worker is given, and what is recomputed after an interruption.
+A run is one truth in one setting, followed by all filters, which share truth and observations. Runs
+are the units of work for a worker, and of repetition after an interruption.
 """
 
 from __future__ import annotations
@@ -58,34 +58,33 @@ def verify(
     workers: int | None = 0,
     scheduler: str | None = None,
 ) -> xr.Dataset:
-    """Scores of filters on the first ``truths`` trajectories of a split, by time: see ``archive``.
+    """Score filters on the first ``truths`` trajectories of a split, by time: see ``archive``.
 
-    All combinations of ``sensors``, ``layout``, ``noise``, ``every`` and ``members`` are run, of
-    which each may be one value or several. Without a number of ``sensors`` there are as many as
-    the benchmark has by default. Truth number i is observed with noise, and followed by ensembles,
-    of seed ``seed + i``; so is its random layout.
+    ``sensors``, ``layout``, ``noise``, ``every`` and ``members`` may each be one value or several;
+    all combinations are run. ``sensors`` is by default the benchmark's number. For truth number i,
+    ``seed + i`` is the seed of noise, ensembles and random layout.
 
     Args:
-        benchmark, filters, options: as of ``TwinExperiment``. A row's filter is its label.
-        output: file for the scores, written after every run. Runs that it holds are not run again,
-            and others than those asked for stay in it.
-        workers: processes of a local cluster, each with one thread; none runs all in this
-            process, None does so on a GPU and for a single run, and else starts one for each core.
-            Processes import the script that asks for them: it does so under ``if __name__ ==
-            "__main__"``. On a CPU, where sums depend on the number of threads, this process gives
-            the bits of a cluster if torch is set to one thread.
-        scheduler: address of a Dask scheduler whose workers are to run them instead; they need
-            the same version of this project and its weights.
+        benchmark, filters, options: as for ``TwinExperiment``. A row's filter is its label.
+        output: file for the scores, written after every run. Runs in it are not repeated; its
+            other runs stay.
+        workers: number of processes of a local cluster, each with one thread; 0: run all in this
+            process. None: 0 on a GPU and for a single run, else one for each core. Processes
+            import the calling script, which must call this under ``if __name__ == "__main__"``.
+            On a CPU sums depend on the number of threads: with torch set to one thread, this
+            process gives the same bits as a cluster.
+        scheduler: address of a Dask scheduler whose workers do the runs instead; they need the
+            same version of this project and its weights.
 
     Returns:
-        What was asked for.
+        The scores of these runs.
 
     Raises:
-        ValueError: for any argument out of range, naming it and what is allowed, and for an
-            ``output`` that holds something else.
+        ValueError: if an argument is out of range, naming it and what is allowed, or if
+            ``output`` holds something else.
         CheckpointError: if a filter needs trained weights that cannot be loaded.
-        OSError: if the file cannot be written, the scheduler not be reached, or workers die over
-            and over again.
+        OSError: if the file cannot be written, the scheduler cannot be reached, or workers die
+            repeatedly.
     """
     bench = get_benchmark(benchmark)
     if not is_whole(seed, 0):
@@ -93,13 +92,13 @@ def verify(
     available = bench.split(split).sizes["trajectory"]
     if not is_whole(truths, 1) or truths > available:
         raise ValueError(
-            f"truths = {truths!r}: a whole number from 1 to {available}, which the {split} split "
-            "holds, is needed"
+            f"truths = {truths!r}: a whole number from 1 to {available}, the size of the {split} "
+            "split, is needed"
         )
     if workers is not None and not is_whole(workers, 0):
-        raise ValueError(f"workers = {workers!r}: 0, for none but this process, or more are needed")
+        raise ValueError(f"workers = {workers!r}: 0 (this process alone) or more is needed")
     if scheduler is not None and workers:
-        raise ValueError(f"workers = {workers}: the scheduler has workers of its own")
+        raise ValueError(f"workers = {workers}: give none, the scheduler has workers")
     if sensors is None:
         sensors = math.prod(bench.sensor_grid)
     labelled = chosen(filters, options, has_weights(bench))
@@ -117,13 +116,13 @@ def verify(
         for values in itertools.product(*(over[axis] for axis in SETTING))
     ]
     common = {"seed": seed, "missing": missing, "split": split}
-    for setting in settings:  # whatever cannot be run is refused before anything runs
+    for setting in settings:  # refuse impossible settings before any run
         _experiment(bench, labelled, 0, device=device, **setting, **common)
     of_filters = {label: one.settings(bench) for label, one in labelled.items()}
     fixed = {
         "benchmark": bench.name,
         **common,
-        "options": json.dumps(of_filters, sort_keys=True, default=float),  # numbers of numpy's
+        "options": json.dumps(of_filters, sort_keys=True, default=float),  # numpy numbers
         "weights": _weights(bench),
     }
     made = {"command": archive.command(), "environment": json.dumps(environment())}
@@ -173,8 +172,8 @@ def run(
     on_cycle: Callable[[], object] = lambda: None,
     **setting: Any,
 ) -> dict[str, dict[str, Any]]:
-    """Follow one truth: by filter, each of ``archive.SCORES`` (time,), and ``rank_histogram``."""
-    benchmark.weights = weights  # which does not travel to a worker with the benchmark's name
+    """Run filters on one truth; by filter, ``archive.SCORES`` (time,) and ``rank_histogram``."""
+    benchmark.weights = weights  # pickling by name loses this attribute
     experiment = _experiment(benchmark, filters, truth, **setting)
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in filters}
     ranks: dict[str, list[np.ndarray]] = {name: [] for name in filters}
@@ -220,7 +219,7 @@ def _experiment(
 
 @lru_cache(maxsize=1)
 def _model(benchmark: Benchmark, device: torch.device) -> LatentModel:
-    """A process loads it once, not with every run."""
+    """The model, loaded once in a process."""
     return load_pretrained(benchmark, device)
 
 
@@ -235,6 +234,6 @@ def _several(name: str, values: Any) -> list:
 
 
 def _weights(benchmark: Benchmark) -> str:
-    """What tells trained weights from others: they come with a card that names their hashes."""
+    """Identifies trained weights, by the hashes in their card."""
     card = weights_folder(benchmark) / "card.json"
     return hashlib.sha256(card.read_bytes()).hexdigest()[:12] if card.exists() else "none"

@@ -12,11 +12,11 @@ from ldensf_core.scores import spread_skill
 
 
 def rows(scores: xr.Dataset) -> list[dict[str, Any]]:
-    """One row a setting and filter of what ``verify`` returns, averaged over its truths.
+    """One row for each setting and filter in the result of ``verify``, averaged over truths.
 
     ``rel_rmse``, ``crps`` and ``coverage90`` are averaged over the cycles, ``rel_rmse_final`` and
-    ``parameter_error`` (of the ensemble mean, over the prior's width) over the last quarter of
-    them; ``spread_skill`` is made of averages; times are medians a cycle.
+    ``parameter_error`` (of the ensemble mean, over the prior's width) over their last quarter.
+    ``spread_skill`` is a ratio of averages; times are medians over cycles.
     """
     found = []
     axes = ("sensors", "layout", "noise", "every", "members", "filter")
@@ -47,7 +47,7 @@ def as_text(rows: list[dict[str, Any]]) -> str:
 
 
 def _summary(scores: xr.Dataset, members: int) -> dict[str, float | None]:
-    """The scores of a row, of scores (truth, time)."""
+    """The scores of a row, from scores (truth, time)."""
     n_times = scores.sizes["time"]
     final = scores.isel(time=np.arange(n_times) >= 0.75 * n_times)
 

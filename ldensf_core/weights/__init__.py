@@ -1,1 +1,1 @@
-"""Learned parts on disk: their sizes, compression, cards, and the loaded model."""
+"""Trained networks on disk: sizes, compression, cards, and the loaded model."""

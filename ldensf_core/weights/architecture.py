@@ -1,7 +1,7 @@
-"""Sizes of the learned networks, and the untrained networks of those sizes.
+"""Sizes of the networks, and untrained networks of these sizes.
 
-The sizes are kept in the card of trained weights, from which the networks are rebuilt. They are
-made in single precision, whatever torch makes by default.
+The card of trained weights holds the sizes, from which the networks are rebuilt. Networks are made
+in single precision, whatever torch's default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ldensf_core.surrogate import DECODERS, Decoder, LDNet
 
 @dataclass(frozen=True)
 class DynamicsSizes:
-    """Width of the hidden layers of the latent dynamics, and how many there are."""
+    """Width and number of the hidden layers of the latent dynamics."""
 
     width: PositiveInt
     layers: PositiveInt
@@ -29,10 +29,10 @@ class DynamicsSizes:
 
 @dataclass(frozen=True)
 class EncoderSizes:
-    """Of a history encoder.
+    """Sizes of a history encoder.
 
     Attributes:
-        coefficients: that observations are interpolated to.
+        coefficients: number that observations are interpolated to.
         width, memory: see ``HistoryEncoder``.
     """
 
@@ -43,11 +43,11 @@ class EncoderSizes:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the networks of one model are built of.
+    """Sizes of the networks of one model.
 
     Attributes:
         n_latent: L, size of the latent state.
-        decoder: its kind, a name in ``DECODERS``; ``sizes`` are the ``Sizes`` of that kind.
+        decoder: its kind, a name in ``DECODERS``; ``sizes``: a ``Sizes`` of that kind.
     """
 
     n_latent: PositiveInt
@@ -59,11 +59,11 @@ class Architecture:
 
 @dataclass(frozen=True)
 class VAEEncoderSizes:
-    """Of the two encoders of a coupled variational autoencoder.
+    """Sizes of the two encoders of a coupled variational autoencoder.
 
     Attributes:
-        coefficients: that both read.
-        width, blocks: of either, see ``CoupledVAE``.
+        coefficients: number that both read.
+        width, blocks: of each, see ``CoupledVAE``.
     """
 
     coefficients: PositiveInt
@@ -73,7 +73,7 @@ class VAEEncoderSizes:
 
 @dataclass(frozen=True)
 class VAEArchitecture:
-    """What a coupled variational autoencoder is built of; ``decoder`` as in ``Architecture``."""
+    """Sizes of a coupled variational autoencoder; ``decoder`` as in ``Architecture``."""
 
     n_latent: PositiveInt
     decoder: str
@@ -85,7 +85,7 @@ def build_decoder(benchmark: Benchmark, architecture: Architecture | VAEArchitec
     """An untrained decoder.
 
     Raises:
-        ValueError: if there is no such kind, or the sizes are those of another one.
+        ValueError: if the kind is unknown, or the sizes are of another kind.
     """
     kind, sizes = DECODERS[architecture.decoder], architecture.sizes
     if not isinstance(sizes, kind.Sizes):
@@ -94,9 +94,9 @@ def build_decoder(benchmark: Benchmark, architecture: Architecture | VAEArchitec
 
 
 def build_ldnet(benchmark: Benchmark, architecture: Architecture) -> LDNet:
-    """An untrained LDNet, ready for trained weights to be loaded; raises as ``build_decoder``.
+    """An untrained LDNet, or one to load weights into; raises as ``build_decoder``.
 
-    What its decoder takes from the data, ``scale_to`` sets.
+    Before training, call ``scale_to`` of its decoder.
     """
     dynamics = architecture.dynamics
     return LDNet(
@@ -114,7 +114,7 @@ def build_encoder(
     sizes: EncoderSizes,
     statistics: dict[str, Tensor] | None = None,
 ) -> HistoryEncoder:
-    """An untrained encoder; without ``statistics``, ready for trained ones to be loaded.
+    """An untrained encoder; without ``statistics``, one to load weights into.
 
     Args:
         n_latent: L, size of the latent state.
@@ -145,7 +145,7 @@ def build_vae(
     architecture: VAEArchitecture,
     statistics: dict[str, Tensor] | None = None,
 ) -> CoupledVAE:
-    """An untrained autoencoder; without ``statistics``, ready for trained weights to be loaded.
+    """An untrained autoencoder; without ``statistics``, one to load weights into.
 
     Args:
         statistics: ``deviations`` (K,) and ``residual`` (V,) of the fields.

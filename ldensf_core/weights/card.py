@@ -1,9 +1,8 @@
-"""The card beside trained weights: what they are, where they come from, how good they are.
+"""The card beside trained weights: their sizes, origin and errors.
 
-A JSON object of many entries, of which some are read to make networks again: ``benchmark``, the
-``architecture``, the SHA-256 of the ``files``, and the filter's ``calibration``. These are checked
-before anything is built of them. An architecture names the kind of its decoder beside the sizes
-that are that kind's own::
+A JSON object. Four of its entries are checked and read to load the model: ``benchmark``,
+``architecture``, the SHA-256 of the ``files``, and the filter's ``calibration``. In an
+architecture, ``decoder`` has the kind and the sizes that belong to that kind::
 
     "architecture": {
       "n_latent": 10,
@@ -34,7 +33,7 @@ SAID = {
     "missing": "this entry is missing",
     "unexpected_keyword_argument": "there is no such entry",
 }
-"""What pydantic's kinds of errors are called here, where its own words are those of Python."""
+"""Our words for errors that pydantic describes in terms of Python."""
 
 
 class CheckpointError(RuntimeError):
@@ -43,7 +42,7 @@ class CheckpointError(RuntimeError):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the latent filter takes from a card, among what it says of its calibration."""
+    """The entries of the card's calibration that the latent filter uses."""
 
     inflation: FiniteFloat
     process_noise: FiniteFloat
@@ -51,7 +50,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class _Decoder:
-    """What the entry of any decoder holds beside its sizes."""
+    """The entry of a decoder, without its sizes."""
 
     kind: str
 
@@ -85,7 +84,7 @@ def save_card(folder: Path, card: dict[str, Any]) -> None:
 
 
 def described(architecture: Architecture | VAEArchitecture) -> dict[str, Any]:
-    """An architecture as cards hold it."""
+    """An architecture in the form of a card."""
     entry = asdict(architecture)
     entry["decoder"] = {"kind": architecture.decoder, **entry.pop("sizes")}
     return entry
@@ -95,7 +94,7 @@ def read_architecture(kind: type[Kind], entry: object, path: Path, place: str) -
     """The inverse of ``described``, for the ``entry`` at ``place`` in the card at ``path``.
 
     Raises:
-        CheckpointError: if something is missing, unknown or impossible.
+        CheckpointError: if an entry is missing, unknown or impossible.
     """
     if isinstance(entry, dict) and "decoder" in entry:
         name = checked(_Decoder, entry["decoder"], path, f"{place}.decoder", extra="ignore").kind
@@ -105,7 +104,7 @@ def read_architecture(kind: type[Kind], entry: object, path: Path, place: str) -
     if found.decoder not in DECODERS:
         raise CheckpointError(
             f"{path}: {place}.decoder.kind = {found.decoder!r} is unknown here; there are "
-            f"{', '.join(DECODERS)}. Install the package that brings it, or register it"
+            f"{', '.join(DECODERS)}. Install the package that defines it, or register it"
         )
     sizes = checked(DECODERS[found.decoder].Sizes, found.sizes, path, f"{place}.decoder")
     return replace(found, sizes=sizes)
@@ -124,10 +123,10 @@ def checked(
         extra: what to do with entries that ``kind`` does not know.
 
     Raises:
-        CheckpointError: if it is none; says what is wrong first.
+        CheckpointError: if it is not valid; names the first fault.
     """
     try:
-        # As JSON once more: of Python's objects the strict ones would have to be of the class.
+        # As JSON again: in strict mode, Python objects would have to be of the class.
         return TypeAdapter(kind).validate_json(json.dumps(entry), strict=True, extra=extra)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -1,6 +1,6 @@
-"""Trained weights on disk, as safetensors, beside the card that says what they are.
+"""Trained weights on disk, as safetensors, beside their card.
 
-Weights are compressed (``compression``); everything computes in single precision once loaded.
+Weights are stored compressed (``compression``) and used in single precision.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from ldensf_core.weights.model import LatentModel
 PRETRAINED = Path(str(files("ldensf_core.pretrained")))
 PARTS = ("ldnet", "encoder", "error")
 VAE = "vae"
-"""A part that a folder may lack: the other filters do without."""
+"""An optional part of a folder: only one filter needs it."""
 FILES = {part: f"{part}.safetensors" for part in (*PARTS, VAE)}
 
 
 def load_pretrained(
     benchmark: Benchmark | str, device: str | torch.device = "auto", folder: Path | None = None
 ) -> LatentModel:
-    """The trained model of a benchmark, or of the one of that name.
+    """Load the trained model of a benchmark, object or name.
 
     Args:
-        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
+        folder: of the weights and their card; by default the benchmark's, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
@@ -66,24 +66,24 @@ def load_pretrained(
     _fill(encoder, folder, "encoder", card)
     parts = (part.to(device) for part in (ldnet, encoder, error))
     model = LatentModel(benchmark, *parts, card, device)
-    wait(device)  # threads in other streams use it, too
+    wait(device)  # threads in other streams use it too
     return model
 
 
 def weights_folder(benchmark: Benchmark) -> Path:
-    """Where a benchmark's trained weights are, or would be: its own folder, or what is shipped."""
+    """The folder for a benchmark's trained weights: its ``weights``, or the shipped ones."""
     return PRETRAINED / benchmark.name if benchmark.weights is None else Path(benchmark.weights)
 
 
 def has_weights(benchmark: Benchmark) -> bool:
-    """Whether there are trained weights of a benchmark where they belong."""
+    """Whether the folder for a benchmark's weights holds any."""
     return (weights_folder(benchmark) / CARD).exists()
 
 
 def load_surrogate(
     benchmark: Benchmark | str, device: torch.device, folder: Path
 ) -> tuple[LDNet, SurrogateError]:
-    """The trained surrogate in ``folder`` and the error that it makes; raises as above."""
+    """Load the surrogate in ``folder`` and its error; raises as ``load_pretrained``."""
     benchmark = get_benchmark(benchmark)
     card, folder = _card(benchmark, folder)
     ldnet, error = _surrogate(benchmark, _architecture(card, folder), card, folder)
@@ -93,14 +93,14 @@ def load_surrogate(
 def load_vae(
     benchmark: Benchmark | str, device: str | torch.device = "auto", folder: Path | None = None
 ) -> CoupledVAE:
-    """The trained coupled autoencoder of a benchmark, or of the one of that name.
+    """Load the trained coupled autoencoder of a benchmark, object or name.
 
     Args:
-        folder: of the weights and their card; by default the benchmark's own, or the shipped ones.
+        folder: of the weights and their card; by default the benchmark's, or the shipped ones.
 
     Raises:
         ValueError: if the benchmark or device is unknown.
-        CheckpointError: if there is none, or a file is missing or not what the card says.
+        CheckpointError: if there is none, or a file is missing or does not match the card.
     """
     benchmark, device = get_benchmark(benchmark), resolve_device(device)
     card, folder = _card(benchmark, folder)
@@ -121,7 +121,7 @@ def load_vae(
 def save_weights(
     folder: Path, ldnet: nn.Module, encoder: nn.Module, error: nn.Module
 ) -> dict[str, str]:
-    """Write what was learned to ``folder``; returns the SHA-256 of each file for the card."""
+    """Write all weights to ``folder``; returns the SHA-256 of each file for the card."""
     digests = {}
     for part, module in zip(PARTS, (ldnet, encoder, error), strict=True):
         digests |= save_part(folder, part, module)
@@ -139,13 +139,13 @@ def save_part(folder: Path, part: str, module: nn.Module) -> dict[str, str]:
 
 
 def round_as_stored(module: nn.Module) -> None:
-    """Round the weights to what will be read back, so that what is tested is what is shipped."""
+    """Round the weights as storage will, so that tests measure the shipped weights."""
     coarsely = isinstance(module, CoupledVAE)
     module.load_state_dict(expand(compress(module.state_dict(), coarsely)))
 
 
 def _card(benchmark: Benchmark, folder: Path | None) -> tuple[dict[str, Any], Path]:
-    """The card of a benchmark's weights and the folder that they are in."""
+    """The card of a benchmark's weights, and their folder."""
     name = benchmark.name
     if folder is None:
         folder = weights_folder(benchmark)
@@ -153,7 +153,7 @@ def _card(benchmark: Benchmark, folder: Path | None) -> tuple[dict[str, Any], Pa
             raise CheckpointError(
                 f"there are no trained weights of benchmark {name!r}: make them with `ldensf train "
                 f"{benchmark.known_as} --output FOLDER` and name the folder (--weights FOLDER, or "
-                "as the benchmark's attribute `weights`); full-space filters do without"
+                "as the benchmark's attribute `weights`); full-space filters need none"
             )
     card = read_card(folder)
     if card.get("benchmark") != name:

@@ -1,14 +1,14 @@
-"""What trained weights lose on their way to disk.
+"""Compression of trained weights on disk.
 
-Large matrices are kept in half precision, which changes the decoded fields by much less than the
-surrogate's own error; the dynamics, which are iterated, in single. The last layer of a spectral
-decoder is by far the largest matrix, and most of its rows give coefficients that hold next to no
-energy: those are kept as whole numbers of eight bits with a step for each row. Their relative
-error, about 0.7 %, is one of a small part. Any decoder's layer that is called ``last`` is kept in
-this way if a buffer ``scales`` tells the size of what each of its rows gives.
+Large matrices are stored in half precision, which changes the decoded fields by much less than the
+surrogate's error; the dynamics, which are iterated, stay in single precision. The last layer of a
+spectral decoder is by far the largest matrix, and most of its rows give coefficients of little
+energy: those rows are stored as 8-bit integers with a step for each row. Their relative error,
+about 0.7 %, affects only a small part of the field. The layer ``last`` of any decoder is stored in
+this way if a buffer ``scales`` holds the size of each row's output.
 
-Where a few per cent are all that is asked for, as of the coupled autoencoder, every large matrix
-is kept in eight bits.
+If an accuracy of a few per cent suffices, as for the coupled autoencoder, all large matrices are
+stored in eight bits.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from torch import Tensor
 LARGE = 10_000  # elements
 LAST, SCALES = "decoder.last.weight", "decoder.scales"
 FINE_ROWS = 8
-"""One in so many rows of the last layer, those of the largest coefficients, stays in half."""
+"""One in this many rows of the last layer, of the largest coefficients, stays in half precision."""
 
 
 def compress(state: dict[str, Tensor], coarsely: bool = False) -> dict[str, Tensor]:
     """The tensors to write for the ``state`` of a module.
 
     Args:
-        coarsely: every large matrix in eight bits.
+        coarsely: store every large matrix in eight bits.
     """
     if coarsely:
         stored = {}
@@ -42,7 +42,7 @@ def compress(state: dict[str, Tensor], coarsely: bool = False) -> dict[str, Tens
 
 
 def expand(stored: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The ``state`` of a module, in single precision, from what ``compress`` made of it."""
+    """The ``state`` of a module, in single precision, from the output of ``compress``."""
     state = {name: tensor.float() for name, tensor in stored.items()}
     for name in [n.removesuffix(".step") for n in stored if n.endswith(".step")]:
         rows = state.pop(f"{name}.coarse") * state.pop(f"{name}.step")
@@ -56,14 +56,14 @@ def expand(stored: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _in_steps(name: str, rows: Tensor) -> dict[str, Tensor]:
-    """A matrix as whole numbers of eight bits, and the step of each row."""
+    """A matrix as 8-bit integers, and the step of each row."""
     rows = rows.cpu()
     step = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-30) / 127
     return {f"{name}.coarse": (rows / step).round().to(torch.int8), f"{name}.step": step}
 
 
 def _rows(scales: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of the last layer that are kept finely and coarsely, by the size of coefficients."""
+    """Rows of the last layer to store finely and coarsely, by the size of coefficients."""
     order = scales.argsort(descending=True, stable=True)
     fine = len(order) // FINE_ROWS
     return order[:fine], order[fine:]

@@ -1,4 +1,4 @@
-"""The learned parts of one benchmark, together."""
+"""The trained networks of one benchmark."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LatentModel:
     """A trained LDNet with its history encoder.
 
     Attributes:
-        error: that the LDNet makes of its own, as the validation runs show it.
-        card: what is known of the training, the errors and the calibration; from card.json.
+        error: of the LDNet, measured on the validation runs.
+        card: training, errors and calibration, from card.json.
     """
 
     benchmark: Benchmark
@@ -33,7 +33,7 @@ class LatentModel:
 
     @torch.inference_mode()
     def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:
-        """What LDNet alone makes of ``parameters``: as ``Benchmark.simulate``, without the PDE."""
+        """Predict fields with LDNet alone: like ``Benchmark.simulate``, without the PDE."""
         values = self.benchmark.parameter_array(parameters)
         physical = torch.as_tensor(np.atleast_2d(values), dtype=torch.float32, device=self.device)
         unit = self.benchmark.unit_parameters(physical)

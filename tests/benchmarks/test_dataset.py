@@ -150,8 +150,7 @@ def test_other_parameters_are_refused_with_the_nearest_run(bump, data):
     with pytest.raises(
         ValueError,
         match=r"start = 8 km, speed = 0.75 km h-1 is none of the 12 runs \(the nearest: start = .*"
-        "dataset has no solver, so that filters that run it for every member cannot be used: "
-        "choose latent filters",
+        "dataset has no solver, so full-space filters cannot run: choose latent filters",
     ):
         bump.simulate({"start": 8.0, "speed": 0.75})
     with pytest.raises(ValueError, match="allowed is 4 to 12"):
@@ -176,7 +175,7 @@ def test_truths_of_a_solver_are_draws_from_the_prior():
 def test_filters_that_run_the_solver_are_refused(path):
     bench = get_benchmark(str(path))
     members = prior_ensemble(bench, 4, 0, torch.float32, torch.device("cpu"))
-    with pytest.raises(ValueError, match=r"runs\.nc has no solver, so that filters that run it"):
+    with pytest.raises(ValueError, match=r"runs\.nc has no solver, so full-space filters"):
         members.members()
     with pytest.raises(ValueError, match=r"runs\.nc has no solver.*choose latent filters"):
         bench.corrected(torch.zeros(1, 2), torch.zeros(1, 1, NY, NX))

@@ -102,7 +102,7 @@ def test_the_first_gpu_is_taken_and_another_can_be(gpu):
     assert room.resolve_device("auto") == room.resolve_device("cuda") == gpu
     assert room.resolve_device("cuda:1") == torch.device("cuda", 1)
     assert [str(d) for d in devices()] == ["cuda:0", "cuda:1", "cpu"]
-    with pytest.raises(ValueError, match="'cuda:2' is not there; there are cuda:0, cuda:1, cpu"):
+    with pytest.raises(ValueError, match="'cuda:2' does not exist; there are cuda:0, cuda:1, cpu"):
         room.resolve_device("cuda:2")
 
 

@@ -111,7 +111,7 @@ def test_what_is_no_benchmark_is_named():
         lambda: SensorNetwork.at("tsunami", [[1.0, 2.0]]),
         lambda: SensorNetwork.place("tsunami", None, "grid"),
     ):
-        with pytest.raises(ValueError, match="benchmark 'tsunami': one of get_benchmark is needed"):
+        with pytest.raises(ValueError, match="benchmark 'tsunami': a Benchmark is needed, see"):
             make()
 
 

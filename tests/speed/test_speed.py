@@ -99,10 +99,10 @@ def test_a_row_for_each_implementation_and_size(quick):
 @pytest.mark.parametrize(
     "asked, message",
     [
-        ({"members": (0,)}, r"members \[0\]: each is to be at least 1"),
+        ({"members": (0,)}, r"members \[0\]: whole numbers of at least 1"),
         ({"members": ()}, r"members \[\]: each"),
-        ({"members": 20.5}, r"members \[20.5\]: each is to be at least 1, a whole number"),
-        ({"members": ("20",)}, r"members \['20'\]: each is to be at least 1, a whole number"),
+        ({"members": 20.5}, r"members \[20.5\]: whole numbers of at least 1 are needed"),
+        ({"members": ("20",)}, r"members \['20'\]: whole numbers of at least 1 are needed"),
         ({"members": (True,)}, r"members \[True\]: each"),
         ({"implementations": None}, r"implementations \[None\]: choose of this, published"),
         ({"full_space_members": "all"}, "full_space_members = 'all': a whole number"),

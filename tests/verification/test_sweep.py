@@ -307,9 +307,9 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"members": [20, 0]}, "members = 0: a whole number of at least 1"),
         ({"noise": []}, r"noise \[\]: one or more values, each once"),
         ({"noise": [0.1, 0.3, 0.1]}, r"noise \[0.1, 0.3, 0.1\]: one or more values, each once"),
-        ({"workers": -1}, "workers = -1: 0, for none but this process, or more"),
-        ({"workers": "two"}, "workers = 'two': 0, for none but this process, or more"),
-        ({"workers": 1.5}, "workers = 1.5: 0, for none but this process, or more"),
+        ({"workers": -1}, r"workers = -1: 0 \(this process alone\) or more"),
+        ({"workers": "two"}, r"workers = 'two': 0 \(this process alone\) or more"),
+        ({"workers": 1.5}, r"workers = 1.5: 0 \(this process alone\) or more"),
         ({"seed": "7"}, "seed = '7': a whole number of at least 0"),
         ({"seed": None}, "seed = None: a whole number of at least 0"),
         ({"filters": None}, "filter None: a name, a class or an object of Filter is needed"),
@@ -323,7 +323,7 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"options": {"letkf": 3}}, "options of .*'letkf'.*: the filters are"),
         (
             {"workers": 2, "scheduler": "tcp://127.0.0.1:1"},
-            "workers = 2: the scheduler has workers",
+            "workers = 2: give none, the scheduler has workers",
         ),
     ],
 )

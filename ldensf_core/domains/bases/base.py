@@ -1,4 +1,4 @@
-"""What every basis of normalised fields provides."""
+"""The interface of bases of normalised fields."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Group:
-    """Coefficients that together describe some of the variables, and no others."""
+    """Coefficients that describe some of the variables and no others."""
 
     variables: tuple[int, ...]
     coefficients: slice
 
 
 class Basis(nn.Module, ABC):
-    """An orthonormal basis of the smoothest normalised fields of one benchmark.
+    """An orthonormal basis of the large scales of a benchmark's normalised fields.
 
-    Orthonormal under the mean over the domain, summed over variables: the mean square of a
+    The inner product is the mean over the domain, summed over variables: the mean square of a
     field's departure from rest is the sum of its squared coefficients.
 
     Attributes:
         count: K, number of coefficients of all variables together.
-        groups: which of them belong to which variables.
+        groups: the coefficients of each group of variables.
         rest: (V,), value of each variable at rest; the basis describes departures from it.
     """
 

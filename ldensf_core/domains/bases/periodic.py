@@ -12,16 +12,15 @@ from ldensf_core.domains.bases.base import Basis, Group
 
 
 class PeriodicBasis(Basis):
-    """Fourier modes, for each variable on its own: 1, and √2 cos k·x and √2 sin k·x of waves.
+    """Fourier modes, for each variable separately: 1, √2 cos k·x and √2 sin k·x.
 
-    The longest waves that the grid resolves are kept, so that resolution is the same in all
-    directions.
+    The longest waves are kept, so that the resolution is the same in all directions.
 
     Args:
         x, y: periodic.
         rest: (V,), normalised.
-        count: at most so many coefficients of all variables together, the same number, an odd
-            one, for each.
+        count: most coefficients of all variables together; each variable gets the same odd
+            number.
 
     Raises:
         ValueError: if ``count`` is less than one for each variable.
@@ -33,7 +32,7 @@ class PeriodicBasis(Basis):
         if count < v:
             raise ValueError(f"count = {count}: at least one for each of {v} variables is needed")
         self.axes, self.shape = (x, y), (len(y.points), len(x.points))
-        # Below half of the points along each axis, lest a wave be taken for another.
+        # Fewer waves than half the points along each axis: no aliasing.
         reach_y, reach_x = ((n - 1) // 2 for n in self.shape)
         kx, ky = torch.meshgrid(
             torch.arange(reach_x + 1), torch.arange(-reach_y, reach_y + 1), indexing="ij"
@@ -47,7 +46,7 @@ class PeriodicBasis(Basis):
         self.count = v * each
         self.groups = tuple(Group((i,), slice(i * each, (i + 1) * each)) for i in range(v))
         columns = self.shape[1] // 2 + 1
-        # On the line kx = 0 the transform wants a wave and its conjugate.
+        # On the line kx = 0 the transform needs a wave and its conjugate.
         line = kx == 0
         self.register_buffer("place", ky % self.shape[0] * columns + kx, persistent=False)
         self.register_buffer("line", line.nonzero()[:, 0], persistent=False)
@@ -68,7 +67,7 @@ class PeriodicBasis(Basis):
         """Fields (..., V, ny, nx) → coefficients (..., K)."""
         departures = fields - self.rest[:, None, None]
         spectrum = torch.fft.rfft2(departures, norm="forward").flatten(-2)
-        # A wave a cos k·x + b sin k·x is Re (a − ib) e^{ik·x}, of which the spectrum holds half.
+        # A wave a cos k·x + b sin k·x is Re (a − ib) e^{ik·x}; the spectrum holds half of it.
         wave = math.sqrt(2) * spectrum[..., self.place]
         wave = wave * torch.complex(self.turn[0], -self.turn[1])
         pairs = torch.stack([wave.real, -wave.imag], dim=-1).flatten(-2)

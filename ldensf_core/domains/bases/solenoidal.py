@@ -12,15 +12,15 @@ from ldensf_core.domains.bases.base import Basis, Group
 
 
 class SolenoidalBasis(Basis):
-    """Velocity fields (u, v) = (∂ψ/∂y, −∂ψ/∂x) of one Fourier mode of the stream function each.
+    """Velocities (u, v) = (∂ψ/∂y, −∂ψ/∂x), each from one Fourier mode of the stream function ψ.
 
-    One coefficient thus speaks of both variables, and what is decoded has no divergence. The
-    wave vectors of smallest modulus are kept, each with a cosine and a sine. Both variables
-    have mean zero over the box.
+    One coefficient thus describes both variables, and decoded fields have no divergence. The
+    smallest wave vectors are kept, each with a cosine and a sine. Both variables have mean zero
+    over the box.
 
     Args:
         x, y: periodic, of equal length.
-        std: (2,), by which u and v are divided.
+        std: (2,), units of u and v.
         rest: (2,), normalised.
         count: number of coefficients, even.
     """
@@ -37,7 +37,7 @@ class SolenoidalBasis(Basis):
         kept = (kx**2 + ky**2).argsort(stable=True)[: self.count // 2]
         kx, ky = kx[kept], ky[kept]
         columns = self.shape[1] // 2 + 1
-        # On the line kx = 0 the transform wants a wave and its conjugate.
+        # On the line kx = 0 the transform needs a wave and its conjugate.
         line = kx == 0
         self.register_buffer("place", ky % self.shape[0] * columns + kx, persistent=False)
         self.register_buffer("line", line.nonzero()[:, 0], persistent=False)

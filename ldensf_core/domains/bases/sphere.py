@@ -13,22 +13,22 @@ from ldensf_core.domains.bases.base import Basis, Group
 from ldensf_core.domains.harmonics import recurrence
 
 POLE = math.radians(89.9)
-"""Nearer to a pole than this, winds are evaluated here: their directions end at the pole."""
+"""Winds beyond this latitude are evaluated at it: they have no direction at the pole."""
 
 
 class SphereBasis(Basis):
     """Harmonics of height h, stream function ψ and velocity potential χ, made orthonormal.
 
-    The variables h, u and v are each divided by a standard deviation of their own, and then the
-    winds of different harmonics are not quite orthogonal. So for every order m the meridional
-    profiles of (u, v), of all ψ_lm and χ_lm together, are orthonormalised from low degrees to
-    high ones, and likewise those of h.
+    The variables h, u and v are divided by different standard deviations, so the winds of
+    different harmonics are not quite orthogonal. For every order m the meridional profiles of
+    (u, v), of all ψ_lm and χ_lm together, are therefore orthonormalised from low to high degrees;
+    likewise those of h.
 
     Args:
         x, y: longitude and latitude in degrees.
         std: (3,), of h, u and v. ``rest``: (3,), normalised.
-        count: at most so many coefficients: h and ψ are kept to the largest degree T for which
-            they fit, χ to half of it, since divergent winds are weak and smooth.
+        count: most coefficients. h and ψ are kept up to the largest degree T that fits, χ up to
+            half of it, because divergent winds are weak and smooth.
     """
 
     def __init__(self, x: Axis, y: Axis, std: Tensor, rest: Tensor, count: int) -> None:
@@ -62,7 +62,7 @@ class SphereBasis(Basis):
             half = torch.where(order > 0, math.sqrt(0.5), raw.new_ones(()))[:, None, None]
             twice = torch.where(order > 0, math.sqrt(2.0), raw.new_ones(()))[:, None, None]
             parts = torch.stack([kept, kept], dim=-1)
-            # Of order zero, h and u have a real part alone, and v, a quarter ahead, the other.
+            # For order zero, h and u are real, and v, a quarter of a wave ahead, imaginary.
             ahead = raw[0, len(latitude) :].abs().sum(0) > 0
             parts[0] = torch.stack([kept[0] & ~ahead, ahead], dim=-1)
             place = parts.flatten().nonzero()[:, 0]
@@ -73,11 +73,11 @@ class SphereBasis(Basis):
             self.register_buffer(f"{name}_analysis", analysis.float(), persistent=False)
 
     def _profiles(self, latitude: Tensor) -> tuple[Tensor, Tensor]:
-        """Meridional profiles before they are made orthonormal, at ``latitude`` (n,), in rad.
+        """Meridional profiles before orthonormalisation, at ``latitude`` (n,), in rad.
 
         Returns:
-            those of h, (M, n, T+1), and those of u and v together, (M, 2n, columns). With v
-            taken a quarter of a wave ahead and χ too, all are real.
+            those of h, (M, n, T+1), and of u and v together, (M, 2n, columns). All are real,
+            because v and χ are taken a quarter of a wave ahead.
         """
         t, device = self.degree, latitude.device
         latitude = latitude.clamp(-POLE, POLE).cpu()
@@ -134,7 +134,7 @@ class SphereBasis(Basis):
         raw_height, raw_wind = self._profiles(latitude)
         height = raw_height @ self.height_inverse
         u, v = (raw_wind @ self.wind_inverse).split(n, dim=1)
-        # Re (a + ib) e^{imλ} is a cos − b sin; v stands for i v.
+        # Re (a + ib) e^{imλ} is a cos − b sin; v is stored as i v.
         waves = (
             (self.height_place, [torch.stack([cosine * height, -sine * height], dim=-1)]),
             (
@@ -157,5 +157,5 @@ class SphereBasis(Basis):
 
 
 def _size(t: int) -> int:
-    """Coefficients of h and ψ to degree ``t`` and χ to half of it; ψ and χ have no mean."""
+    """Number of coefficients of h and ψ to degree ``t`` and χ to half of it; ψ, χ have no mean."""
     return 2 * (t + 1) ** 2 - 1 + (t // 2 + 1) ** 2 - 1

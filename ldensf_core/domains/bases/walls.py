@@ -12,18 +12,18 @@ from ldensf_core.domains.bases.base import Basis, Group
 
 
 class WallBasis(Basis):
-    """Products of cosines and sines, for each variable on its own.
+    """Products of cosines and sines, for each variable separately.
 
     A variable with parity ``"c"`` along an axis has zero slope at the walls (√2 cos πkξ, and 1
-    for k = 0); with ``"s"`` it vanishes there (√2 sin π(k+1)ξ), as a velocity does on the wall
-    that it would cross. The longest waves that the grid holds are kept, in a square those of
-    smallest k² + l², so that resolution is the same in all directions.
+    for k = 0). With ``"s"`` it is zero there (√2 sin π(k+1)ξ), like a velocity normal to the wall.
+    The longest waves are kept (in a square, those of smallest k² + l²), so that the resolution is
+    the same in all directions.
 
     Args:
-        parities: for each variable, the parities along y and x, for instance ``"cs"``.
+        parities: for each variable, the parities along y and x, such as ``"cs"``.
         rest: (V,), normalised.
-        count: coefficients of all variables together, the same number for each; at most as many
-            as there are grid points.
+        count: number of coefficients of all variables together, the same for each; at most the
+            number of grid points.
     """
 
     def __init__(
