@@ -146,3 +146,52 @@ def test_with_the_shipped_weights_of_another_benchmark(ldensf, tmp_path):
     with xr.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as run:
         error = run["rel_rmse"].isel(time=-1).to_series()
     assert error["latent-nudging"] < 0.5 * error["none"]
+
+
+SHOWN = """
+import json
+import math
+import time
+
+from ldensf_app import Dashboard
+from ldensf_app.colours import filter_colour
+from ldensf_core import FILTERS
+
+dashboard = Dashboard(benchmark="advection", filters=["nudging", "none"], device="cpu")
+dashboard.race.set_speed(math.inf)
+end = time.monotonic() + 120
+while dashboard.race.view().lead.index < 0 and time.monotonic() < end:
+    time.sleep(0.05)
+dashboard.race.play()
+while dashboard.race.view().any("playing", "paused") and time.monotonic() < end:
+    time.sleep(0.05)
+dashboard.pull()
+view, button = dashboard.race.view(), dashboard.controls.widgets["filters"]
+print(json.dumps({
+    "at": view.lead.index,
+    "message": view.message,
+    "errors": {name: view.latest(name).error for name in ("nudging", "none")},
+    "benchmarks": list(dashboard.settings.param.benchmark.objects),
+    "filters": dict(button.options),
+    "told": button.description,
+    "colours": len({filter_colour(name) for name in FILTERS}),
+    "story": dashboard.story.object,
+}))
+"""
+
+
+def test_shown_in_the_dashboard(python, tmp_path):
+    (tmp_path / "shown.py").write_text(SHOWN)
+    done = subprocess.run(
+        [python, "shown.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    page = json.loads(done.stdout.splitlines()[-1])
+    assert page["at"] == 15 and page["message"] == ""
+    assert page["errors"]["nudging"] < 0.5 * page["errors"]["none"]
+    assert "advection" in page["benchmarks"] and "A bump in the wind" in page["story"]
+    assert {"Nudging": "nudging", "latent nudging": "latent-nudging"}.items() <= page[
+        "filters"
+    ].items()
+    assert "Pulls the fields towards the measurements around." in page["told"]
+    assert page["colours"] == 10  # one for each
