@@ -19,8 +19,8 @@ from ldensf_app.worker import Worker
 from ldensf_core import TwinExperiment, get_benchmark
 from ldensf_core.cli import main
 from ldensf_core.conventions import described
-from ldensf_core.twin.experiment import _truth
 from ldensf_core.twin.results import result_dataset
+from ldensf_core.twin.truth import _trajectory
 from ldensf_core.verification.sweep import verify
 
 BENCHMARKS = ("tsunami", "kolmogorov", "atmosphere")
@@ -44,9 +44,9 @@ def quick_start(monkeypatch):
     for benchmark in map(get_benchmark, BENCHMARKS):
         spin_up = partial(_first_step, benchmark.spin_up)
         monkeypatch.setattr(benchmark, "spin_up", spin_up)
-    _truth.cache_clear()  # else these truths would be shared with other tests
+    _trajectory.cache_clear()  # else these truths would be shared with other tests
     yield
-    _truth.cache_clear()
+    _trajectory.cache_clear()
 
 
 def _first_step(spin_up, parameters):
