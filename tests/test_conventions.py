@@ -13,9 +13,8 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite, ComplianceChecker
 
 from ldensf_app.export import netcdf
-from ldensf_app.race import View
+from ldensf_app.race import Race, View
 from ldensf_app.settings import Settings
-from ldensf_app.worker import Worker
 from ldensf_core import TwinExperiment, get_benchmark
 from ldensf_core.cli import main
 from ldensf_core.conventions import described
@@ -79,7 +78,7 @@ def app_file(path):
         members=5,
         sensors=16,
     ).setup()
-    workers = [Worker("latent", ("none",)), Worker("full-space", ("ensf",))]
+    workers = Race().workers
     for worker in workers:
         worker.reset(setup)
     workers[0].step()
@@ -97,7 +96,9 @@ def app_file(path):
 def run_file(path, name="tsunami", filters=("ld-ensf", "none")):
     experiment = TwinExperiment(name, filters, members=3, every=2, missing=0.2, device="cpu")
     cycles = itertools.islice(experiment, SHORT)
-    result_dataset(experiment, cycles).to_netcdf(path, engine="h5netcdf")
+    result_dataset(experiment, list(experiment.filters), cycles, experiment.settings).to_netcdf(
+        path, engine="h5netcdf"
+    )
     return path
 
 
@@ -182,7 +183,7 @@ def test_a_filter_that_is_behind_has_nothing_there(tmp_path):
 
 def test_the_export_holds_the_observations_of_the_library(tmp_path):
     setup = Settings(filters=["none", "ensf"], sensors=16).setup()
-    experiment = setup.experiment(("none",))
+    experiment = setup.experiment("latent")
     with xr.open_dataset(app_file(tmp_path / "file.nc"), engine="h5netcdf") as run:
         observed = np.stack([run[f"{v}_observed"] for v in ("u", "v", "eta")], axis=-1)
         for index in range(SHORT):

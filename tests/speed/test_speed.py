@@ -100,11 +100,14 @@ def test_a_row_for_each_implementation_and_size(quick):
     "asked, message",
     [
         ({"members": (0,)}, r"members \[0\]: whole numbers of at least 1"),
-        ({"members": ()}, r"members \[\]: each"),
+        ({"members": ()}, r"members \[\]: whole numbers of at least 1"),
         ({"members": 20.5}, r"members \[20.5\]: whole numbers of at least 1 are needed"),
         ({"members": ("20",)}, r"members \['20'\]: whole numbers of at least 1 are needed"),
-        ({"members": (True,)}, r"members \[True\]: each"),
-        ({"implementations": None}, r"implementations \[None\]: choose of this, published"),
+        ({"members": (True,)}, r"members \[True\]: whole numbers of at least 1"),
+        (
+            {"implementations": None},
+            "filter None: a name, a class or an object of Filter is needed",
+        ),
         ({"full_space_members": "all"}, "full_space_members = 'all': a whole number"),
         ({"sensors": 2.5}, "n = 2.5 sensors: at least 1"),
         ({"device": None}, "device None is unknown; there are auto, cpu, cuda"),

@@ -145,7 +145,7 @@ def test_options_of_the_chosen_filters_are_edited_and_a_bad_one_is_a_message(pag
     expect(status).to_contain_text("LD-EnSF: rule published", timeout=30_000)
 
     def type_radius(value):
-        page.get_by_role("textbox", name="Radius Distance").click()
+        page.get_by_role("textbox", name=re.compile("^Radius")).click()
         page.keyboard.press("Control+A")
         page.keyboard.type(value)
         page.keyboard.press("Tab")
