@@ -355,12 +355,12 @@ def known(benchmark: str | Benchmark) -> str:
     Raises:
         ValueError: if it cannot be, since it is none or another one has its name.
     """
-    if isinstance(benchmark, str):
-        return benchmark
-    name = getattr(benchmark, "name", None)
+    if not isinstance(benchmark, type):
+        benchmark = get_benchmark(benchmark)  # of a name, or a file of runs
+    name = benchmark.name
     if name not in BENCHMARKS or get_benchmark(name) is not benchmark:
         register_benchmark(benchmark)
-    return benchmark.name
+    return name
 
 
 def _watched() -> bool:

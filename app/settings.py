@@ -75,6 +75,13 @@ class Setup:
             CheckpointError: if filters need trained weights that cannot be read; naming them.
         """
         benchmark = get_benchmark(self.benchmark)
+        if not self.filters:
+            raise ValueError(
+                "Choose one filter or more."
+                if runnable(self.benchmark)
+                else f"No filter can run: {benchmark.title} has neither a solver nor trained "
+                f"weights. Make these with `ldensf train {benchmark.known_as}`."
+            )
         mine = {name: of for name, of in self.classes.items() if of.kind == kind}
         options: dict[str, dict[str, Any]] = {}
         for name, option, value in self.options:

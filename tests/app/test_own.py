@@ -288,3 +288,21 @@ def test_without_a_solver_full_space_filters_are_not_chosen(monkeypatch):
     assert Settings().filters == ["ld-ensf", "none"]
     told = readout.lacking(tsunami)
     assert "EnSF, EnSF inpainting, LETKF, Latent-EnSF cannot run" in told and "no solver" in told
+
+
+def test_a_file_of_runs_without_weights_says_what_it_needs(tmp_path, wait):
+    rows = np.arange(10.0)
+    fields = np.cos(rows[:, None, None, None] + np.arange(4.0)[:, None, None] + np.arange(8.0))
+    xr.Dataset(
+        {
+            "c": (("trajectory", "time", "y", "x"), fields * np.ones((1, 1, 6, 1))),
+            "phase": ("trajectory", rows),
+        },
+        {"time": np.arange(4.0), "y": np.arange(6.0), "x": np.arange(8.0)},
+    ).to_netcdf(tmp_path / "waves.nc", engine="h5netcdf")
+    dashboard = Dashboard(str(tmp_path / "waves.nc"), device="cpu")
+    wait(lambda: dashboard.race.view().message)
+    message = dashboard.race.view().message
+    assert "waves has neither a solver nor trained weights" in message
+    assert f"`ldensf train {tmp_path / 'waves.nc'}`" in message
+    dashboard.end()
