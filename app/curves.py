@@ -20,7 +20,7 @@ from bokeh.plotting import figure
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour
-from ldensf_app.settings import label
+from ldensf_app.setup import label
 from ldensf_app.snapshot import Record
 from ldensf_core import FILTERS
 from ldensf_core.twin.follow import SPLIT_EVERY

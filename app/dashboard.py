@@ -30,9 +30,10 @@ from panel.viewable import Viewer
 from ldensf_app import cells, layout, readout, style
 from ldensf_app.controls import Controls
 from ldensf_app.export import netcdf
-from ldensf_app.race import Race, View
+from ldensf_app.race import Race
 from ldensf_app.scene import TRUTH, Scene, first_shown, symbol
 from ldensf_app.settings import Settings
+from ldensf_app.view import View
 from ldensf_app.warmup import warm_up
 from ldensf_app.worker import explain
 from ldensf_core import get_benchmark, register_filter

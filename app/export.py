@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ldensf_app.race import View
+from ldensf_app.view import View
 from ldensf_core.twin.results import run_dataset
 
 

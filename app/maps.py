@@ -21,7 +21,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from ldensf_app import units
-from ldensf_app.colours import TRUTH_COLOUR, Limits
+from ldensf_app.colours import TRUTH_COLOUR
+from ldensf_app.limits import Limits
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 60, 8, 28
 """Room around a map's frame for its axes and its colour bar, in pixels. The page sizes a map

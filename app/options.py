@@ -14,7 +14,8 @@ import panel_material_ui as pmui
 from bokeh.models import CustomJSTickFormatter
 
 from ldensf_app.readout import called
-from ldensf_app.settings import Settings, usual_options
+from ldensf_app.settings import Settings
+from ldensf_app.setup import usual_options
 from ldensf_app.style import CSS
 from ldensf_core import FILTERS
 from ldensf_core.filters.options import Option, options_of

@@ -6,13 +6,9 @@ Neither waits for the other; how far the full-space filters fall behind is what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ldensf_app.settings import DEFAULT_FILTERS, FULL_SPACE, LATENT, Setup
-from ldensf_app.snapshot import Record, Snapshot
+from ldensf_app.setup import FULL_SPACE, LATENT, Setup
+from ldensf_app.view import View
 from ldensf_app.worker import Worker
-from ldensf_core import FILTERS
-from ldensf_core.filters import KINDS, Filter
 
 
 class Race:
@@ -56,78 +52,3 @@ class Race:
     def view(self) -> View:
         """The two snapshots of this moment."""
         return View(self.latent.snapshot, self.full_space.snapshot)
-
-
-class View:
-    """The workers' snapshots of one moment, looked at together.
-
-    A full-space worker that is still busy with an earlier setup, a cycle of it being long,
-    counts as ``queued``: results of two setups are never shown beside each other.
-
-    Attributes:
-        versions: advance whenever there is something new to show.
-        lead: the snapshot whose truth and sensors are shown: that of the latent worker, or of
-            the full-space one if the latent one has no filter or has failed.
-        snapshots: both.
-    """
-
-    def __init__(self, latent: Snapshot, full_space: Snapshot) -> None:
-        self.versions = (latent.version, full_space.version)
-        if latent.setup is not None and full_space.setup != latent.setup:
-            full_space = Snapshot(phase="queued", setup=latent.setup)
-        self.snapshots = (latent, full_space)
-        alone = latent.phase in ("idle", "failed") and full_space.truth is not None
-        self.lead = full_space if alone else latent
-
-    def any(self, *phases: str) -> bool:
-        """Whether either worker is in one of ``phases``."""
-        return any(s.phase in phases for s in self.snapshots)
-
-    @property
-    def starting(self) -> bool:
-        """Whether either worker has yet to show its first cycle."""
-        return self.any("loading", "queued")
-
-    @property
-    def message(self) -> str:
-        """What went wrong, once if it is the same for both."""
-        return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))
-
-    @property
-    def shown(self) -> tuple[str, str]:
-        """The latent and the full-space filter that have maps: the first that is chosen of each.
-
-        Those of the default scene where none is.
-        """
-        latent, full_space = (
-            self._first(lambda of, kind=kind: of.corrects and of.kind == kind) for kind in KINDS
-        )
-        return latent, full_space
-
-    @property
-    def uncorrected(self) -> str:
-        """The filter that shows what is known without observations."""
-        return self._first(lambda of: not of.corrects)
-
-    def _first(self, suits: Callable[[type[Filter]], bool]) -> str:
-        chosen = self.lead.setup.classes if self.lead.setup else {}
-        default = {name: FILTERS[name] for name in DEFAULT_FILTERS}
-        return next(n for n, of in (*chosen.items(), *default.items()) if suits(of))
-
-    def of(self, name: str) -> Snapshot | None:
-        """The snapshot that holds filter ``name``, if there is one with results of it."""
-        return next((s for s in self.snapshots if s.records and name in s.records[-1]), None)
-
-    def latest(self, name: str) -> Record | None:
-        """The newest record of filter ``name``."""
-        snapshot = self.of(name)
-        return snapshot.records[-1][name] if snapshot else None
-
-    def history(self) -> dict[str, list[Record]]:
-        """All records of every filter."""
-        return {
-            name: [r[name] for r in s.records]
-            for s in self.snapshots
-            if s.records
-            for name in s.records[-1]
-        }

@@ -8,8 +8,8 @@ from typing import Any
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour
-from ldensf_app.race import View
-from ldensf_app.settings import FULL_SPACE, LATENT, label, runnable
+from ldensf_app.setup import FULL_SPACE, LATENT, label, runnable
+from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
 from ldensf_core.twin.follow import SPLIT_EVERY
 

@@ -7,11 +7,11 @@ from typing import Any
 from bokeh.models import Range1d
 
 from ldensf_app import readout, units
-from ldensf_app.colours import Limits
 from ldensf_app.curves import ErrorCurves, StepTimes
+from ldensf_app.limits import Limits
 from ldensf_app.maps import FieldMap, Sensors
-from ldensf_app.race import View
 from ldensf_app.unknowns import ParameterCloud, ParameterTrack
+from ldensf_app.view import View
 from ldensf_core.filters import KINDS
 
 TRUTH, SPREAD = "truth", "spread"

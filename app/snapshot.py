@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ldensf_app.settings import Setup
+from ldensf_app.setup import Setup
 from ldensf_core import Observation, SensorNetwork
 from ldensf_core.twin.record import Record, frozen, record_cycle
 

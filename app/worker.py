@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from ldensf_app.settings import Setup
+from ldensf_app.setup import Setup
 from ldensf_app.snapshot import Snapshot, cycle_contents, frozen
 from ldensf_core import CheckpointError
 from ldensf_core.device import device_name, is_lost, own_stream, release_memory

@@ -20,8 +20,9 @@ from dataclasses import replace
 import torch
 import typer
 
-from ldensf_app.race import Race, View
+from ldensf_app.race import Race
 from ldensf_app.settings import Settings
+from ldensf_app.view import View
 from ldensf_core.device import resolve_device, wait
 
 SHARE = 0.03

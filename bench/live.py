@@ -28,7 +28,8 @@ import torch
 import typer
 
 from ldensf_app.race import Race
-from ldensf_app.settings import FULL_SPACE_MEMBERS, MEMBERS, ROWS, Settings, Setup
+from ldensf_app.settings import FULL_SPACE_MEMBERS, MEMBERS, ROWS, Settings
+from ldensf_app.setup import Setup
 from ldensf_core import FILTERS, list_benchmarks
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.speed import NAMES, bench

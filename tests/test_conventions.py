@@ -13,8 +13,9 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite, ComplianceChecker
 
 from ldensf_app.export import netcdf
-from ldensf_app.race import Race, View
+from ldensf_app.race import Race
 from ldensf_app.settings import Settings
+from ldensf_app.view import View
 from ldensf_core import TwinExperiment, get_benchmark
 from ldensf_core.cli import main
 from ldensf_core.conventions import described

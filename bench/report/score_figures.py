@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour
-from ldensf_app.settings import label
+from ldensf_app.setup import label
 from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from report import timings

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ldensf_app.settings import label
+from ldensf_app.setup import label
 from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.observations import LAYOUTS

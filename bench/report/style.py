@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ldensf_app.colours import filter_colour
-from ldensf_app.settings import label
+from ldensf_app.setup import label
 from ldensf_core import FILTERS
 
 DASHES = ("-", "--", "-.", ":")

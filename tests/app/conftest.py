@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ldensf_app.settings import Settings, Setup
+from ldensf_app.settings import Settings
+from ldensf_app.setup import Setup
 from ldensf_app.worker import Worker
 
 

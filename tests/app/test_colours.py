@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ldensf_app.colours import SHRINK, Limits
+from ldensf_app.limits import SHRINK, Limits
 
 
 def field(peak):

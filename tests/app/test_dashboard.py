@@ -9,8 +9,8 @@ import xarray as xr
 
 from ldensf_app import Dashboard
 from ldensf_app.export import view_dataset
-from ldensf_app.race import View
 from ldensf_app.snapshot import Snapshot
+from ldensf_app.view import View
 
 SMALL = {"full_space_members": 2, "sensors": 16, "members": 5}
 

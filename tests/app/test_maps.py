@@ -6,7 +6,7 @@ import pytest
 from bokeh.document import Document
 
 from ldensf_app import layout, style
-from ldensf_app.colours import Limits, centre
+from ldensf_app.limits import Limits, centre
 from ldensf_app.maps import reduced
 from ldensf_app.scene import MAPS, TRUTH, Scene
 from ldensf_core import get_benchmark

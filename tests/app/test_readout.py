@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from ldensf_app import readout
-from ldensf_app.race import View
 from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Record, Snapshot
+from ldensf_app.view import View
 from ldensf_core import get_benchmark
 from ldensf_core.benchmarks import Benchmark
 

@@ -3,7 +3,8 @@ import panel_material_ui as pmui
 import pytest
 
 from ldensf_app import units
-from ldensf_app.settings import Settings, Setup, sensor_choices, usual_options
+from ldensf_app.settings import Settings, sensor_choices
+from ldensf_app.setup import Setup, usual_options
 from ldensf_core import FILTERS, SensorNetwork, get_benchmark, list_benchmarks
 from ldensf_core.filters.options import options_of
 

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-import ldensf_app.settings
+import ldensf_app.setup
 from ldensf_app.worker import Worker, explain
 from ldensf_core import CheckpointError, get_benchmark
 from ldensf_core.device import device_name
@@ -81,13 +81,13 @@ def test_speed_paces_the_cycles(worker, setup, wait):
 
 def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch):
     built = []
-    experiment = ldensf_app.settings.Setup.experiment
+    experiment = ldensf_app.setup.Setup.experiment
 
     def count(self, kind):
         built.append(self.noise)
         return experiment(self, kind)
 
-    monkeypatch.setattr(ldensf_app.settings.Setup, "experiment", count)
+    monkeypatch.setattr(ldensf_app.setup.Setup, "experiment", count)
     for noise in np.linspace(0, 0.5, 20):
         worker.reset(replace(setup, noise=float(noise)))
     wait(lambda: worker.snapshot.phase == "paused" and worker.snapshot.setup.noise == 0.5)

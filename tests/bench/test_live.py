@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from ldensf_app.race import Race
-from ldensf_app.settings import Setup
+from ldensf_app.setup import Setup
 
 pytestmark = pytest.mark.alone
 
