@@ -215,7 +215,7 @@ def test_an_empty_choice_of_filters_is_a_message_and_passes(dashboard, wait):
     wait(lambda: dashboard.race.view().any("failed"))
     dashboard.pull()
     assert 'role="alert"' in dashboard.status.object
-    assert "choose one or more of" in dashboard.status.object
+    assert "Choose one filter or more" in dashboard.status.object
     dashboard.settings.filters = ["ensf"]
     wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
     dashboard.pull()
