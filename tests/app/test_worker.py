@@ -182,7 +182,7 @@ def test_a_worker_without_its_filters_stays_idle(worker, setup, wait):
 def test_a_bad_setting_becomes_a_message_and_the_session_lives_on(worker, setup, wait):
     worker.reset(replace(setup, filters=()))
     wait(lambda: worker.snapshot.phase == "failed")
-    assert "choose one or more of" in worker.snapshot.message
+    assert "Choose one filter or more" in worker.snapshot.message
     worker.play()
     worker.step()
     worker.reset(setup)
