@@ -266,6 +266,9 @@ def test_an_interrupted_sweep_ends_all_its_processes_and_goes_on(tmp_path, monke
     out, err = sweep.communicate(timeout=90)
     lines = [line for line in err.splitlines() if "cycle/s" not in line and line.strip()]
     assert (sweep.returncode, lines, out) == (130, ["ldensf: interrupted"], ""), err
+    end = time.monotonic() + 20  # the last of them may take a moment to end
+    while _alive_in_session(sweep.pid) and time.monotonic() < end:
+        time.sleep(0.1)
     assert _alive_in_session(sweep.pid) == []
     assert 1 <= _runs(target) < 4
     assert run(monkeypatch, *arguments.split(), "0") == 0

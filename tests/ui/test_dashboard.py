@@ -130,7 +130,7 @@ def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(pa
     for button in filters:
         button.click()
     message = page.get_by_role("alert")
-    expect(message).to_contain_text("choose one or more of", timeout=30_000)
+    expect(message).to_contain_text("Choose one filter or more", timeout=30_000)
     filters[0].click()
     expect(message).to_have_count(0, timeout=30_000)
     expect(page.locator(".tile.ld-ensf .value")).to_contain_text("%", timeout=30_000)
