@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,10 @@ class Axis:
     low: float
     high: float
     periodic: bool = False
+
+    def coarser(self, size: int) -> Axis:
+        """The axis of cells of ``size`` points each, which must fill it; points are their means."""
+        return replace(self, points=self.points.reshape(-1, size).mean(axis=1))
 
     def within(self, places: np.ndarray) -> np.ndarray:
         """Map ``places`` (n,) to the range from ``low`` to ``high``.

@@ -11,6 +11,7 @@ from ldensf_core.filters.free import FreeRun
 from ldensf_core.filters.full_space import FullSpaceFilter
 from ldensf_core.filters.latent_ensf import LatentEnSF
 from ldensf_core.filters.latent_etkf import LatentEnKF, LatentETKF
+from ldensf_core.filters.latent_smoother import LatentSmoother
 from ldensf_core.filters.ldensf import LDEnSF
 from ldensf_core.filters.letkf import LETKF
 from ldensf_core.registry import Registry
@@ -28,7 +29,7 @@ def _check(kind: Any) -> None:
 KINDS = ("latent", "full space")
 FILTERS: Registry[type[Filter]] = Registry(
     "filter",
-    [LDEnSF, LatentETKF, LatentEnKF, EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun],
+    [LDEnSF, LatentSmoother, LatentETKF, LatentEnKF, EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun],
     _check,
 )
 """The classes of all filters, by name."""
@@ -47,5 +48,6 @@ __all__ = [
     "LatentETKF",
     "LatentEnKF",
     "LatentEnSF",
+    "LatentSmoother",
     "register_filter",
 ]

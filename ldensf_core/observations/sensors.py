@@ -154,13 +154,17 @@ class SensorNetwork:
         cells = fields.flatten(-2)[..., points.to(fields.device)]  # (..., V, n, 4)
         return (cells * weights.to(cells)).sum(-1).mT
 
-    def stencils(self) -> tuple[Tensor, Tensor]:
-        """Bilinear interpolation: flat grid indices and weights of four cells, each (n, 4)."""
+    def stencils(self, size: int = 1) -> tuple[Tensor, Tensor]:
+        """Bilinear interpolation: flat grid indices and weights of four cells, each (n, 4).
+
+        Args:
+            size: points of the benchmark's grid along each side of a cell.
+        """
+        axes = self.benchmark.x.coarser(size), self.benchmark.y.coarser(size)
         (left, right, a), (low, high, b) = (
-            _neighbours(axis, self.positions[:, i])
-            for i, axis in enumerate((self.benchmark.x, self.benchmark.y))
+            _neighbours(axis, self.positions[:, i]) for i, axis in enumerate(axes)
         )
-        nx = self.benchmark.grid_shape[1]
+        nx = len(axes[0].points)
         points = np.stack(
             [low * nx + left, low * nx + right, high * nx + left, high * nx + right], axis=-1
         )
@@ -216,5 +220,5 @@ def _neighbours(axis: Axis, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
         before = np.floor(place).astype(int)
         return before % n, (before + 1) % n, place - before
     place = np.interp(x, axis.points, np.arange(n))
-    before = np.minimum(place.astype(int), n - 2)
-    return before, before + 1, place - before
+    before = np.clip(place.astype(int), 0, max(n - 2, 0))
+    return before, np.minimum(before + 1, n - 1), place - before

@@ -14,6 +14,7 @@ is here for comparison.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -150,9 +151,10 @@ class CoordinateDecoder(Decoder):
         """Only members that go through the network at once: more would need too many launches."""
         return members <= MEMBERS
 
-    def at(self, latent: Tensor, positions: Tensor) -> Tensor:
-        """Normalised fields at ``positions`` (n, 2), (x, y): (..., L) → (..., n, V)."""
-        return self._in_parts(latent, self.embedding(positions.double(), *self.axes).to(latent))
+    def probe(self, positions: Tensor) -> Callable[[Tensor], Tensor]:
+        """``at`` for fixed ``positions`` (n, 2): (..., L) → (..., n, V)."""
+        places = self.embedding(positions.double(), *self.axes).to(self.grid)
+        return lambda latent: self._in_parts(latent, places)
 
     def _in_parts(self, latent: Tensor, places: Tensor) -> Tensor:
         """``forward`` for ξ (n, D), a bounded number of points at a time: (..., n, V)."""

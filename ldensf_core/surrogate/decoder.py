@@ -31,6 +31,7 @@ mean. Positions are (x, y), in the units of the benchmark's axes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -86,13 +87,27 @@ class Decoder(nn.Module, ABC):
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """Fields at ``positions`` (n, 2): (..., L) → (..., n, V).
 
+        Raises:
+            ValueError: by default, if a position is outside the domain.
+        """
+        return self.probe(positions)(latent)
+
+    def probe(self, positions: Tensor) -> Callable[[Tensor], Tensor]:
+        """``at`` for fixed ``positions`` (n, 2), prepared once: latent (..., L) → (..., n, V).
+
         By default bilinear interpolation on the grid.
 
         Raises:
             ValueError: by default, if a position is outside the domain.
         """
         places = SensorNetwork.at(self.benchmark, positions.detach().cpu().numpy())
-        return places.values(self.on_grid(latent))
+        points, weights = (part.to(positions.device) for part in places.stencils())
+        weights = weights.to(positions.dtype)
+
+        def values(latent: Tensor) -> Tensor:
+            return (self.on_grid(latent).flatten(-2)[..., points] * weights).sum(-1).mT
+
+        return values
 
     def moments(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (unbiased) of an ensemble's fields, (V, ny, nx) each.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.observations import SensorNetwork
 
 CELLS = 16
 """Most rows of cells, if the grid can be divided like that.
@@ -55,12 +56,25 @@ class SurrogateError(nn.Module):
         level = 0.5 * squares.mean((1, 2, 3, 4)).log()
         design = torch.cat([torch.ones_like(terms[:, :1]), terms], dim=1)
         self.slopes.copy_(torch.linalg.lstsq(design, level[:, None]).solution[1:, 0])
-        scale = torch.exp(terms @ self.slopes)[:, None, None, None, None]
+        scale = self.factor(parameters)[:, None, None, None, None]
         self.deviation.copy_((squares / scale.square()).mean(0).sqrt())
 
     def at(self, index: int, parameters: Tensor) -> Tensor:
         """Standard deviation (V, ny, nx) at snapshot ``index`` for unit parameters (P,)."""
         return self.on_grid(self.deviation[index], parameters)
+
+    def at_sensors(self, sensors: SensorNetwork) -> Tensor:
+        """Variance at sensors at every snapshot, without the factor of the parameters: (T, n, V).
+
+        Multiply it by ``factor(parameters)`` squared.
+        """
+        points, weights = sensors.stencils(self.size)
+        square = self.deviation.square().flatten(2)[..., points.to(self.deviation.device)]
+        return (square * weights.to(square)).sum(-1).mT
+
+    def factor(self, parameters: Tensor) -> Tensor:
+        """Factor (...) of the standard deviation for unit parameters (..., P)."""
+        return torch.exp(_terms(parameters) @ self.slopes)
 
     def on_grid(self, deviation: Tensor, parameters: Tensor) -> Tensor:
         """The same, from a snapshot's ``deviation`` (V, rows, columns)."""
@@ -70,7 +84,7 @@ class SurrogateError(nn.Module):
             square = nn.functional.pad(square, edge, mode=mode)
         n = self.size
         fine = nn.functional.interpolate(square, scale_factor=float(n), mode="bilinear")
-        return fine[0, :, n:-n, n:-n].sqrt() * torch.exp(_terms(parameters) @ self.slopes)
+        return fine[0, :, n:-n, n:-n].sqrt() * self.factor(parameters)
 
 
 def _terms(parameters: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ the decoder is mesh-free like a coordinate network, and much cheaper on a grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -103,9 +104,12 @@ class SpectralDecoder(Decoder):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent (..., L) → coefficients (..., K) of the normalised fields."""
+        return self.last(self._hidden(latent)) * self.scales
+
+    def _hidden(self, latent: Tensor) -> Tensor:
+        """Latent (..., L) → output of the last hidden layer (..., last)."""
         h = self.first(torch.cat([latent, torch.sin(self.waves(latent))], dim=-1))
-        h = nn.functional.gelu(self.widen(self.blocks(h)))
-        return self.last(h) * self.scales
+        return nn.functional.gelu(self.widen(self.blocks(h)))
 
     def on_grid(self, latent: Tensor) -> Tensor:
         """Normalised fields on the grid: (..., L) → (..., V, ny, nx)."""
@@ -151,6 +155,19 @@ class SpectralDecoder(Decoder):
     def at(self, latent: Tensor, positions: Tensor) -> Tensor:
         """Normalised fields at ``positions`` (n, 2), (x, y): (..., L) → (..., n, V)."""
         return self.basis.at(self(latent), positions)
+
+    def probe(self, positions: Tensor) -> Callable[[Tensor], Tensor]:
+        """``at`` for fixed ``positions``: basis and last layer are one matrix."""
+        waves = self.basis.evaluate(positions) * self.scales  # (V, n, K), double precision
+        v, n = waves.shape[:2]
+        to_value = (waves @ self.last.weight.double()).transpose(0, 1).flatten(0, 1).float()
+        rest = (waves @ self.last.bias.double()).mT + self.basis.rest
+        rest = rest.flatten().float()
+
+        def values(latent: Tensor) -> Tensor:
+            return nn.functional.linear(self._hidden(latent), to_value, rest).unflatten(-1, (n, v))
+
+        return values
 
     def target(self, fields: Tensor) -> Tensor:
         """Training targets: coefficients of normalised fields."""

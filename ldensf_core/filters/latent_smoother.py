@@ -1,0 +1,199 @@
+"""The latent smoother: fits the unknowns to all measurements so far, through the decoder.
+
+Everything that varies between trajectories enters the surrogate through its parameters u, so that
+y_k = D(s_k(u), x) + e for every snapshot k so far: the decoder at the sensors is the observation
+operator. No encoder is needed, and sensors may stand anywhere, measure any of the variables and be
+silent at times. The error e is the sensors' noise and the surrogate's own error
+(``SurrogateError``), independent from value to value.
+
+The posterior of u is a sum of Gaussians (``gaussian_sum``). Its components start all over the prior
+and each follows its own runs of the surrogate: one at its centre and one beside it along each
+unknown, whose differences are the derivatives. A cycle takes in the newest observation only. What
+earlier observations say is kept as a quadratic function about each centre; when the number of
+values has grown by a quarter, centres move to their means and their runs are rolled out anew from
+the first snapshot. Members are draws of the posterior, with latent states linear about the centres.
+
+A component whose weight is negligible, or that has come to where another one is, is dropped; on a
+GPU all are kept, in a single launch.
+
+Relatives are the iterative ensemble Kalman smoother (Bocquet and Sakov 2014, Q. J. R. Meteorol.
+Soc. 140), multiple data assimilation (Emerick and Reynolds 2013, Comput. Geosci. 55) and LEVDA (Si
+and Chen, arXiv 2602.19406); docs/decisions/0016 compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ldensf_core.analyses.gaussian_sum import (
+    Evidence,
+    GaussianSum,
+    evidence,
+    even_normals,
+    prior_centres,
+)
+from ldensf_core.filters.free import FreeRun
+from ldensf_core.filters.measured import Measured
+from ldensf_core.observations import Observation
+from ldensf_core.surrogate.ldnet import STEP
+from ldensf_core.weights.model import LatentModel
+
+COMPONENTS = {1: 64, 2: 256, 3: 512}
+"""Components by the number of unknowns; a single one where there are more."""
+OVERLAP = 0.7
+"""Width of a component, as a share of the distance between their centres."""
+BESIDE = 0.01
+"""Distance of the runs beside a centre, in unit parameters."""
+BEYOND = 1.05
+"""How far from the prior's middle a centre may move; the prior ends at 1."""
+GROWTH = 1.25
+"""Centres move each time the number of values has grown by this factor."""
+ITERATIONS, EARLY = 3, 4
+"""Gauss-Newton steps of an observation after which centres move, for the first ``EARLY`` of these
+moves; later ones are small and take one step."""
+NEGLIGIBLE, NEAR = 1e-5, 0.5
+"""Smallest weight of a component, and the distance at which two are the same, in standard
+deviations."""
+
+
+class LatentSmoother(FreeRun):
+    """An ensemble of the unknowns' posterior, given all observations so far."""
+
+    name = "latent-smoother"
+    title = "latent smoother"
+    sentence = "Fits the unknown parameters to all measurements so far, through the decoder."
+    corrects = corrects_parameters = True
+    without_weights = None
+
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__(model)
+        self.measured = Measured(model)
+        smoother = model.card["calibration"].get("smoother", {})
+        self.error_factor = float(smoother.get("error_factor", 1.0))
+
+    @torch.inference_mode()
+    def reset(self, members: int, seed: int) -> None:
+        """Draw ``members`` from the prior and forget all observations."""
+        super().reset(members, seed)
+        unknowns, device = len(self.model.benchmark.parameters), self.model.device
+        count = COMPONENTS.get(unknowns, 1)
+        centres = prior_centres(count, unknowns, seed) if count > 1 else torch.zeros(1, unknowns)
+        width = OVERLAP * 2 / count ** (1 / unknowns)
+        self.sum = GaussianSum(centres.to(device), width)
+        self.seen = self.seen_at_move = self.moves = 0
+        generator = torch.Generator().manual_seed(seed)
+        self.normals = even_normals(members, unknowns, generator).to(device)
+        self.order = torch.randperm(members, generator=generator).to(device)
+        self.runs = self.state.new_empty(count, 1 + unknowns, self.state.shape[1])
+        self._graphs = {}
+        self._roll_out(0)
+
+    @torch.inference_mode()
+    def forecast(self) -> None:
+        """Carry members and components one snapshot forward with the latent dynamics."""
+        self._run(self._step)
+        self.index += 1
+
+    @torch.inference_mode()
+    def expect(self, observation: Observation) -> None:
+        """Copy an observation to where the next launch reads it."""
+        if not observation.empty:
+            self.measured.take(observation)
+
+    @torch.inference_mode()
+    def analyse(self, observation: Observation) -> None:
+        """Correct the unknowns with an observation of the present snapshot."""
+        if not observation.empty:
+            self._take_in(observation, [])
+
+    @torch.inference_mode()
+    def cycle(self, observation: Observation | None) -> None:
+        """``forecast`` and ``analyse``; on a GPU, unless centres move, in one launch."""
+        if observation is None or observation.empty:
+            self.forecast()
+            return
+        self.index += 1
+        self._take_in(observation, [self._step])
+
+    def _take_in(self, observation: Observation, first: list[Callable[[], None]]) -> None:
+        self.measured.take(observation)
+        parts = [*first, self.measured.receive]
+        self.seen += int(observation.present.sum())
+        if self.seen > GROWTH * self.seen_at_move:
+            self._run(*parts)
+            self._move()
+            self._run(self._add)
+            self._drop()
+            parts = [self._draw]
+        else:
+            parts += [self._add, self._draw]
+        self._run(*parts)
+
+    def _step(self) -> None:
+        super()._step()
+        self._roll()
+
+    def _roll(self) -> None:
+        """Carry the components' runs one snapshot forward."""
+        ldnet = self.model.ldnet
+        self.functions.step(ldnet.dynamics, self.runs.flatten(0, 1), ldnet.n_latent, STEP)
+
+    def _move(self) -> None:
+        """Move centres to their means, given the newest observation too; it is not added yet."""
+        for _ in range(ITERATIONS if self.moves < EARLY else 1):
+            self._run(self._towards)
+            self._roll_out(self.index)
+        self.seen_at_move, self.moves = self.seen, self.moves + 1
+
+    def _drop(self) -> None:
+        """Drop components that are negligible or the same as another; not on a GPU."""
+        if not self.runs.is_cuda and len(self.sum) > 1:
+            index, weights = self.sum.distinct(NEGLIGIBLE, NEAR)
+            self.sum.keep(index, weights)
+            self.runs = self.runs[index]
+
+    def _roll_out(self, index: int) -> None:
+        """Components' runs from the first snapshot to ``index``."""
+        n = self.model.ldnet.n_latent
+        self.runs[..., :n] = 0
+        self.runs[..., n:] = self.sum.centre[:, None]
+        self.runs[:, 1:, n:].diagonal(dim1=1, dim2=2).add_(BESIDE)
+        for _ in range(index + 1):
+            self._run(self._roll)
+
+    def _towards(self) -> None:
+        self.sum.move_towards(self._evidence(), BEYOND)
+
+    def _add(self) -> None:
+        self.sum.add(self._evidence())
+
+    def _evidence(self) -> Evidence:
+        """What the newest observation says of each component."""
+        measured = self.measured
+        predicted = measured.predict(self.runs[..., : self.model.ldnet.n_latent]).flatten(2)
+        centre, beside = predicted[:, 0], predicted[:, 1:]
+        factor = self.model.error.factor(self.sum.centre.to(predicted))
+        error = self.error_factor * factor.square()[:, None] * measured.error
+        jacobian = (beside - centre[:, None]).mT / BESIDE
+        return evidence(centre, jacobian, measured.values, 1 / (measured.noise + error))
+
+    def _draw(self) -> None:
+        """Replace the members by draws of the posterior, latent states linear about centres."""
+        n = self.model.ldnet.n_latent
+        index, about = self.sum.draw(self.normals)
+        index, about = index[self.order], about[self.order]
+        centre = self.sum.centre[index]
+        unknowns = (centre + about).clamp(-1, 1)  # the prior has bounds
+        runs = self.runs[index, :, :n]
+        slopes = (runs[:, 1:] - runs[:, :1]) / BESIDE
+        latent = runs[:, 0] + torch.einsum("mp,mpl->ml", (unknowns - centre).to(slopes), slopes)
+        self.state.copy_(torch.cat([latent, unknowns.to(latent)], dim=1))
+
+    def _buffers(self) -> list[Tensor]:
+        return [self.state, self.runs, *self.sum.tensors()]
+
+    def _shapes(self) -> tuple[int, ...]:
+        return self.measured.version, len(self.sum)
