@@ -10,9 +10,9 @@ A new observation y = H(u) + e, linearised at the centre, H(u) ≈ h + J (u − 
     Λ += Jᵀ W J,    g += Jᵀ W r,    ρ += Σ huber(r²/σ²) + log σ²        r = y − h
 
 and nothing of earlier observations is needed. A component's mean is centre + Λ⁻¹ g; its weight is
-its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½): the Gaussian sum filter of Alspach and Sorenson (1972,
-IEEE Transactions on Automatic Control 17), with the iterated update of Bell and Cathey (1993, same
-journal, 38). Components keep several modes apart as long as the data leave several.
+its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½). This is the Gaussian sum filter (Alspach and Sorenson
+1972, IEEE Transactions on Automatic Control 17) with the iterated update of Bell and Cathey (1993,
+same journal, 38). Components keep several modes apart as long as the data leave several.
 
 W = w/σ² with Huber's weights w = min(1, κ σ/|r|) (Huber 1964, Annals of Mathematical Statistics
 35): a value further than κ standard deviations from the prediction pulls no harder than one at κ.

@@ -29,7 +29,17 @@ def _check(kind: Any) -> None:
 KINDS = ("latent", "full space")
 FILTERS: Registry[type[Filter]] = Registry(
     "filter",
-    [LDEnSF, LatentSmoother, LatentETKF, LatentEnKF, EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun],
+    [
+        LDEnSF,
+        LatentSmoother,
+        LatentETKF,
+        LatentEnKF,
+        EnSF,
+        InpaintingEnSF,
+        LETKF,
+        LatentEnSF,
+        FreeRun,
+    ],
     _check,
 )
 """The classes of all filters, by name."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from ldensf_core.observations import Observation
+from ldensf_core.observations import Innovation, Observation
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +21,26 @@ class Estimate:
         decode: returns the fields of all members, (M, V, ny, nx), physical units.
         parameters: the parameters of all members, (M, P), physical units.
         moments: returns mean and spread, if they can be had faster than from all members.
+        compare: returns the innovation of the present snapshot's observation; None if it has none.
+        limit: largest χ²/n of the latest innovations with which observations agree with the
+            filter's model, see ``disagreement``; None: this filter's are not judged.
     """
 
     decode: Callable[[], Tensor]
     parameters: Tensor
     moments: Callable[[], tuple[Tensor, Tensor]] | None = None
+    compare: Callable[[], Innovation] | None = None
+    limit: float | None = None
 
     @cached_property
     def ensemble(self) -> Tensor:
         """Fields of all members, (M, V, ny, nx)."""
         return self.decode()
+
+    @cached_property
+    def innovation(self) -> Innovation | None:
+        """How far the observation was from the forecast; None if there was no observation."""
+        return None if self.compare is None else self.compare()
 
     @property
     def mean(self) -> Tensor:

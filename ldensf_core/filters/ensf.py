@@ -116,14 +116,8 @@ class EnSF(FullSpaceFilter):
         self._latest: list[ObservedSpace] | None = None
         self._recorded: Callable[..., Tensor] | None = None
 
-    def analyse(self, observation: Observation) -> None:
-        """Correct the ensemble with an observation of its present snapshot.
-
-        Missing values carry no information. If all are missing, nothing changes: not even the
-        noise of the published scheme is added.
-        """
-        if observation.empty:
-            return
+    def correct(self, observation: Observation) -> None:
+        """Correct the ensemble; missing values carry no information."""
         spaces = self._spaces(observation)
         values = observation.values.to(self.device, self.dtype)  # a state may be complex
         if self._latest is not spaces:

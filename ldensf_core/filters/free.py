@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from ldensf_core.device import captured, recorded
 from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.full_space import SolverRun
 from ldensf_core.latent_cycle import cycle_functions
-from ldensf_core.observations import Observation
+from ldensf_core.observations import Innovation, Observation
+from ldensf_core.observations.innovation import innovation
 from ldensf_core.surrogate.ldnet import STEP
 from ldensf_core.weights.model import LatentModel
 
@@ -33,6 +35,9 @@ class FreeRun(Filter):
     Attributes:
         index: of the ensemble's snapshot.
         state: latent states and unit parameters, (M, L+P).
+        forecasts: ``state`` before the latest analysis.
+        compared: the observation of the present snapshot, None if it has none.
+        limit: see ``Estimate``.
     """
 
     name = "none"
@@ -41,6 +46,7 @@ class FreeRun(Filter):
     kind = "latent"
     corrects = corrects_parameters = False
     without_weights = SolverRun
+    limit: float | None = None
 
     def __init__(self, model: LatentModel) -> None:
         self.model = model
@@ -72,16 +78,22 @@ class FreeRun(Filter):
             self.state.copy_(state)
         else:
             self.state, self._graphs = state, {}
+            self.forecasts = state.clone()
+        self.compared = None
         self.generator.manual_seed(seed)
 
     @torch.inference_mode()
     def forecast(self) -> None:
         """Carry the ensemble one snapshot forward with the latent dynamics."""
         self._run(self._step)
-        self.index += 1
+        self.index, self.compared = self.index + 1, None
 
+    @torch.inference_mode()
     def analyse(self, observation: Observation) -> None:
-        """Do nothing: observations are not used."""
+        """Only compare the observation with the ensemble: observations are not used."""
+        if not observation.empty:
+            self._run(self._remember)
+            self.compared = observation
 
     def estimate(self) -> Estimate:
         """The present ensemble, decoded on demand.
@@ -113,7 +125,19 @@ class FreeRun(Filter):
         def moments() -> tuple[Tensor, Tensor]:
             return tuple(known) or self._moments(state, error)
 
-        return Estimate(decode, parameters, moments)
+        compare = None
+        if self.compared is not None:
+            compare = partial(self._compare, self.forecasts.clone(), self.compared)
+        return Estimate(decode, parameters, moments, compare, self.limit)
+
+    @torch.inference_mode()
+    def _compare(self, state: Tensor, observation: Observation) -> Innovation:
+        """The innovation of an observation with forecasts (M, L+P)."""
+        model, n = self.model, self.model.ldnet.n_latent
+        predict, errors = model.at_sensors(observation.sensors)
+        factor = model.error.factor(state[:, n:].mean(0))
+        error = errors[observation.index] * factor.square()
+        return innovation(model.benchmark, predict(state[:, :n]), observation, error)
 
     @torch.inference_mode()
     def _looked(self, error: Tensor) -> list[Tensor]:
@@ -144,6 +168,9 @@ class FreeRun(Filter):
         std = model.benchmark.std(spread)[:, None, None]
         return model.benchmark.denormalise(mean), spread * std
 
+    def _remember(self) -> None:
+        self.forecasts.copy_(self.state)
+
     def _step(self) -> None:
         ldnet = self.model.ldnet
         self.functions.step(ldnet.dynamics, self.state, ldnet.n_latent, STEP)
@@ -169,7 +196,7 @@ class FreeRun(Filter):
 
     def _buffers(self) -> list[Tensor]:
         """All tensors that a step writes to."""
-        return [self.state]
+        return [self.state, self.forecasts]
 
     def _shapes(self) -> tuple[int, ...]:
         """What the graphs depend on besides the state's shape."""

@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 
 import torch
@@ -20,7 +20,8 @@ from torch import Tensor
 from ldensf_core.benchmarks import Benchmark
 from ldensf_core.device import kept, wait
 from ldensf_core.filters.base import Estimate, Filter
-from ldensf_core.observations import Observation
+from ldensf_core.observations import Innovation, Observation
+from ldensf_core.observations.innovation import innovation
 
 
 class FullSpaceFilter(Filter, ABC):
@@ -55,22 +56,35 @@ class FullSpaceFilter(Filter, ABC):
         prior = prior_ensemble(self.benchmark, members, seed, self.dtype, self.device)
         self.state, self.parameters = prior.members()
         self._advance = kept(self.benchmark.advance, self.state, self.parameters)
+        self._compared: tuple[Tensor, Observation] | None = None
 
     def forecast(self) -> None:
         """Carry every member one snapshot forward with the benchmark's solver."""
-        self.state = self._advance(self.state, self.parameters)
+        self.state, self._compared = self._advance(self.state, self.parameters), None
 
-    @abstractmethod
     def analyse(self, observation: Observation) -> None:
         """Correct the ensemble with an observation of its present snapshot.
 
         Missing values carry no information; with all of them missing nothing changes.
         """
+        if not observation.empty:
+            self._compared = self.state, observation
+            self.correct(observation)
+
+    @abstractmethod
+    def correct(self, observation: Observation) -> None:
+        """Correct the ensemble with an observation that has a value at least."""
 
     def estimate(self) -> Estimate:
         """The present ensemble."""
         state, fields = self.state.clone(), self.benchmark.fields
-        return Estimate(lambda: kept(fields, state)(state), self.parameters)
+        compare = None if self._compared is None else partial(self._compare, *self._compared)
+        return Estimate(lambda: kept(fields, state)(state), self.parameters, compare=compare)
+
+    def _compare(self, state: Tensor, observation: Observation) -> Innovation:
+        """The innovation of an observation with members before their analysis."""
+        fields = self.benchmark.normalise(kept(self.benchmark.fields, state)(state))
+        return innovation(self.benchmark, observation.sensors.values(fields), observation)
 
     def _corrected(self, state: Tensor, increment: Tensor) -> Tensor:
         """State after adding an increment (M, V, ny, nx) to its normalised fields."""
@@ -86,7 +100,7 @@ class SolverRun(FullSpaceFilter):
     sentence = "Carries the prior ensemble forward and never corrects it."
     corrects = corrects_parameters = False
 
-    def analyse(self, observation: Observation) -> None:
+    def correct(self, observation: Observation) -> None:
         """Do nothing: observations are not used."""
 
 

@@ -59,7 +59,8 @@ class LatentFilter(FreeRun, ABC):
         """Correct latent states and parameters with an observation of the present snapshot."""
         if not observation.empty:
             self.history.take(observation)
-            self._run(self._encode, self.correct)
+            self._run(self._remember, self._encode, self.correct)
+            self.compared = observation
 
     @torch.inference_mode()
     def cycle(self, observation: Observation | None) -> None:
@@ -68,8 +69,8 @@ class LatentFilter(FreeRun, ABC):
             self.forecast()
             return
         self.history.take(observation)
-        self._run(self._step, self._encode, self.correct)
-        self.index += 1
+        self._run(self._step, self._remember, self._encode, self.correct)
+        self.index, self.compared = self.index + 1, observation
 
     def _encode(self) -> None:
         """Mean and standard deviation of (s, u), (L+P,), in units of the encoder's."""
@@ -87,7 +88,7 @@ class LatentFilter(FreeRun, ABC):
             super()._run(*parts)
 
     def _buffers(self) -> list[Tensor]:
-        return [self.state, self.history.memory]
+        return [*super()._buffers(), self.history.memory]
 
     def _shapes(self) -> tuple[int, ...]:
         return (self.history.room,)

@@ -81,15 +81,11 @@ class LatentEnSF(FullSpaceFilter):
         self._correct = captured(self._after, *example, generator=self._generator)
 
     @torch.no_grad()
-    def analyse(self, observation: Observation) -> None:
-        """Correct the ensemble with an observation of its present snapshot.
-
-        Missing values carry no information; with all of them missing nothing changes.
-        """
-        if not observation.empty:
-            y, rule = self.observed(observation)
-            pull = torch.where(rule.c == 0, 0.0, rule.c * y)
-            self.state = self._correct(self.state, rule.b, pull, rule.s)
+    def correct(self, observation: Observation) -> None:
+        """Correct the ensemble; missing values carry no information."""
+        y, rule = self.observed(observation)
+        pull = torch.where(rule.c == 0, 0.0, rule.c * y)
+        self.state = self._correct(self.state, rule.b, pull, rule.s)
 
     def observed(self, observation: Observation) -> tuple[Tensor, AffineMap]:
         """The latent observation (L,), in units of z's standard deviation, and its analysis."""

@@ -88,13 +88,8 @@ class LETKF(FullSpaceFilter):
         self.lattice = Lattice(benchmark, self.radius / points, like)
         self._seen: tuple[SensorNetwork | None, Tensor] = None, like
 
-    def analyse(self, observation: Observation) -> None:
-        """Correct states and parameters with an observation of the present snapshot.
-
-        Missing values carry no information; with all of them missing nothing changes.
-        """
-        if observation.empty:
-            return
+    def correct(self, observation: Observation) -> None:
+        """Correct states and parameters; missing values carry no information."""
         before = self.benchmark.normalise(self.benchmark.fields(self.state))
         after, parameters = self.analysed(before, self.parameters, observation)
         # One assignment: an interrupted analysis leaves the forecast.

@@ -15,11 +15,8 @@ from torch import Tensor
 
 from ldensf_core.device import Staging, wait
 from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.observations.innovation import SMALLEST_NOISE
 from ldensf_core.weights.model import LatentModel
-
-SMALLEST_NOISE = 1e-3
-"""Smallest noise, as a share of a variable's standard deviation; smaller noise is raised to it:
-single precision resolves no less."""
 
 
 class Measured:
@@ -83,8 +80,8 @@ class Measured:
     def _prepare(self, sensors: SensorNetwork) -> None:
         model = self.model
         self._sensors = None  # all is invalid while it is being replaced
-        self.predict = model.ldnet.decoder.probe(sensors.places.to(model.device))
-        self._errors = model.error.at_sensors(sensors).flatten(1).cpu().numpy()
+        self.predict, errors = model.at_sensors(sensors)
+        self._errors = errors.flatten(1).cpu().numpy()
         n = self._errors.shape[1]
         self._taken = torch.zeros(3, n, dtype=torch.float32, device=model.device)
         self._staging = Staging(3 * n) if self._taken.is_cuda else None

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.observations import Innovation
 from ldensf_core.scores import relative_rmse, relative_spread
 from ldensf_core.twin.follow import Cycle
 
@@ -23,6 +24,8 @@ class Record:
         decode_ms: time of decoding mean and spread.
         complete: whether the cycle had forecast and analysis; only such times compare.
         parameters: (M, P), physical units.
+        innovation: of the observation; None where there is none.
+        limit: see ``Estimate``.
     """
 
     error: float
@@ -33,6 +36,8 @@ class Record:
     decode_ms: float
     complete: bool
     parameters: np.ndarray
+    innovation: Innovation | None
+    limit: float | None
 
 
 def record_cycle(
@@ -50,6 +55,8 @@ def record_cycle(
         decode_ms=float(result.decode_ms),
         complete=cycle.index > 0 and cycle.observation is not None,
         parameters=frozen(result.estimate.parameters),
+        innovation=result.estimate.innovation,
+        limit=result.estimate.limit,
     )
     return record, frozen(mean), frozen(spread)
 

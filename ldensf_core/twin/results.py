@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import xarray as xr
 from ldensf_core.benchmarks import Benchmark, labels
 from ldensf_core.conventions import conventional, described, position
 from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.observations.innovation import WINDOW, disagreement, normalised_square
 from ldensf_core.twin.follow import Cycle
 from ldensf_core.twin.record import Record, record_cycle
 from ldensf_core.twin.twin import Twin
@@ -91,7 +93,10 @@ def run_dataset(
     ``v_observed`` (time, sensor), NaN where nothing was measured. For each parameter ``p``: ``p``
     (the true one) and ``p_ensemble`` (filter, time, member), NaN for members that a filter does
     not have. ``rel_rmse`` and ``rel_spread`` (filter, time) and the times of the three steps
-    (filter, time), in ms. Cycles that a filter has not run yet are NaN.
+    (filter, time), in ms. ``chi2`` and ``v_chi2`` (filter, time): χ²/n of the latest innovations,
+    of all variables and of each (see ``innovation``); ``disagrees`` (filter, time): 1 where the
+    observations disagree with the filter's model, 0 where not, NaN for filters that do not judge.
+    Cycles that a filter has not run yet are NaN.
 
     Args:
         sensors: of the first snapshot; sensors of later ones are added after them.
@@ -137,6 +142,7 @@ def run_dataset(
             _filled(rows, (len(records), n_times), np.float64),
             described(long_name, units),
         )
+    data |= _innovations(benchmark, records, n_times)
     axes = labels.coordinates(benchmark)
     axes["time"] = ("time", benchmark.times[:n_times], axes["time"][2])
     columns = {
@@ -160,6 +166,40 @@ def run_dataset(
         f"{benchmark.title}: twin experiment",
         "a run of the solver, observed with noise and followed by filters",
     )
+
+
+def _innovations(
+    benchmark: Benchmark, records: Mapping[str, Sequence[Record]], n_times: int
+) -> dict[str, tuple]:
+    """χ²/n by filter and time, and where it is too large."""
+    shape = len(records), n_times
+    of_filters = [[r.innovation for r in rs] for rs in records.values()]
+
+    def series(variable: int | None = None) -> np.ndarray:
+        rows = [
+            [normalised_square(found[: n + 1], variable) for n in range(len(found))]
+            for found in of_filters
+        ]
+        return _filled(rows, shape, np.float64)
+
+    told = f"squared innovations over their expected size, latest {WINDOW} observations"
+    data = {"chi2": (("filter", "time"), series(), described(told, "1"))}
+    for i, v in enumerate(benchmark.variables):
+        of_one = described(f"{v.long_name}, {told}", "1")
+        data[f"{v.name}_chi2"] = (("filter", "time"), series(i), of_one)
+    flags = [
+        [
+            math.nan if r.limit is None else disagreement(found[: n + 1], r.limit) is not None
+            for n, r in enumerate(rs)
+        ]
+        for rs, found in zip(records.values(), of_filters, strict=True)
+    ]
+    data["disagrees"] = (
+        ("filter", "time"),
+        _filled(flags, shape),
+        described("1 where the observations disagree with the filter's model, else 0", "1"),
+    )
+    return data
 
 
 def _measured(

@@ -41,6 +41,7 @@ SCORES = {
     "variance": ("mean variance of the ensemble, unbiased", "1"),
     "coverage90": ("share of the truth within the central 90 % of the ensemble", "1"),
     "parameter_error": ("absolute error of the mean parameters over the prior's width", "1"),
+    "chi2": ("χ²/n of the observation's innovation: 1 is expected", "1"),
     "forecast_ms": ("time of the forecast", "ms"),
     "analysis_ms": ("time of the analysis, encoding included", "ms"),
     "decode_ms": ("time of decoding mean and spread", "ms"),

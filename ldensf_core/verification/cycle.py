@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.observations.innovation import normalised_square
 from ldensf_core.scores import coverage, crps, relative_rmse, relative_spread
 from ldensf_core.twin.follow import Cycle
 
@@ -28,6 +29,7 @@ def cycle_scores(
         "variance": float((area * (estimate.spread / std).square()).mean()),
         "coverage90": coverage(benchmark, estimate.ensemble, truth),
         "parameter_error": float((np.abs(guess - true_parameters) / width).mean()),
+        "chi2": normalised_square([estimate.innovation]),
         "forecast_ms": result.forecast_ms,
         "analysis_ms": result.analysis_ms,
         "decode_ms": result.decode_ms,

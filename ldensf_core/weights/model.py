@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark, labels
+from ldensf_core.device import wait
 from ldensf_core.encoders import HistoryEncoder
+from ldensf_core.observations import SensorNetwork
 from ldensf_core.surrogate import LDNet, SurrogateError
+
+NETWORKS = 8
+"""Number of sensor networks whose observation operators are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +36,28 @@ class LatentModel:
     error: SurrogateError
     card: dict[str, Any]
     device: torch.device
+    _seen: dict[SensorNetwork, tuple[Callable[[Tensor], Tensor], Tensor]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    @torch.inference_mode()
+    def at_sensors(self, sensors: SensorNetwork) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+        """The surrogate as seen by sensors; kept for the latest few networks.
+
+        Returns:
+            latent (..., L) → normalised fields at the sensors (..., n, V), and the variance of the
+            surrogate's error there at every snapshot, (T, n, V), to be multiplied by
+            ``error.factor(parameters)`` squared.
+        """
+        if sensors not in self._seen:
+            predict = self.ldnet.decoder.probe(sensors.places.to(self.device))
+            found = predict, self.error.at_sensors(sensors)
+            wait(self.device)  # threads in other streams use it too
+            self._seen[sensors] = found
+            for oldest in list(self._seen)[:-NETWORKS]:
+                self._seen.pop(oldest, None)
+            return found
+        return self._seen[sensors]
 
     @torch.inference_mode()
     def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:

@@ -34,7 +34,7 @@ class Nudging(FullSpaceFilter):
         super().__init__(benchmark, device, dtype)
         self.gain = gain
 
-    def analyse(self, observation):
+    def correct(self, observation):
         before = self.benchmark.fields(self.state)
         points, weights = observation.sensors.stencils()
         cell = points.gather(1, weights.argmax(dim=1, keepdim=True))[:, 0]
@@ -66,7 +66,7 @@ class Idle(FullSpaceFilter):
     name, title, sentence = "idle", "Idle", "Runs the solver and leaves observations alone."
     corrects = corrects_parameters = False
 
-    def analyse(self, observation):
+    def correct(self, observation):
         pass
 
 

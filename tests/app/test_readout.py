@@ -14,7 +14,7 @@ from ldensf_core.benchmarks import Benchmark
 
 def record(error=0.02, cycle=3.0, complete=True):
     parameters = np.array([[100.0, 200.0], [102.0, 204.0]])
-    return Record(error, 0.01, cycle, math.nan, math.nan, 5.0, complete, parameters)
+    return Record(error, 0.01, cycle, math.nan, math.nan, 5.0, complete, parameters, None, None)
 
 
 def snapshot(name, cycles, **times):

@@ -12,7 +12,8 @@ NAMES = ("tsunami", "kolmogorov", "atmosphere")
 
 def records(*ensembles):
     return [
-        Record(0.1, 0.1, 2.0, 1.0, 1.0, 1.0, True, np.asarray(e, np.float32)) for e in ensembles
+        Record(0.1, 0.1, 2.0, 1.0, 1.0, 1.0, True, np.asarray(e, np.float32), None, None)
+        for e in ensembles
     ]
 
 
