@@ -7,7 +7,7 @@ centre, of what its prior and all observations so far say:
 
 A new observation y = H(u) + e, linearised at the centre, H(u) ≈ h + J (u − centre), adds
 
-    Λ += Jᵀ W J,    g += Jᵀ W r,    ρ += Σ huber(r²/σ²) + log σ²        r = y − h
+    Λ += Jᵀ W J,    g += Jᵀ W r,    ρ += Σ min(huber(r/σ), huber(10))        r = y − h
 
 and nothing of earlier observations is needed. A component's mean is centre + Λ⁻¹ g; its weight is
 its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½). This is the Gaussian sum filter (Alspach and Sorenson
@@ -15,7 +15,8 @@ its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½). This is the Gauss
 same journal, 38). Components keep several modes apart as long as the data leave several.
 
 W = w/σ² with Huber's weights w = min(1, κ σ/|r|) (Huber 1964, Annals of Mathematical Statistics
-35): a value further than κ standard deviations from the prediction pulls no harder than one at κ.
+35): a value further than κ standard deviations from the prediction pulls no harder than one at κ,
+and beyond ten it no longer tells components apart.
 
 Accumulated numbers are in double precision: after thousands of values, differences of ρ between
 components are a small part of it.
@@ -31,6 +32,8 @@ from torch import Tensor
 
 KAPPA = 3.0
 """κ: a Gaussian error is larger in one of 370 cases."""
+FARTHEST = 10.0
+"""Standard deviations beyond which a value's misfit grows no more."""
 
 
 class Evidence(NamedTuple):
@@ -51,18 +54,18 @@ def evidence(predicted: Tensor, jacobian: Tensor, y: Tensor, weight: Tensor) -> 
     Args:
         predicted: h, (C, N). ``jacobian``: J, (C, N, P).
         y: (N,), any finite number where nothing was measured.
-        weight: 1/σ² of each value, (C, N); 0 where nothing was measured.
+        weight: 1/σ² of each value, (N,); 0 where nothing was measured.
     """
     residual = y - predicted
     scaled = residual.abs() * weight.sqrt()
     pull = weight * (KAPPA / scaled).clamp(max=1)
+    scaled = scaled.clamp(max=FARTHEST)
     square = torch.where(scaled < KAPPA, scaled.square(), 2 * KAPPA * scaled - KAPPA**2)
-    level = torch.where(weight > 0, weight, 1).log()
     weighted = (jacobian * pull[..., None]).mT
     return Evidence(
         (weighted @ jacobian).double(),
         (weighted @ residual[..., None])[..., 0].double(),
-        (square.double() - level.double()).sum(1),
+        square.double().sum(1),
     )
 
 

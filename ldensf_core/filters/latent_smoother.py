@@ -174,10 +174,12 @@ class LatentSmoother(FreeRun):
         measured = self.measured
         predicted = measured.predict(self.runs[..., : self.model.ldnet.n_latent]).flatten(2)
         centre, beside = predicted[:, 0], predicted[:, 1:]
-        factor = self.model.error.factor(self.sum.centre.to(predicted))
-        error = ALIKE * factor.square()[:, None] * measured.error
+        # One error for all components: otherwise a wild value would prefer those of large errors.
+        factor = self.model.error.factor(self.sum.centre.to(predicted)).square()
+        factor = (self.sum.log_weights().exp().to(factor) * factor).sum()
+        weight = 1 / (measured.noise + ALIKE * factor * measured.error)
         jacobian = (beside - centre[:, None]).mT / BESIDE
-        return evidence(centre, jacobian, measured.values, 1 / (measured.noise + error))
+        return evidence(centre, jacobian, measured.values, weight)
 
     def _draw(self) -> None:
         """Replace the members by draws of the posterior, latent states linear about centres."""

@@ -102,10 +102,11 @@ class Decoder(nn.Module, ABC):
         """
         places = SensorNetwork.at(self.benchmark, positions.detach().cpu().numpy())
         points, weights = (part.to(positions.device) for part in places.stencils())
-        weights = weights.to(positions.dtype)
+        weights = weights.float()
 
         def values(latent: Tensor) -> Tensor:
-            return (self.on_grid(latent).flatten(-2)[..., points] * weights).sum(-1).mT
+            cells = self.on_grid(latent).flatten(-2)[..., points]  # (..., V, n, 4)
+            return (cells * weights.to(cells)).sum(-1).mT
 
         return values
 

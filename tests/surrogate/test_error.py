@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Box, Kolmogorov, Tsunami
+from ldensf_core.observations import SensorNetwork
 from ldensf_core.surrogate import SurrogateError
 
 
@@ -85,3 +86,13 @@ def test_cells_fill_a_grid_of_any_shape(ny, nx, cells):
     error = SurrogateError(basin)
     assert error.deviation.shape[2:] == cells
     assert error.at(0, torch.zeros(2)).shape == (3, ny, nx)
+
+
+def test_at_sensors_is_the_map_at_their_places(tsunami, model):
+    """The square of the map, interpolated; near walls too."""
+    network = SensorNetwork.at(tsunami, [[3.0, 2.0], [521.0, 481.0], [998.0, 700.0], [251.0, 6.0]])
+    parameters = torch.tensor([0.3, -0.8])
+    found = model.error.at_sensors(network) * model.error.factor(parameters).square()
+    for index in (0, 25, 50):
+        on_grid = model.error.at(index, parameters).square()
+        torch.testing.assert_close(found[index], network.values(on_grid), rtol=0.02, atol=1e-9)

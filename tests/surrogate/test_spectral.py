@@ -144,3 +144,13 @@ def test_an_ensemble_that_has_blown_up_has_no_spread_to_speak_of(decoder, value)
     mean, spread = decode.moments(latent)
     assert mean.shape == spread.shape
     assert spread.isnan().all()
+
+
+def test_probe_is_the_decoder_at_fixed_places(model):
+    """The folded matrix gives what basis and last layer give."""
+    places = torch.tensor([[10.0, 20.0], [500.0, 700.0], [999.0, 1.0]])
+    latent = torch.randn(4, 2, model.ldnet.n_latent)
+    decoder = model.ldnet.decoder
+    with torch.inference_mode():
+        found = decoder.probe(places)(latent)
+        torch.testing.assert_close(found, decoder.at(latent, places), atol=2e-4, rtol=1e-4)
