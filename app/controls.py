@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "device": pmui.Select,
     },
     "Observations": {
-        "layout": pmui.RadioButtonGroup,
+        "layout": pmui.Select,
         "sensors": pmui.DiscreteSlider,
         "every": pmui.DiscreteSlider,
         "noise": pmui.FloatSlider,
@@ -125,9 +125,8 @@ class Controls:
     def _widget(self, name: str, kind: Any) -> Any:
         parameter = self.settings.param[name]
         options: dict[str, Any] = {"description": parameter.doc, **_row()}
-        if kind in (pmui.RadioButtonGroup, pmui.CheckButtonGroup):
-            options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
         if kind is pmui.CheckButtonGroup:  # many, in rows of three
+            options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
             columns = "repeat(3, minmax(0, 1fr))"
             button = {"px": "3px", "lineHeight": 1.2, "borderRadius": 0, "m": 0}
             button |= {"border": 1, "borderColor": "divider"}

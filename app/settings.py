@@ -18,6 +18,7 @@ from ldensf_core import FILTERS, get_benchmark, list_benchmarks
 from ldensf_core.device import device_name, devices, resolve_device
 from ldensf_core.filters import EnSF
 from ldensf_core.filters.options import check_options
+from ldensf_core.observations import LAYOUTS
 
 INTERVALS = tuple(range(1, 11))
 ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
@@ -89,9 +90,10 @@ class Settings(param.Parameterized):
     )
     layout = param.Selector(
         default="grid",
-        objects=["grid", "random"],
+        objects=list(LAYOUTS),
         label="Layout",
-        doc="On a regular grid, or placed at random (the seed says where).",
+        doc="Sensors on a regular grid, at random, clustered in one disc a fifth as wide as the "
+        "domain, along a line across it, or at random in one half (the seed says where).",
     )
     every = param.Selector(
         default=1,

@@ -57,7 +57,11 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as in a shell: 128 plus the number of the signal."""
 SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
 Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
-LayoutOption = Annotated[Layout, typer.Option(help="How the sensors are placed.")]
+PLACES = (
+    "on an even grid; at random; in a cluster, a disc a fifth as wide as the domain; along a line "
+    "across it; at random in one half"
+)
+LayoutOption = Annotated[Layout, typer.Option(help=f"How the sensors are placed: {PLACES}.")]
 Noise = Annotated[
     float, typer.Option(help="Noise level, as a fraction of each variable's standard deviation.")
 ]
@@ -183,8 +187,18 @@ def verify(
         str | None, typer.Option(help=f"Numbers of sensors, with commas (by default: {SENSORS}).")
     ] = None,
     layout: Annotated[
-        str, typer.Option(help=f"Layouts of the sensors, with commas, of: {', '.join(LAYOUTS)}.")
+        str,
+        typer.Option(
+            help=f"Layouts of the sensors, with commas, of: {', '.join(LAYOUTS)} ({PLACES})."
+        ),
     ] = "grid",
+    variables: Annotated[
+        str,
+        typer.Option(
+            help="Which variables are measured: all, or names joined by +; several choices with "
+            "commas: all,eta,u+v."
+        ),
+    ] = "all",
     noise: Annotated[
         str,
         typer.Option(
@@ -226,6 +240,7 @@ def verify(
         truths=truths,
         sensors=None if sensors is None else _numbers("sensors", sensors, int),
         layout=_names(layout),
+        variables=_names(variables),
         noise=_numbers("noise", noise, float),
         every=_numbers("every", every, int),
         missing=missing,

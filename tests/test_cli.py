@@ -14,7 +14,9 @@ import psutil
 import pytest
 import xarray as xr
 
+from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.cli import main
+from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.weights.checkpoints import PRETRAINED
 
 
@@ -38,6 +40,14 @@ def test_default_number_of_sensors_is_told_for_each_benchmark(monkeypatch, capsy
     assert "kolmogorov 100, tsunami 100, atmosphere 512" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["verify", "assimilate"])
+def test_layouts_are_listed(monkeypatch, capsys, command):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert run(monkeypatch, command, "--help") == 0
+    listed = capsys.readouterr().out
+    assert all(layout in listed for layout in LAYOUTS) and "at random in one half" in listed
+
+
 def test_simulate_writes_labelled_fields(monkeypatch, tmp_path):
     target = tmp_path / "runs.nc"
     status = run(
@@ -53,8 +63,11 @@ def test_simulate_writes_labelled_fields(monkeypatch, tmp_path):
 def test_assimilate_writes_the_experiment(monkeypatch, tmp_path):
     target = tmp_path / "run.nc"
     arguments = ["--filters", "ld-ensf,none", "--members", 5, "--output", target]
+    arguments += ["--layout", "half", "--seed", 2]
     assert run(monkeypatch, "assimilate", "tsunami", *arguments, "--device", "cpu") == 0
     with xr.open_dataset(target, engine="h5netcdf") as result:
+        network = SensorNetwork.half(get_benchmark("tsunami"), 100, seed=2)
+        assert (result.sensor_x.values == network.positions[:, 0]).all()
         error = result.rel_rmse.isel(time=-1)
         assert float(error.sel(filter="ld-ensf")) < 0.5 * float(error.sel(filter="none"))
 
@@ -73,12 +86,15 @@ def test_verify_sweeps_over_several_values_into_a_file(monkeypatch, capsys, tmp_
     target = tmp_path / "sweep.nc"
     arguments = "--benchmark tsunami --filters none --truths 1 --every 60,70 --members 1,2".split()
     arguments += ["--device", "cpu", "--workers", 0, "--output", target]
+    arguments += ["--layout", "line", "--variables", "all,eta"]
     assert run(monkeypatch, "verify", *arguments) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     table = [dict(zip(head.split(), line.split(), strict=False)) for line in lines]
-    assert [(row["every"], row["members"]) for row in table] == [
-        ("60", "1"), ("60", "2"), ("70", "1"), ("70", "2"),
+    assert [(row["variables"], row["every"], row["members"]) for row in table] == [
+        ("all", "60", "1"), ("all", "60", "2"), ("all", "70", "1"), ("all", "70", "2"),
+        ("eta", "60", "1"), ("eta", "60", "2"), ("eta", "70", "1"), ("eta", "70", "2"),
     ]  # fmt: skip
+    assert {row["layout"] for row in table} == {"line"}
     with xr.open_dataset(target, engine="h5netcdf") as scores:
         assert scores.rel_rmse.notnull().all()
         assert scores.attrs["command"].startswith("ldensf verify --benchmark tsunami --filters")
@@ -94,7 +110,8 @@ def test_verify_sweeps_over_several_values_into_a_file(monkeypatch, capsys, tmp_
         (["verify", "--benchmark", "tsunami", "--members", "0"], "members = 0"),
         (["verify", "--benchmark", "tsunami", "--noise", "0.1,loud"], "noise '0.1,loud': numbers"),
         (["verify", "--benchmark", "tsunami", "--members", "20,2.5"], "members '20,2.5': whole"),
-        (["verify", "--benchmark", "tsunami", "--layout", "grid,line"], "layout 'line'"),
+        (["verify", "--benchmark", "tsunami", "--layout", "grid,ring"], "layout 'ring'"),
+        (["verify", "--benchmark", "tsunami", "--variables", "all,eta+w"], "variables 'eta+w'"),
         (["verify", "--benchmark", "tsunami", "--workers", "-1"], "workers = -1"),
         (["verify", "--benchmark", "tsunami", "--scheduler", "nowhere"], "scheduler 'nowhere'"),
         (["verify", "--benchmark", "tsunami", "--sensors", "101"], "101 sensors"),

@@ -16,7 +16,6 @@ from ldensf_core.benchmarks import get_benchmark, list_benchmarks
 from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows
 
-SETTING = ("sensors", "layout", "noise", "every", "members")
 FIXED = ("seed", "missing", "split", "options", "weights")
 """Attributes in which files that are shown as one agree."""
 
@@ -61,7 +60,14 @@ class Sweep:
     def default(self) -> dict[str, Any]:
         """The setting from which the others depart in one thing."""
         sensors = math.prod(get_benchmark(self.benchmark).sensor_grid)
-        return {"sensors": sensors, "layout": "grid", "noise": 0.1, "every": 1, "members": 20}
+        return {
+            "sensors": sensors,
+            "layout": "grid",
+            "variables": archive.ALL,
+            "noise": 0.1,
+            "every": 1,
+            "members": 20,
+        }
 
     @property
     def filters(self) -> list[str]:
@@ -131,11 +137,7 @@ def load(paths: Sequence[Path]) -> dict[str, Sweep]:
 def _read(path: Path) -> xr.Dataset:
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as file:
-            scores = file.load()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is no file of a sweep: {error}") from error
+    scores = archive.opened(path)
     known = {*archive.SCORES, "rank_histogram", "device"} <= set(scores)
     if not known or scores.attrs.get("benchmark") not in list_benchmarks():
         raise ValueError(f"{path} is no file of a sweep: ldensf verify --output writes such")

@@ -16,10 +16,36 @@ class Box(Domain):
         """One everywhere, (ny, nx)."""
         return like.new_ones(self.grid_shape)
 
-    def random_positions(self, n: int, seed: int) -> np.ndarray:
-        """Uniform along each axis."""
-        low, high = np.array([self.x.low, self.y.low]), np.array([self.x.high, self.y.high])
-        return low + np.random.default_rng(seed).random((n, 2)) * (high - low)
+    @property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Low and high bounds, (2,) each. For sensors they are walls, even on periodic axes."""
+        return np.array([self.x.low, self.y.low]), np.array([self.x.high, self.y.high])
+
+    def placed(self, unit: np.ndarray) -> np.ndarray:
+        """Linear along each axis."""
+        low, high = self._bounds
+        return low + unit * (high - low)
+
+    def disc(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        """Uniform over all places where it is inside."""
+        low, high = self._bounds
+        radius = (high - low).min() / 10
+        return low + radius + rng.random(2) * (high - low - 2 * radius), radius
+
+    def within(self, radius: float, share: np.ndarray) -> np.ndarray:
+        """The area grows with the square of the radius."""
+        return radius * np.sqrt(share)
+
+    def moved(self, start: np.ndarray, distance: np.ndarray, heading: np.ndarray) -> np.ndarray:
+        """Along a straight line, never across a seam."""
+        return start + np.stack([distance * np.sin(heading), distance * np.cos(heading)], axis=1)
+
+    def reach(self, start: np.ndarray, heading: float) -> tuple[float, float]:
+        """To the bounds that the line meets first."""
+        direction = np.array([np.sin(heading), np.cos(heading)])
+        with np.errstate(divide="ignore"):  # a line along one axis never meets the other's bounds
+            ways = np.sort([(bound - start) / direction for bound in self._bounds], axis=0)
+        return ways[0].max(), ways[1].min()
 
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
         """Straight distances; on a periodic axis the shorter way round."""

@@ -20,12 +20,51 @@ class Globe(Domain):
         cosine = torch.cos(torch.deg2rad(torch.as_tensor(self.y.points)))
         return (cosine / cosine.mean())[:, None].expand(self.grid_shape).to(like)
 
-    def random_positions(self, n: int, seed: int) -> np.ndarray:
-        """Uniform over the area of the sphere: longitude and sine of latitude are uniform."""
-        unit = np.random.default_rng(seed).random((n, 2))
+    def placed(self, unit: np.ndarray) -> np.ndarray:
+        """Linear in longitude and in the sine of latitude."""
         south, north = np.sin(np.radians([self.y.low, self.y.high]))
         east = self.x.low + (self.x.high - self.x.low) * unit[:, 0]
         return np.stack([east, np.degrees(np.arcsin((north - south) * unit[:, 1] + south))], axis=1)
+
+    def disc(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        """A cap of the sphere, uniform over all places where it is inside."""
+        (west, east), (south, north) = (np.radians([a.low, a.high]) for a in (self.x, self.y))
+        radius = min(north - south, (east - west) * np.cos((south + north) / 2)) / 10
+        while True:
+            (centre,) = self.placed(rng.random((1, 2)))
+            lon, lat = np.radians(centre)
+            above, below = south + radius <= lat, lat <= north - radius
+            if self.x.periodic:  # then a pole is a place like any other
+                inside = (above or self.y.low == -90) and (below or self.y.high == 90)
+            elif inside := above and below:
+                aside = np.arcsin(np.sin(radius) / np.cos(lat))  # farthest to the side
+                inside = west + aside <= lon <= east - aside
+            if inside:
+                return centre, radius
+
+    def within(self, radius: float, share: np.ndarray) -> np.ndarray:
+        """The area of a cap grows with the square of the sine of half its radius."""
+        return 2 * np.arcsin(np.sin(radius / 2) * np.sqrt(share))
+
+    def moved(self, start: np.ndarray, distance: np.ndarray, heading: np.ndarray) -> np.ndarray:
+        """Along a great circle."""
+        lon, lat = np.radians(start)
+        ahead, aside = np.sin(distance) * np.cos(heading), np.sin(distance) * np.sin(heading)
+        sine = np.sin(lat) * np.cos(distance) + np.cos(lat) * ahead
+        turn = np.arctan2(aside, np.cos(lat) * np.cos(distance) - np.sin(lat) * ahead)
+        east = self.x.low + (np.degrees(lon + turn) - self.x.low) % 360
+        return np.stack([east, np.degrees(np.arcsin(sine.clip(-1, 1)))], axis=1)
+
+    def reach(self, start: np.ndarray, heading: float) -> tuple[float, float]:
+        """To a thousandth of the domain's size; once round the globe where no bound is met."""
+        size = np.radians(np.hypot(self.x.high - self.x.low, self.y.high - self.y.low))
+        way = np.linspace(0, min(size, np.pi), 1001)
+        ends = []
+        for sign in (-1, 1):
+            lon, lat = self.moved(start, sign * way, heading).T
+            left = (lon > self.x.high) | (lat < self.y.low) | (lat > self.y.high)
+            ends.append(sign * way[left.argmax() - 1 if left.any() else -1])
+        return ends[0], ends[1]
 
     def distances(self, a: Tensor, b: Tensor) -> Tensor:
         """Great-circle distances in km, by the haversine formula, accurate at any length."""

@@ -20,8 +20,8 @@ from ldensf_core.checks import is_whole
 from ldensf_core.domains import Axis
 from ldensf_core.observations.observation import Observation
 
-LAYOUTS = ("grid", "random")
-"""Layouts that ``SensorNetwork.place`` takes."""
+LAYOUTS = ("grid", "random", "cluster", "line", "half")
+"""Layouts that ``SensorNetwork.place`` takes, each a method of that name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class SensorNetwork:
     Attributes:
         benchmark: its domain holds the sensors.
         positions: (n, 2), (x, y) in the benchmark's coordinates.
-        layout: ``grid``, ``random`` or ``at``.
+        layout: one of ``LAYOUTS``, or ``at``.
     """
 
     benchmark: Benchmark
@@ -73,11 +73,37 @@ class SensorNetwork:
     @classmethod
     def random(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
         """``n`` independent random sensors, uniform over the area."""
-        _check_domain(benchmark)
-        _check_number(n)
-        if not is_whole(seed, 0):
-            raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
+        _check_drawn(benchmark, n, seed)
         return cls(benchmark, benchmark.domain.random_positions(n, seed), "random")
+
+    @classmethod
+    def cluster(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
+        """``n`` independent random sensors in one disc, like the buoys of one bay.
+
+        The disc lies at a random place inside the domain; its diameter is a fifth of the domain's
+        shorter side. On the globe it is a cap: 36° across on the whole one.
+        """
+        _check_drawn(benchmark, n, seed)
+        return cls(benchmark, benchmark.domain.cluster_positions(n, seed), "cluster")
+
+    @classmethod
+    def line(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
+        """``n`` evenly spaced sensors on a straight line from bound to bound, like a ship's track.
+
+        Its place and direction are random. On the globe it is a great circle; on the whole one it
+        goes once round.
+        """
+        _check_drawn(benchmark, n, seed)
+        return cls(benchmark, benchmark.domain.line_positions(n, seed), "line")
+
+    @classmethod
+    def half(cls, benchmark: Benchmark, n: int, seed: int = 0) -> SensorNetwork:
+        """``n`` independent random sensors, uniform over one half of the area.
+
+        Which half, the west, east, south or north, is random.
+        """
+        _check_drawn(benchmark, n, seed)
+        return cls(benchmark, benchmark.domain.half_positions(n, seed), "half")
 
     @classmethod
     def at(cls, benchmark: Benchmark, positions) -> SensorNetwork:
@@ -107,10 +133,11 @@ class SensorNetwork:
     def place(
         cls, benchmark: Benchmark, n: int | None, layout: str, seed: int = 0
     ) -> SensorNetwork:
-        """``n`` sensors on a ``grid`` with about the domain's aspect ratio, or at ``random``.
+        """``n`` sensors in one of ``LAYOUTS``; a ``grid`` has about the domain's aspect ratio.
 
         Args:
             n: by default the benchmark's default number, on its default grid.
+            seed: of all layouts but the grid.
 
         Raises:
             ValueError: if the layout is unknown, or ``n`` sensors fill no such grid.
@@ -122,8 +149,8 @@ class SensorNetwork:
             return cls.grid(benchmark, *benchmark.sensor_grid)
         if n is None:
             n = math.prod(benchmark.sensor_grid)
-        if layout == "random":
-            return cls.random(benchmark, n, seed)
+        if layout != "grid":
+            return getattr(cls, layout)(benchmark, n, seed)
         _check_number(n)
         aspect = (benchmark.x.high - benchmark.x.low) / (benchmark.y.high - benchmark.y.low)
         fits = []
@@ -204,6 +231,13 @@ class SensorNetwork:
 def _check_domain(benchmark: object) -> None:
     if not isinstance(benchmark, Benchmark):
         raise ValueError(f"benchmark {benchmark!r}: a Benchmark is needed, see get_benchmark")
+
+
+def _check_drawn(benchmark: object, n: object, seed: object) -> None:
+    _check_domain(benchmark)
+    _check_number(n)
+    if not is_whole(seed, 0):
+        raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
 
 
 def _check_number(n: object) -> None:

@@ -1,6 +1,6 @@
 """The scores of a sweep, as one labelled dataset and its file.
 
-A score has the dimensions ``(filter, sensors, layout, noise, every, members, truth, time)``.
+A score has the dimensions ``(*AXES, time)``.
 ``rank_histogram`` has ``rank`` instead of ``time``; ``device``, which made the run, has neither.
 Runs not made yet are NaN, with an empty ``device``. A file may hold several sweeps; each widens it.
 """
@@ -24,14 +24,17 @@ AXES = {
     "filter": "filter",
     "sensors": "number of sensors",
     "layout": "how the sensors are placed",
+    "variables": "variables that are measured: all, or names joined by +",
     "noise": "standard deviation of the observations over each variable's own",
     "every": "snapshots from one observation to the next",
     "members": "ensemble size",
     "truth": "number of the trajectory in its split",
 }
 """Labels of a run, and their meaning."""
-LABELS = ("filter", "layout")
+LABELS = ("filter", "layout", "variables")
 """Labels that are words; the others are numbers, in rising order."""
+ALL = "all"
+"""The label of ``variables`` where all are measured."""
 
 SCORES = {
     "rel_rmse": ("‖ensemble mean − truth‖/‖truth‖", "1"),
@@ -105,11 +108,7 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     Raises:
         ValueError: if the file is not a sweep, or differs in an attribute of ``fixed``.
     """
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as file:
-            old = file.load().drop_encoding()  # else longer labels are truncated
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is no file of a sweep: {error}") from error
+    old = opened(path)
     if set(old) != set(new) or not old["time"].equals(new["time"]):
         raise ValueError(f"{path} is no file of a sweep of {new.attrs['benchmark']}")
     try:
@@ -125,6 +124,22 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
         for name in MADE
     }
     return both.assign_attrs(new.attrs | agreed | made)
+
+
+def opened(path: Path) -> xr.Dataset:
+    """The scores in a file. In files from before ``variables`` were an axis, all are measured.
+
+    Raises:
+        ValueError: if the file cannot be read.
+    """
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as file:
+            scores = file.load().drop_encoding()  # else longer labels are truncated
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no file of a sweep: {error}") from error
+    if "variables" not in scores.variables:
+        scores = scores.expand_dims(variables=[ALL])
+    return scores.transpose(*AXES, ..., missing_dims="ignore")
 
 
 def together(

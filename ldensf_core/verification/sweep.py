@@ -36,7 +36,7 @@ from ldensf_core.verification.cycle import cycle_scores
 from ldensf_core.weights.checkpoints import has_weights, load_pretrained, weights_folder
 from ldensf_core.weights.model import LatentModel
 
-SETTING = ("sensors", "layout", "noise", "every", "members")
+SETTING = ("sensors", "layout", "variables", "noise", "every", "members")
 
 
 def verify(
@@ -45,6 +45,7 @@ def verify(
     truths: int = 10,
     sensors: int | Sequence[int] | None = None,
     layout: str | Sequence[str] = "grid",
+    variables: str | Sequence[str] = archive.ALL,
     noise: float | Sequence[float] = 0.1,
     every: int | Sequence[int] = 1,
     members: int | Sequence[int] = 20,
@@ -60,12 +61,14 @@ def verify(
 ) -> xr.Dataset:
     """Score filters on the first ``truths`` trajectories of a split, by time: see ``archive``.
 
-    ``sensors``, ``layout``, ``noise``, ``every`` and ``members`` may each be one value or several;
-    all combinations are run. ``sensors`` is by default the benchmark's number. For truth number i,
-    ``seed + i`` is the seed of noise, ensembles and random layout.
+    ``sensors``, ``layout``, ``variables``, ``noise``, ``every`` and ``members`` may each be one
+    value or several; all combinations are run. ``sensors`` is by default the benchmark's number.
+    For truth number i, ``seed + i`` is the seed of noise, ensembles and sensors.
 
     Args:
         benchmark, filters, options: as for ``TwinExperiment``. A row's filter is its label.
+        variables: those that are measured: ``all``, a name, or names joined by ``+``. Scores
+            have them in the benchmark's order.
         output: file for the scores, written after every run. Runs in it are not repeated; its
             other runs stay.
         workers: number of processes of a local cluster, each with one thread; 0: run all in this
@@ -102,10 +105,12 @@ def verify(
     if sensors is None:
         sensors = math.prod(bench.sensor_grid)
     labelled = chosen(filters, options, has_weights(bench))
+    named = _several("variables", variables)
     over: dict[str, Sequence] = {
         "filter": list(labelled),
         "sensors": _several("sensors", sensors),
         "layout": _several("layout", layout),
+        "variables": _several("variables", [_measured(bench, one) for one in named]),
         "noise": _several("noise", noise),
         "every": _several("every", every),
         "members": _several("members", members),
@@ -199,6 +204,7 @@ def _experiment(
     *,
     sensors: int,
     layout: str,
+    variables: str,
     seed: int,
     device: str,
     split: str,
@@ -209,6 +215,7 @@ def _experiment(
         benchmark,
         filters,
         SensorNetwork.place(benchmark, sensors, layout, seed + truth),
+        variables=None if variables == archive.ALL else variables.split("+"),
         seed=seed + truth,
         device=device,
         truth=benchmark.split(split).isel(trajectory=truth),
@@ -231,6 +238,20 @@ def _several(name: str, values: Any) -> list:
     if not found or any(found.count(value) > 1 for value in found):
         raise ValueError(f"{name} {found}: one or more values, each once, are needed")
     return found
+
+
+def _measured(benchmark: Benchmark, variables: object) -> str:
+    """The label of a choice of variables: the same one, in whatever order they are named."""
+    names = [v.name for v in benchmark.variables]
+    chosen = variables.split("+") if isinstance(variables, str) else []
+    if variables == archive.ALL or set(chosen) == set(names):
+        return archive.ALL
+    if not chosen or not set(chosen) < set(names):
+        raise ValueError(
+            f"variables {variables!r}: allowed are {archive.ALL}, or names of {', '.join(names)}, "
+            "joined by +"
+        )
+    return "+".join(name for name in names if name in chosen)
 
 
 def _weights(benchmark: Benchmark) -> str:

@@ -19,20 +19,19 @@ def rows(scores: xr.Dataset) -> list[dict[str, Any]]:
     ``spread_skill`` is a ratio of averages; times are medians over cycles.
     """
     found = []
-    axes = ("sensors", "layout", "noise", "every", "members", "filter")
+    setting = ("sensors", "layout", "variables", "noise", "every")
+    axes = (*setting, "members", "filter")
     for values in itertools.product(*(scores[axis].values.tolist() for axis in axes)):
         at = dict(zip(axes, values, strict=True))
         of = scores.sel(at)
-        setting = {
-            **{axis: at[axis] for axis in ("members", "sensors", "layout", "noise", "every")},
+        row = {
+            "benchmark": scores.attrs["benchmark"],
+            **{axis: at[axis] for axis in ("filter", "members", *setting)},
             "truths": scores.sizes["truth"],
             "seed": scores.attrs["seed"],
             "device": " / ".join(sorted(set(of["device"].values.tolist()))),
         }
-        found.append(
-            {"benchmark": scores.attrs["benchmark"], "filter": at["filter"], **setting}
-            | _summary(of, at["members"])
-        )
+        found.append(row | _summary(of, at["members"]))
     return found
 
 

@@ -7,6 +7,7 @@ from ldensf_app.settings import Settings, sensor_choices
 from ldensf_app.setup import Setup, usual_options
 from ldensf_core import FILTERS, SensorNetwork, get_benchmark, list_benchmarks
 from ldensf_core.filters.options import options_of
+from ldensf_core.observations import LAYOUTS
 
 
 def test_defaults_are_the_scene_that_teaches_untouched():
@@ -94,6 +95,18 @@ def test_a_setup_gives_its_options_to_the_experiment():
         setup.experiment(kind).settings["options"] for kind in ("full space", "latent")
     )
     assert full_space["letkf"]["radius"] == 123.0 and latent["ld-ensf"]["rule"] == "published"
+
+
+@pytest.mark.parametrize("benchmark", ["tsunami", "atmosphere"])
+def test_every_layout_of_the_library_can_be_chosen_and_is_explained(benchmark):
+    settings = Settings(benchmark=benchmark)
+    assert list(settings.param.layout.objects) == list(LAYOUTS)
+    for layout in LAYOUTS:
+        assert layout in settings.param.layout.doc
+        settings.layout = layout
+        sensors = settings.setup().experiment("full space").sensors
+        expected = SensorNetwork.place(get_benchmark(benchmark), len(sensors), layout, seed=7)
+        assert sensors == expected
 
 
 def test_every_setting_explains_itself():

@@ -17,7 +17,14 @@ from report import command, page, score_figures, sweeps
 from report.style import mark
 
 DOCS = Path(__file__).parents[2] / "docs"
-DEFAULT = {"sensors": [100], "layout": ["grid"], "noise": [0.1], "every": [1], "members": [20]}
+DEFAULT = {
+    "sensors": [100],
+    "layout": ["grid"],
+    "variables": ["all"],
+    "noise": [0.1],
+    "every": [1],
+    "members": [20],
+}
 ATTRIBUTES = {
     "benchmark": "tsunami",
     "seed": 0,
@@ -250,6 +257,19 @@ def test_files_of_one_benchmark_are_put_together(tsunami, tmp_path):
     assert found.run("none", noise=0.3) is None
     assert found.run("none").row["truths"] == 2 and found.run("latent-etkf").row["truths"] == 3
     np.testing.assert_allclose(found.run("latent-etkf").final, [0.05, 0.1, 0.15])
+
+
+def test_files_from_before_variables_were_chosen_are_shown(tsunami, tmp_path):
+    """As runs that measured all of them, beside new ones."""
+    old = sweep(tsunami, tmp_path / "a.nc", {"none": 1.0})
+    with xr.open_dataset(old, engine="h5netcdf") as file:
+        scores = file.load().isel(variables=0, drop=True)
+    new = sweep(tsunami, tmp_path / "b.nc", {"ld-ensf": 0.05}, variables=["all", "eta"])
+    found = sweeps.load([written(scores, old), new])["tsunami"]
+    assert found.run("none").row["variables"] == found.run("ld-ensf").row["variables"] == "all"
+    np.testing.assert_allclose(found.run("none").final, [1.0, 2.0])
+    assert found.run("none", variables="eta") is None
+    assert found.run("ld-ensf", variables="eta").row["truths"] == 2
 
 
 @pytest.mark.parametrize(

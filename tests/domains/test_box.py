@@ -67,3 +67,71 @@ def test_the_bounds_of_a_periodic_axis_are_one_place():
     one = box(True, True)
     ends = one.embedded(np.array([[1.0, -5.0], [1.0 + WIDTH, -5.0 + HEIGHT]]))
     np.testing.assert_allclose(ends[0], ends[1], atol=1e-12)
+
+
+# -- places for sensors -------------------------------------------------------------------
+
+
+def inside(positions):
+    """With the walls, also on a periodic axis."""
+    return ((positions >= [1.0, -5.0]) & (positions <= [1.0 + WIDTH, -5.0 + HEIGHT])).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_cluster_fills_a_disc_of_a_fifth_of_the_shorter_side(domain, seed):
+    positions = domain.cluster_positions(3000, seed)
+    assert inside(positions)
+    west, south = positions.min(axis=0)
+    east, north = positions.max(axis=0)
+    assert east - west == pytest.approx(0.4, rel=0.02) == north - south
+    middle = np.array([west + east, south + north]) / 2
+    radii = np.linalg.norm(positions - middle, axis=1) / 0.2
+    assert radii.max() < 1.02
+    assert kstest(radii**2, "uniform").pvalue > 1e-3  # as much in each ring as it has area
+
+
+def test_clusters_lie_anywhere_in_the_box(domain):
+    """Their westernmost and southernmost points: from bound to bound, less the disc."""
+    ends = np.array([domain.cluster_positions(500, seed).min(axis=0) for seed in range(300)])
+    for column, start, length in ((0, 1.0, WIDTH), (1, -5.0, HEIGHT)):
+        assert kstest((ends[:, column] - start) / (length - 0.4), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_line_is_straight_and_even_from_bound_to_bound(domain, seed):
+    positions = domain.line_positions(9, seed)
+    assert inside(positions)
+    steps = np.diff(positions, axis=0)
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), atol=1e-12)
+    for end in (positions[0] - steps[0] / 2, positions[-1] + steps[0] / 2):
+        to_bounds = np.concatenate([end - [1.0, -5.0], [1.0 + WIDTH, -5.0 + HEIGHT] - end])
+        assert to_bounds.min() == pytest.approx(0, abs=1e-12)
+    assert 9 * np.linalg.norm(steps[0]) > HEIGHT / 2
+
+
+def test_lines_run_in_every_direction(domain):
+    ways = [np.diff(domain.line_positions(2, seed), axis=0)[0] for seed in range(400)]
+    heading = np.array([np.arctan2(x, y) for x, y in ways])
+    assert kstest((heading + np.pi) / (2 * np.pi), "uniform").pvalue > 0.01
+
+
+def test_a_half_is_filled_and_any_of_four(domain):
+    seen = set()
+    for seed in range(40):
+        unit = (domain.half_positions(400, seed) - [1.0, -5.0]) / [WIDTH, HEIGHT]
+        sides = {
+            name
+            for name, distance in {
+                "west": unit[:, 0],
+                "east": 1 - unit[:, 0],
+                "south": unit[:, 1],
+                "north": 1 - unit[:, 1],
+            }.items()
+            if distance.max() <= 0.5
+        }
+        assert len(sides) == 1 and ((unit >= 0) & (unit <= 1)).all()
+        across = 0 if sides & {"south", "north"} else 1
+        assert kstest(unit[:, across], "uniform").pvalue > 1e-4
+        assert kstest(2 * unit[:, 1 - across] % 1, "uniform").pvalue > 1e-4
+        seen |= sides
+    assert seen == {"west", "east", "south", "north"}

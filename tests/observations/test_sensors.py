@@ -3,6 +3,7 @@ import pickle
 import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from ldensf_core.benchmarks import Atmosphere, Tsunami, get_benchmark
-from ldensf_core.observations import Observation, SensorNetwork
+from ldensf_core.observations import LAYOUTS, Observation, SensorNetwork
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,34 @@ def test_random_fills_the_domain_and_follows_its_seed(tsunami):
     assert not np.array_equal(sensors.positions, SensorNetwork.random(tsunami, 1000, 4).positions)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS[1:])
+@pytest.mark.parametrize("name", ["tsunami", "kolmogorov", "atmosphere"])
+def test_drawn_layouts_stand_inside_and_follow_their_seed(name, layout):
+    benchmark = get_benchmark(name)
+    places = set()
+    for n in (1, 2, 30):
+        for seed in range(5):
+            network = SensorNetwork.place(benchmark, n, layout, seed)
+            assert network.positions.shape == (n, 2) and network.layout == layout
+            inside = SensorNetwork.at(benchmark, network.positions)  # refuses those outside
+            assert np.array_equal(inside.positions, network.positions)
+            assert network == getattr(SensorNetwork, layout)(benchmark, n, seed)
+            places.add(network.positions.tobytes())
+    assert len(places) == 15
+
+
+def test_layouts_differ_in_how_much_they_cover(atmosphere):
+    """The farthest of two sensors: anywhere, or in a cap; on a line, or half of the globe."""
+    for benchmark, whole, disc in ((Tsunami(20), 1000.0, 200.0), (atmosphere, 20015.0, 4003.0)):
+        far = {}
+        for layout in LAYOUTS[1:]:
+            network = SensorNetwork.place(benchmark, 300, layout, seed=1)
+            far[layout] = benchmark.domain.distances(network.places, network.places).max().item()
+        assert 0.9 * disc < far["cluster"] <= 1.001 * disc
+        assert far["random"] > 0.9 * whole and far["half"] > 0.9 * whole
+        assert far["line"] > 0.5 * whole
+
+
 def test_at_takes_corners_and_lists(tsunami):
     sensors = SensorNetwork.at(tsunami, [[0, 0], [1000, 1000], [0, 1000]])
     assert len(sensors) == 3 and sensors.layout == "at"
@@ -60,9 +89,10 @@ def test_empty_grid_is_refused(tsunami, nx, ny):
         SensorNetwork.grid(tsunami, nx, ny)
 
 
-def test_no_random_sensor_is_refused(tsunami):
-    with pytest.raises(ValueError, match="n = 0 sensors: at least 1"):
-        SensorNetwork.random(tsunami, 0)
+def test_a_layout_that_there_is_not_is_named(tsunami):
+    message = "layout 'at' is unknown; there are grid, random, cluster, line, half"
+    with pytest.raises(ValueError, match=message):
+        SensorNetwork.place(tsunami, 9, "at")
 
 
 @pytest.mark.parametrize(
@@ -93,12 +123,16 @@ def test_what_is_no_number_of_sensors_is_named(tsunami, number):
             lambda: SensorNetwork.grid(tsunami, 3, number),
             f"a grid of 3 × {number!r} sensors: whole",
         ),
-        (lambda: SensorNetwork.random(tsunami, number), f"n = {number!r} sensors: at least 1"),
-        (lambda: SensorNetwork.random(tsunami, 3, number), f"seed = {number!r}: a whole number"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             make()
-    for layout in ("grid", "random"):
+    for layout in LAYOUTS[1:]:
+        drawn = getattr(SensorNetwork, layout)
+        with pytest.raises(ValueError, match=re.escape(f"n = {number!r} sensors: at least 1")):
+            drawn(tsunami, number)
+        with pytest.raises(ValueError, match=re.escape(f"seed = {number!r}: a whole number")):
+            drawn(tsunami, 3, number)
+    for layout in LAYOUTS:
         if number is not None:
             with pytest.raises(ValueError, match=re.escape(f"n = {number!r} sensors: at least 1")):
                 SensorNetwork.place(tsunami, number, layout)
@@ -107,7 +141,7 @@ def test_what_is_no_number_of_sensors_is_named(tsunami, number):
 def test_what_is_no_benchmark_is_named():
     for make in (
         lambda: SensorNetwork.grid("tsunami", 3, 3),
-        lambda: SensorNetwork.random("tsunami", 3),
+        *(partial(getattr(SensorNetwork, layout), "tsunami", 3) for layout in LAYOUTS[1:]),
         lambda: SensorNetwork.at("tsunami", [[1.0, 2.0]]),
         lambda: SensorNetwork.place("tsunami", None, "grid"),
     ):
@@ -156,7 +190,7 @@ def test_number_that_fills_no_grid_is_answered_with_the_nearest_that_do(request,
 
 
 @pytest.mark.parametrize("n", [0, -3])
-@pytest.mark.parametrize("layout", ["grid", "random"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_no_sensor_cannot_be_placed(tsunami, n, layout):
     with pytest.raises(ValueError, match=f"n = {n} sensors: at least 1"):
         SensorNetwork.place(tsunami, n, layout)

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from ldensf_core import get_benchmark
 from ldensf_core.benchmarks import Benchmark
+from ldensf_core.observations import LAYOUTS
 
 pytestmark = pytest.mark.alone
 
@@ -121,7 +122,9 @@ def test_noise_takes_effect_after_reset_and_the_run_can_be_exported(page):
 
 
 def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(page):
-    page.get_by_role("button", name="random").click()
+    page.get_by_role("combobox", name="Layout").click()
+    expect(page.get_by_role("menuitem")).to_have_text(list(LAYOUTS))
+    page.get_by_role("menuitem", name="random").click()
     expect(page.locator(".status")).to_contain_text("sensors (random)", timeout=30_000)
     expect(page.locator(".notice")).to_have_count(0)
 

@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 from dask.distributed import LocalCluster
 
+from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.verification import archive, cluster, sweep
 from ldensf_core.verification.sweep import verify
 from ldensf_core.verification.table import rows
@@ -63,10 +64,11 @@ def counted(monkeypatch):
 
 def test_scores_are_labelled(serial, tsunami):
     assert dict(serial.rel_rmse.sizes) == {
-        "filter": 2, "sensors": 1, "layout": 1, "noise": 2, "every": 1, "members": 1, "truth": 2,
-        "time": 51,
+        "filter": 2, "sensors": 1, "layout": 1, "variables": 1, "noise": 2, "every": 1,
+        "members": 1, "truth": 2, "time": 51,
     }  # fmt: skip
     assert serial.sensors.values == [100] and serial.layout.values == ["grid"]
+    assert serial["variables"].values == ["all"]
     assert serial.time.units == tsunami.time_units
     assert serial.forecast_ms.units == "ms" and serial.crps.units == "1"
     assert all("long_name" in variable.attrs for variable in serial.data_vars.values())
@@ -87,6 +89,40 @@ def test_one_row_a_setting_and_filter(serial):
         (0.1, "ld-ensf"), (0.1, "none"), (0.3, "ld-ensf"), (0.3, "none"),
     ]  # fmt: skip
     assert found[0]["rel_rmse"] < found[2]["rel_rmse"] < found[3]["rel_rmse"]
+
+
+def test_variables_that_are_not_measured_are_missing():
+    """The same as experiments that measure some only, in the order asked for."""
+    setting = {"every": 10, "members": 4, "seed": 3, "device": "cpu"}
+    scores = verify("tsunami", ["ld-ensf"], 1, variables=["all", "eta", "v+u"], **setting)
+    assert scores["variables"].values.tolist() == ["all", "eta", "u+v"]
+    assert [row["variables"] for row in rows(scores)] == ["all", "eta", "u+v"]
+    errors = []
+    for label, variables in (("all", None), ("eta", ["eta"]), ("u+v", ["u", "v"])):
+        truth = get_benchmark("tsunami").split("test").isel(trajectory=0)
+        twin = TwinExperiment("tsunami", "ld-ensf", truth=truth, variables=variables, **setting)
+        direct = twin.run().rel_rmse.sel(filter="ld-ensf").values
+        of = scores.rel_rmse.sel(variables=label).values.ravel()
+        np.testing.assert_allclose(of, direct, rtol=1e-4)
+        errors.append(of.mean())
+    assert errors[0] < errors[2] and len(set(errors)) == 3
+
+
+def test_layouts_are_drawn_by_the_seed_of_each_truth(monkeypatch):
+    drawn = []
+    place = SensorNetwork.place.__func__
+
+    def placed(cls, *arguments):
+        drawn.append(place(cls, *arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(SensorNetwork, "place", classmethod(placed))
+    layouts = ["cluster", "line", "half"]
+    scores = verify("tsunami", ["none"], 2, 9, layouts, every=60, members=1, seed=5, device="cpu")
+    assert scores.layout.values.tolist() == layouts and scores.rel_rmse.notnull().all()
+    for layout in layouts:
+        for seed in (5, 6):
+            assert getattr(SensorNetwork, layout)(get_benchmark("tsunami"), 9, seed) in drawn
 
 
 # -- the file -------------------------------------------------------------------------------
@@ -154,6 +190,23 @@ def test_longer_labels_are_kept_whole(tmp_path):
     with xr.open_dataset(target, engine="h5netcdf") as kept:
         assert sorted(kept["filter"].values) == ["latent-etkf", "none"]
         assert sorted(kept["layout"].values) == ["grid", "random"]
+
+
+def test_a_file_from_before_variables_were_chosen_goes_on(tmp_path, counted):
+    """All were measured then: its runs are not repeated, and others join them."""
+    target, common = tmp_path / "sweep.nc", {"truths": 1, "members": 1, "every": 60}
+    first = verify("tsunami", ["none"], output=target, device="cpu", **common)
+    with xr.open_dataset(target, engine="h5netcdf") as file:
+        old = file.load().isel(variables=0, drop=True)
+    old.to_netcdf(target, engine="h5netcdf")
+    both = verify(
+        "tsunami", ["none"], variables=["all", "eta"], output=target, device="cpu", **common
+    )
+    assert len(counted) == 2
+    assert_identical(both.sel(variables=["all"]), first)
+    with xr.open_dataset(target, engine="h5netcdf") as kept:
+        assert kept.rel_rmse.dims == first.rel_rmse.dims
+        assert (kept.device != "").all() and kept.sizes["variables"] == 2
 
 
 @pytest.mark.parametrize(
@@ -300,7 +353,18 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"sensors": 0}, "n = 0 sensors: at least 1"),
         ({"sensors": 7}, "7 sensors fill no grid .*: take 6 or 9, or the layout 'random'"),
         ({"sensors": 0, "layout": "random"}, "n = 0 sensors: at least 1"),
-        ({"layout": "line"}, "layout 'line' is unknown; there are grid, random"),
+        ({"layout": "ring"}, "layout 'ring' is unknown; there are grid, random, cluster, line, h"),
+        (
+            {"variables": "eta+w"},
+            r"variables 'eta\+w': allowed are all, or names of u, v, eta",
+        ),
+        ({"variables": ["eta", None]}, "variables None: allowed are all, or names of u, v, eta"),
+        ({"variables": ""}, "variables '': allowed are all, or names of u, v, eta"),
+        (
+            {"variables": ["u+v", "v+u"]},
+            r"variables \['u\+v', 'u\+v'\]: one or more values",
+        ),
+        ({"variables": []}, r"variables \[\]: one or more values, each once"),
         ({"split": "tset"}, "split 'tset' is unknown; there are train, validation, test"),
         ({"noise": -0.1}, "noise = -0.1: allowed is 0 to 10"),
         ({"members": 0}, "members = 0: a whole number of at least 1"),

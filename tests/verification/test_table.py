@@ -11,7 +11,7 @@ from ldensf_core.verification.table import as_text
 from ldensf_core.verification.table import rows as as_rows
 
 KEYS = (
-    "benchmark filter members sensors layout noise every truths seed device rel_rmse "
+    "benchmark filter members sensors layout variables noise every truths seed device rel_rmse "
     "rel_rmse_final crps spread_skill coverage90 parameter_error forecast_ms analysis_ms decode_ms"
 ).split()
 SETTING = {"noise": 0.1, "members": 10, "seed": 2, "device": "cpu"}
@@ -28,6 +28,7 @@ def test_one_row_a_filter_with_these_keys(rows):
         assert list(row) == KEYS
         assert (row["benchmark"], row["sensors"], row["layout"]) == ("tsunami", 100, "random")
         assert (row["noise"], row["every"], row["members"]) == (0.1, 1, 10)
+        assert row["variables"] == "all"
         assert (row["truths"], row["seed"]) == (1, 2)
         assert row["device"].startswith("cpu (1 threads")
 
