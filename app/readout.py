@@ -11,6 +11,7 @@ from ldensf_app.colours import filter_colour
 from ldensf_app.setup import FULL_SPACE, LATENT, label, runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
+from ldensf_core.observations.innovation import normalised_square
 from ldensf_core.twin.follow import SPLIT_EVERY
 
 NOTHING = "–"
@@ -20,7 +21,8 @@ HINTS = {
     "step": "Snapshots of the truth so far; observations are made at some or all of them.",
     "error": "Error: ‖mean − truth‖ / ‖truth‖ over all variables, each in units of its standard "
     "deviation. Spread: standard deviation of the ensemble on the same scale; the two are alike "
-    "where a filter knows how wrong it is.",
+    "where a filter knows how wrong it is. χ²/n: squared differences of the latest observations "
+    "from their forecasts, over their expected size; 1 where model, noise and spread are right.",
     "hero": "Median computing time of a forecast and an analysis together, over the cycles that "
     "had both. Filters run beside each other: each on one core of the CPU, or each in a stream of "
     f"the GPU, where it is timed. At every {SPLIT_EVERY}th observation the two are timed apart. "
@@ -45,7 +47,7 @@ def tiles(view: View, benchmark: Any) -> str:
     return (
         '<div class="tiles">'
         + _step_tile(view, benchmark)
-        + "".join(_error_tile(view, name) for name in (*view.shown, view.uncorrected))
+        + "".join(_error_tile(view, name) for name in view.measured_up)
         + _ratio_tile(view)
         + "</div>"
     )
@@ -73,17 +75,21 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    title, record = f"{called(name)}: error", view.latest(name)
+    title, record = called(name), view.latest(name)
     full_space = FILTERS[name].kind == FULL_SPACE
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
         return _tile(name, title, NOTHING, sub, filter_colour(name))
+    value = f"{percent(record.error)}<small> error</small>"
     sub = f"spread {percent(record.spread)}"
+    agreement = normalised_square([r.innovation for r in view.history()[name]])
+    if math.isfinite(agreement):
+        sub += f"<br>χ²/n {agreement:.2f}"
     if full_space:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
         sub = "Diverged: press Reset."
-    return _tile(name, title, percent(record.error), sub, filter_colour(name))
+    return _tile(name, title, value, sub, filter_colour(name))
 
 
 def lag(view: View) -> str:
@@ -133,6 +139,8 @@ def status(view: View) -> str:
     setup = view.lead.setup
     if view.message:
         return message(view.message)
+    if view.disagreements:
+        return message(" ".join(view.disagreements))
     if setup is None:
         return '<div class="status">&nbsp;</div>'
     benchmark = get_benchmark(setup.benchmark)
@@ -232,11 +240,11 @@ def parameters(view: View, benchmark: Any) -> str:
 
 
 def _estimating(view: View) -> list[tuple[str, str]]:
-    """The first filter that corrects the parameters, and the prior, each with a note."""
-    there = [n for n in (*view.shown, *view.history()) if view.latest(n)]
+    """The first two filters that correct the parameters, and the prior, each with a note."""
+    there = [n for n in dict.fromkeys((*view.shown, *view.history())) if view.latest(n)]
     correcting = [(n, "") for n in there if FILTERS[n].corrects_parameters]
     prior = [(n, " prior") for n in there if n == view.uncorrected]
-    return [*correcting[:1], *prior]
+    return [*correcting[:2], *prior]
 
 
 def estimate(mean: float, std: float, width: float) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 
 from ldensf_app.models import shared_model
 from ldensf_core import FILTERS, CheckpointError, SensorNetwork, TwinExperiment, get_benchmark
-from ldensf_core.filters import KINDS, EnSF, Filter, FreeRun, LDEnSF
+from ldensf_core.filters import KINDS, EnSF, Filter, FreeRun, LatentSmoother, LDEnSF
 from ldensf_core.filters.chosen import Chosen, chosen
 from ldensf_core.weights.checkpoints import has_weights
 
 LATENT, FULL_SPACE = KINDS
-DEFAULT_FILTERS = (LDEnSF.name, EnSF.name, FreeRun.name)
-"""Those of the default scene: a latent one, a full-space one, and one that never corrects."""
+DEFAULT_FILTERS = (LDEnSF.name, LatentSmoother.name, EnSF.name, FreeRun.name)
+"""Those of the default scene: the paper's filter, the smoother that needs no encoder, a full-space
+one, and one that never corrects."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from ldensf_app.setup import DEFAULT_FILTERS
 from ldensf_app.snapshot import Record, Snapshot
 from ldensf_core import FILTERS
 from ldensf_core.filters import KINDS, Filter
+from ldensf_core.observations.innovation import disagreement
 
 
 class View:
@@ -55,6 +57,29 @@ class View:
             self._first(lambda of, kind=kind: of.corrects and of.kind == kind) for kind in KINDS
         )
         return latent, full_space
+
+    @property
+    def measured_up(self) -> tuple[str, ...]:
+        """Filters whose errors stand in tiles: two latent ones at most, and one of the others."""
+        latent, full_space = self.shown
+        chosen = self.lead.setup.classes if self.lead.setup else {}
+        second = (n for n, of in chosen.items() if of.kind == KINDS[0] and of.corrects)
+        return (
+            latent,
+            *islice((n for n in second if n != latent), 1),
+            full_space,
+            self.uncorrected,
+        )
+
+    @property
+    def disagreements(self) -> list[str]:
+        """What to tell people where observations disagree with the model of a filter."""
+        found = []
+        for name, records in self.history().items():
+            if records[-1].limit is not None:
+                told = disagreement([r.innovation for r in records], records[-1].limit)
+                found += [f"{FILTERS[name].title}: {told[0].lower()}{told[1:]}"] if told else []
+        return found
 
     @property
     def uncorrected(self) -> str:
