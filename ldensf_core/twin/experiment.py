@@ -120,6 +120,7 @@ class TwinExperiment(Twin):
         return {
             "layout": self.sensors.layout,
             **{name: getattr(self, name) for name in names},
+            "truth_benchmark": self.truth_benchmark.title,
             "options": {label: one.settings(self.benchmark) for label, one in self.filters.items()},
             "changes": [
                 [index, {name: _plain(value) for name, value in change.items()}]
