@@ -13,11 +13,12 @@ import xarray as xr
 
 from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark, list_benchmarks
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows
 
 SETTING = ("sensors", "layout", "noise", "every", "members")
-FIXED = ("seed", "missing", "split", "options", "weights")
+FIXED = ("seed", "missing", "split", "model_error", "options", "weights")
 """Attributes in which files that are shown as one agree."""
 
 
@@ -134,6 +135,7 @@ def _read(path: Path) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine="h5netcdf") as file:
             scores = file.load()
+        scores.attrs.setdefault("model_error", NONE)  # files from before there were any
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     known = {*archive.SCORES, "rank_histogram", "device"} <= set(scores)

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ldensf_core.benchmarks import Benchmark, labels
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.conventions import conventional, described
 
 AXES = {
@@ -107,6 +108,7 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine="h5netcdf") as file:
             old = file.load().drop_encoding()  # else longer labels are truncated
+        old.attrs.setdefault("model_error", NONE)  # files from before there were any
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     if set(old) != set(new) or not old["time"].equals(new["time"]):
