@@ -73,8 +73,8 @@ class ParameterCloud:
         short = py.name if len(py.name) <= SHORT else " "
         self.figure.yaxis.major_label_overrides = _labels(py, short, "1")
         self.prior.update(left=px.low, right=px.high, bottom=py.low, top=py.high)
-        self.shown = (self.figure.x_range, px), (self.figure.y_range, py)
-        for bokeh_range, p in self.shown:
+        self.axes = (self.figure.x_range, px), (self.figure.y_range, py)
+        for bokeh_range, p in self.axes:
             _fit(bokeh_range, p)
 
     def show(self, records: Mapping[str, list[Record]], truth: np.ndarray | None) -> None:
@@ -84,7 +84,7 @@ class ParameterCloud:
             source.data = {"x": cloud[:, 0], "y": cloud[:, 1]}
         self.truth.data = {"x": [], "y": []} if truth is None else {"x": truth[:1], "y": truth[1:2]}
         if truth is not None:
-            for (bokeh_range, p), value in zip(self.shown, truth[:2], strict=True):
+            for (bokeh_range, p), value in zip(self.axes, truth[:2], strict=True):
                 _fit(bokeh_range, p, float(value))
 
 
@@ -122,7 +122,7 @@ class ParameterTrack:
     def describe(self, benchmark: Any) -> None:
         """Axes and prior range after the benchmark's only parameter."""
         self.times = set_time_axis(self.figure, benchmark)
-        self.shown = p = benchmark.parameters[0]
+        self.parameter = p = benchmark.parameters[0]
         self.figure.yaxis[0].ticker.ticks = [p.low, (p.low + p.high) / 2, p.high]
         self.prior.update(bottom=p.low, top=p.high)
         _fit(self.figure.y_range, p)
@@ -146,7 +146,7 @@ class ParameterTrack:
                 line.location = float(truth[0])
             line.visible = truth is not None
         if truth is not None:
-            _fit(self.figure.y_range, self.shown, float(truth[0]))
+            _fit(self.figure.y_range, self.parameter, float(truth[0]))
 
 
 def is_drawn(name: str) -> bool:
