@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "Experiment": {
         "benchmark": pmui.Select,
         "filters": pmui.CheckButtonGroup,
+        "model_error": pmui.Select,
         "seed": pmui.IntInput,
         "device": pmui.Select,
     },

@@ -156,12 +156,21 @@ def status(view: View) -> str:
         f"<b>{setup.members}</b> members",
         f"full space <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
+        *_model_error(benchmark, setup.model_error),
         *(
             f"{called(name)}: {option.replace('_', ' ')} <b>{escape(_value(value))}</b>"
             for name, option, value in setup.options
         ),
     ]
     return f'<div class="status">{" · ".join(parts)}</div>'
+
+
+def _model_error(benchmark: Any, name: str) -> list[str]:
+    if name not in benchmark.model_errors:
+        return []
+    error = benchmark.model_errors[name]
+    title, sentence = escape(error.title), escape(error.sentence)
+    return [f'<span title="{sentence}">hidden model error: <b>{title}</b></span>']
 
 
 def _value(value: Any) -> str:

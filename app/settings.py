@@ -15,6 +15,7 @@ import param
 from ldensf_app import units
 from ldensf_app.setup import DEFAULT_FILTERS, Setup, label, runnable, usual_options
 from ldensf_core import FILTERS, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.device import device_name, devices, resolve_device
 from ldensf_core.filters import EnSF
 from ldensf_core.filters.options import check_options
@@ -41,6 +42,11 @@ def interval_choices(benchmark: Any) -> dict[str, int]:
     }
 
 
+def error_choices(benchmark: Any) -> dict[str, str]:
+    """Model errors of a benchmark by their titles, and none."""
+    return {NONE: NONE, **{e.title: name for name, e in benchmark.model_errors.items()}}
+
+
 def device_choices() -> dict[str, str]:
     """Devices by what they are called; cards of one name are told apart by their numbers."""
     found = devices()
@@ -58,9 +64,9 @@ def device_choices() -> dict[str, str]:
 class Settings(param.Parameterized):
     """What the sidebar edits. Labels carry the units, docstrings become the hover texts.
 
-    Sensors, intervals and options of filters are those of the benchmark: another benchmark starts
-    with its own. Filters that need trained weights, or a solver, are no longer chosen where a
-    benchmark has none, and are again with the next one that has.
+    Sensors, intervals, model errors and options of filters are those of the benchmark: another
+    benchmark starts with its own. Filters that need trained weights, or a solver, are no longer
+    chosen where a benchmark has none, and are again with the next one that has.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or one of several, ``cuda:1``.
@@ -81,6 +87,13 @@ class Settings(param.Parameterized):
         objects=list(DEFAULT_FILTERS),
         label="Filters",
         doc="How the state is estimated.",
+    )
+    model_error = param.Selector(
+        default=NONE,
+        objects=error_choices(get_benchmark("tsunami")),
+        label="Hidden model error",
+        doc="The truth is made by other physics than the filters know, so that one can see them "
+        "be wrong, as models are about nature.",
     )
     sensors = param.Selector(
         default=100,
@@ -170,13 +183,17 @@ class Settings(param.Parameterized):
         # old value stands last, since sliders know their value by its place.
         sensors.objects = [*choices, self.sensors]
         self.param.every.objects = interval_choices(benchmark)
+        errors = error_choices(benchmark)
+        self.param.model_error.objects = {**self.param.model_error.names, **errors}
         self.param.update(
+            model_error=NONE,
             sensors=math.prod(benchmark.sensor_grid),
             every=1,
             filters=self._that_run(),
             options={},
         )
         sensors.objects = choices
+        self.param.model_error.objects = errors
 
     def _that_run(self) -> list[str]:
         """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""

@@ -24,11 +24,13 @@ class Setup:
     """One experiment's settings; the fields are those of ``Settings``.
 
     Attributes:
+        model_error: of the truth, one of the benchmark's or "none".
         options: what is other than usual, as (filter, option, value).
     """
 
     benchmark: str
     filters: tuple[str, ...]
+    model_error: str
     sensors: int
     layout: str
     every: int
@@ -78,6 +80,7 @@ class Setup:
             options=options,
             seed=self.seed,
             device=self.device,
+            truth_benchmark=benchmark.with_error(self.model_error),
         )
 
     def _model(self, needed_by: Mapping[str, type[Filter]]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,8 @@ class ParameterCloud:
         short = py.name if len(py.name) <= SHORT else " "
         self.figure.yaxis.major_label_overrides = _labels(py, short, "1")
         self.prior.update(left=px.low, right=px.high, bottom=py.low, top=py.high)
-        for bokeh_range, p in ((self.figure.x_range, px), (self.figure.y_range, py)):
+        self.axes = (self.figure.x_range, px), (self.figure.y_range, py)
+        for bokeh_range, p in self.axes:
             _fit(bokeh_range, p)
 
     def show(self, records: Mapping[str, list[Record]], truth: np.ndarray | None) -> None:
@@ -81,6 +83,9 @@ class ParameterCloud:
             cloud = records[name][-1].parameters if records.get(name) else np.empty((0, 2))
             source.data = {"x": cloud[:, 0], "y": cloud[:, 1]}
         self.truth.data = {"x": [], "y": []} if truth is None else {"x": truth[:1], "y": truth[1:2]}
+        if truth is not None:
+            for (bokeh_range, p), value in zip(self.axes, truth[:2], strict=True):
+                _fit(bokeh_range, p, float(value))
 
 
 class ParameterTrack:
@@ -117,7 +122,7 @@ class ParameterTrack:
     def describe(self, benchmark: Any) -> None:
         """Axes and prior range after the benchmark's only parameter."""
         self.times = set_time_axis(self.figure, benchmark)
-        p = benchmark.parameters[0]
+        self.parameter = p = benchmark.parameters[0]
         self.figure.yaxis[0].ticker.ticks = [p.low, (p.low + p.high) / 2, p.high]
         self.prior.update(bottom=p.low, top=p.high)
         _fit(self.figure.y_range, p)
@@ -140,6 +145,8 @@ class ParameterTrack:
             if truth is not None:
                 line.location = float(truth[0])
             line.visible = truth is not None
+        if truth is not None:
+            _fit(self.figure.y_range, self.parameter, float(truth[0]))
 
 
 def is_drawn(name: str) -> bool:
@@ -156,6 +163,9 @@ def _labels(p: Any, middle: str, units: str) -> dict[float, str]:
     return {p.low: ends[0], (p.low + p.high) / 2: middle, p.high: ends[1]}
 
 
-def _fit(bokeh_range: Range1d, p: Any) -> None:
+def _fit(bokeh_range: Range1d, p: Any, truth: float = math.nan) -> None:
+    """Show the prior range, and the true value too if that lies outside."""
     margin = 0.06 * (p.high - p.low)
-    bokeh_range.update(start=p.low - margin, end=p.high + margin)
+    # The known bound comes first: a comparison with NaN leaves it.
+    low, high = min(p.low, truth), max(p.high, truth)
+    bokeh_range.update(start=low - margin, end=high + margin)

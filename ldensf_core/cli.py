@@ -16,6 +16,7 @@ import typer
 import xarray as xr
 
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, get_benchmark, list_benchmarks
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.device import environment, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS
@@ -73,6 +74,16 @@ Filters = Annotated[
     typer.Option(
         help=f"Separated by commas: {', '.join(FILTERS)}. Give labels to run one twice: "
         "small=ld-ensf,large=ld-ensf."
+    ),
+]
+ERRORS = "; ".join(
+    f"{name}: {', '.join(b.model_errors)}" for name, b in BENCHMARKS.items() if b.model_errors
+)
+ModelErrorOption = Annotated[
+    str,
+    typer.Option(
+        "--model-error",
+        help=f"Physics of the truth that the filters do not know: none, or for {ERRORS}.",
     ),
 ]
 OPTIONS = "; ".join(
@@ -156,6 +167,7 @@ def assimilate(
     members: Members = 20,
     option: Options = None,
     weights: Weights = None,
+    model_error: ModelErrorOption = NONE,
     seed: Seed = 7,
     device: Device = "auto",
 ) -> None:
@@ -174,6 +186,7 @@ def assimilate(
         device=device,
         missing=missing,
         options=_options(option),
+        truth_benchmark=bench.with_error(model_error),
     )
     _write(experiment.run(progress=True), output)
 
@@ -212,6 +225,7 @@ def verify(
     members: Annotated[str, typer.Option(help="Ensemble sizes, with commas.")] = "20",
     option: Options = None,
     weights: Weights = None,
+    model_error: ModelErrorOption = NONE,
     seed: Seed = 0,
     device: Device = "auto",
     output: Annotated[
@@ -252,6 +266,7 @@ def verify(
         output=output,
         workers=workers,
         scheduler=scheduler,
+        model_error=model_error,
     )
     if as_json:
         print(json.dumps({"rows": as_rows(scores), "environment": environment()}, indent=2))

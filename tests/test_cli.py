@@ -72,6 +72,17 @@ def test_assimilate_writes_the_experiment(monkeypatch, tmp_path):
         assert float(error.sel(filter="ld-ensf")) < 0.5 * float(error.sel(filter="none"))
 
 
+def test_assimilate_takes_a_truth_of_other_physics(monkeypatch, tmp_path):
+    target = tmp_path / "run.nc"
+    arguments = ["--filters", "none", "--members", 2, "--output", target, "--device", "cpu"]
+    arguments += ["--model-error", "two-sources"]
+    assert run(monkeypatch, "assimilate", "tsunami", *arguments) == 0
+    with xr.open_dataset(target, engine="h5netcdf") as result:
+        start = result.eta.isel(time=0)
+        assert float(start.sel(x=750, y=750, method="nearest")) == pytest.approx(0.5, abs=0.01)
+        assert result.attrs["truth_benchmark"] == "Tsunami in a closed basin, two sources"
+
+
 def test_verify_prints_one_json_document_and_nothing_else(monkeypatch, capsys):
     arguments = ["--benchmark", "tsunami", "--filters", "ld-ensf", "--truths", 1, "--json"]
     assert run(monkeypatch, "verify", *arguments, "--device", "cpu") == 0
@@ -118,6 +129,11 @@ def test_verify_sweeps_over_several_values_into_a_file(monkeypatch, capsys, tmp_
         (["verify", "--benchmark", "tsunami", "--truths", "41"], "truths = 41"),
         (["verify", "--benchmark", "tsunami", "--filters", "magic"], "magic"),
         (["verify", "--benchmark", "tsunami", "--device", "abacus"], "abacus"),
+        (["verify", "--benchmark", "tsunami", "--model-error", "lava"], "model error 'lava' of"),
+        (
+            ["assimilate", "kolmogorov", "--output", "x.nc", "--model-error", "deeper-water"],
+            "there are none, stronger-drag, stronger-forcing, other-start",
+        ),
         (["train", "atlantis"], "benchmark 'atlantis' is unknown"),
     ],
 )

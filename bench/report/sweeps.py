@@ -16,7 +16,7 @@ from ldensf_core.benchmarks import get_benchmark, list_benchmarks
 from ldensf_core.verification import archive
 from ldensf_core.verification.table import rows
 
-FIXED = ("seed", "missing", "split", "options", "weights")
+FIXED = ("seed", "missing", "split", "model_error", "options", "weights")
 """Attributes in which files that are shown as one agree."""
 
 

@@ -11,6 +11,7 @@ from ldensf_core.benchmarks.base import Benchmark
 from ldensf_core.benchmarks.dataset import DatasetBenchmark
 from ldensf_core.benchmarks.kolmogorov import Kolmogorov
 from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.model_errors import ModelError, altered
 from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.benchmarks.tsunami import Tsunami
 from ldensf_core.domains import Axis, Box, Globe
@@ -23,8 +24,10 @@ __all__ = [
     "Box",
     "DatasetBenchmark",
     "Globe",
+    "ModelError",
     "Parameter",
     "Variable",
+    "altered",
     "get_benchmark",
     "list_benchmarks",
     "register_benchmark",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from ldensf_core.benchmarks.base import Benchmark
 from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.model_errors import ModelError, altered
 from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.benchmarks.shallow_water import ShallowWater
 from ldensf_core.benchmarks.tuned import TUNED
@@ -60,6 +62,9 @@ class Atmosphere(Benchmark):
         steps: time steps from snapshot to snapshot, an even number.
         hyperdiffusion: κ, in m⁴ s⁻¹.
 
+    Attributes:
+        mountain_height: of all mountains, over that in ``MOUNTAINS``.
+
     Raises:
         ValueError: if the truncation is below 12, the largest degree of the disturbance, or
             the burn-in is not a whole number of steps.
@@ -87,9 +92,22 @@ class Atmosphere(Benchmark):
     times = BURN_IN + INTERVAL * np.arange(float(SNAPSHOTS))
     sensor_grid = (32, 16)
     tuning = TUNED[name]
+    model_errors: ClassVar = {
+        "higher-mountains": ModelError(
+            "higher mountains (+20 %)",
+            "All mountains are 20 % higher than filters know.",
+            lambda known: altered(known, mountain_height=1.2 * known.mountain_height),
+        ),
+        "more-diffusion": ModelError(
+            "more diffusion (doubled)",
+            "Small eddies are damped twice as fast as filters know.",
+            lambda known: altered(known, hyperdiffusion=2 * known.hyperdiffusion),
+        ),
+    }
     story = "wind and height around the globe, and the heating that drives them"
     shown_first = "h"
     spinning_up = "the atmosphere"
+    mountain_height = 1.0
 
     def __init__(
         self, truncation: int = 63, steps: int = 20, hyperdiffusion: float = 4.7e15
@@ -164,6 +182,7 @@ class Flow(nn.Module):
         self.grid = Sphere(truncation, RADIUS, even_latitudes(ny), nx, math.pi / nx)
         self.register_buffer("latitude", torch.asin(latitudes[0]))
         ground = _mountains(sphere.longitude, self.latitude[:, None])
+        ground *= benchmark.mountain_height
         self.water = ShallowWater(
             sphere, self.time_step * HOUR, DEPTH, benchmark.hyperdiffusion, ground
         )

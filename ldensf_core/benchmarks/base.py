@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ldensf_core.benchmarks import labels, prior
 from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.model_errors import ModelError, changed
 from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.domains import Axis, Box, Domain
 from ldensf_core.domains.bases import Basis, PeriodicBasis, WallBasis
@@ -71,6 +72,7 @@ class Benchmark(ABC):
         sensor_grid: columns and rows of the default sensors.
         spin_up_states: number of states that ``spin_up`` yields.
         tuning: tuned options of filters on this benchmark, by the filter's name.
+        model_errors: other physics for truths, by name: see ``with_error``.
         story: what there is to estimate, in half a sentence.
         shown_first: name of the variable to show first; by default the last.
         spinning_up: what is spun up to the first snapshot, such as "the flow".
@@ -89,6 +91,7 @@ class Benchmark(ABC):
     sensor_grid: tuple[int, int] = (10, 10)
     spin_up_states: int = 1
     tuning: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    model_errors: ClassVar[Mapping[str, ModelError]] = {}
     story: str = "the whole field, and what is unknown about it"
     shown_first: str = ""
     spinning_up: str = "the flow"
@@ -184,13 +187,32 @@ class Benchmark(ABC):
             state = self.advance(state, parameters)
             yield self.fields(state)
 
-    def parameter_array(self, parameters: xr.Dataset | Mapping[str, float]) -> np.ndarray:
-        """Check parameters; return an array (trajectory, P), or (P,) for scalars.
+    def with_error(self, name: str) -> Benchmark:
+        """This benchmark with the physics of a model error, to make truths that filters cannot.
+
+        Args:
+            name: one of ``model_errors``; "none" is this benchmark.
+
+        Returns:
+            Always the same object, with the same variables, parameters, grid and times.
 
         Raises:
-            ValueError: if a parameter is missing, unknown, not finite or outside its prior.
+            ValueError: if there is none of that name.
         """
-        return prior.checked(self.parameters, parameters, self.name)
+        return changed(self, name)
+
+    def parameter_array(
+        self, parameters: xr.Dataset | Mapping[str, float], beyond_prior: bool = False
+    ) -> np.ndarray:
+        """Check parameters; return an array (trajectory, P), or (P,) for scalars.
+
+        Args:
+            beyond_prior: allow all values that the solver can run.
+
+        Raises:
+            ValueError: if a parameter is missing, unknown, not finite or outside what is allowed.
+        """
+        return prior.checked(self.parameters, parameters, self.name, beyond_prior)
 
     def sample_parameters(self, n: int, seed: int) -> xr.Dataset:
         """``n`` independent draws from the prior, as a dataset with dimension ``trajectory``.

@@ -217,4 +217,5 @@ def _parameter(array: xr.DataArray) -> Parameter:
         )
     name = str(array.name)
     units = shown(attributes.get("units", "1"))
-    return Parameter(name, attributes.get("long_name", name), units, low, high)
+    # There is no solver for anything beyond.
+    return Parameter(name, attributes.get("long_name", name), units, low, high, (low, high))

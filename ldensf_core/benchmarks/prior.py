@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -13,13 +14,33 @@ from ldensf_core.checks import is_whole
 
 @dataclass(frozen=True)
 class Parameter:
-    """An unknown scalar with its prior, uniform on [low, high]."""
+    """An unknown scalar with its prior, uniform on [low, high].
+
+    Attributes:
+        runs: least and largest value that the solver can run; by default any number, above zero
+            if the prior is.
+    """
 
     name: str
     long_name: str
     units: str
     low: float
     high: float
+    # Of the solver, not of the unknown: a file of its runs has the same parameters.
+    runs: tuple[float, float] | None = field(default=None, compare=False)
+
+    def can_run(self, values: np.ndarray) -> np.ndarray:
+        """Where the solver can run ``values``, of any shape."""
+        if self.runs is not None:
+            return np.isfinite(values) & (values >= self.runs[0]) & (values <= self.runs[1])
+        return np.isfinite(values) & (values > (0 if self.low > 0 else -math.inf))
+
+    @property
+    def range_told(self) -> str:
+        """The values that the solver can run, for messages."""
+        if self.runs is not None:
+            return f"{self.runs[0]:g} to {self.runs[1]:g}"
+        return "any above 0" if self.low > 0 else "any"
 
 
 def drawn(parameters: tuple[Parameter, ...], n: int, seed: int) -> np.ndarray:
@@ -38,15 +59,19 @@ def drawn(parameters: tuple[Parameter, ...], n: int, seed: int) -> np.ndarray:
 
 
 def checked(
-    parameters: tuple[Parameter, ...], given: xr.Dataset | Mapping[str, float], of: str
+    parameters: tuple[Parameter, ...],
+    given: xr.Dataset | Mapping[str, float],
+    of: str,
+    beyond_prior: bool = False,
 ) -> np.ndarray:
     """Check ``given`` values; return an array (trajectory, P), or (P,) for scalars.
 
     Args:
         of: name of the benchmark, for messages.
+        beyond_prior: allow all values that the solver can run.
 
     Raises:
-        ValueError: if a parameter is missing, unknown, not finite or outside its prior.
+        ValueError: if a parameter is missing, unknown, not finite or outside what is allowed.
     """
     names = [p.name for p in parameters]
     if not isinstance(given, Mapping):
@@ -69,9 +94,22 @@ def checked(
             )
     columns = [values.astype(float) for values in columns]
     for p, column in zip(parameters, columns, strict=True):
-        bad = ~((column >= p.low) & (column <= p.high))
+        good = (column >= p.low) & (column <= p.high)
+        bad = ~(good | p.can_run(column)) if beyond_prior else ~good
         if bad.any():
+            beyond = f" (the prior), the solver runs {p.range_told}" if beyond_prior else ""
             raise ValueError(
-                f"{p.name} = {column[bad].flat[0]:g} {p.units}: allowed is {p.low:g} to {p.high:g}"
+                f"{p.name} = {column[bad].flat[0]:g} {p.units}: allowed is {p.low:g} to "
+                f"{p.high:g}{beyond}"
             )
     return np.stack(columns, axis=-1)
+
+
+def surprises(parameters: tuple[Parameter, ...], values: np.ndarray) -> list[str]:
+    """A message for each of the ``values`` (P,) that is outside its prior, none for NaN."""
+    return [
+        f"{p.name} = {value:g}{'' if p.units == '1' else f' {p.units}'} is outside of {p.low:g} to "
+        f"{p.high:g}: filters know the prior only"
+        for p, value in zip(parameters, values, strict=True)
+        if value < p.low or value > p.high
+    ]

@@ -1,19 +1,21 @@
 """A tsunami in a closed basin: shallow water on a beta-plane.
 
-    ∂u/∂t =  f v − g ∂η/∂x
-    ∂v/∂t = −f u − g ∂η/∂y            f = f₀ + β y
+    ∂u/∂t =  f v − g ∂η/∂x − r u
+    ∂v/∂t = −f u − g ∂η/∂y − r v      f = f₀ + β y
     ∂η/∂t = −∂[(H+η)u]/∂x − ∂[(H+η)v]/∂y
 
 in a square of 1000 km with closed walls. It starts from rest with a Gaussian bump of 1 m; the
-centre of the bump is unknown. The grid is staggered (Arakawa C: u on east faces, v on north
-faces, η in cell centres). A face takes its height from the upwind cell. Time steps are
-forward-backward (Sielecki 1968, Monthly Weather Review 96): u from the old η and v, v from the
-old η and the new u, η from the new velocities. Fields are given in cell centres.
+centre of the bump is unknown. There is no bottom drag, r = 0, except as a model error. The grid is
+staggered (Arakawa C: u on east faces, v on north faces, η in cell centres). A face takes its height
+from the upwind cell. Time steps are forward-backward (Sielecki 1968, Monthly Weather Review 96): u
+from the old η and v, v from the old η and the new u, η from the new velocities. Fields are given in
+cell centres.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from ldensf_core.benchmarks.base import Benchmark
 from ldensf_core.benchmarks.labels import Variable
+from ldensf_core.benchmarks.model_errors import ModelError, altered
 from ldensf_core.benchmarks.prior import Parameter
 from ldensf_core.benchmarks.tuned import TUNED
 from ldensf_core.domains import Axis, Box
@@ -31,6 +34,9 @@ F0 = 1e-4  # Coriolis parameter at the southern wall, s⁻¹
 BETA = 2e-11  # its northward gradient, m⁻¹ s⁻¹
 COURANT = 0.1
 BUMP_WIDTH = 50e3  # standard deviation of the initial bump, m
+BASIN = (0.0, 1000.0)  # along x and y, km
+SECOND_SOURCE = (750.0, 750.0)  # of the model error "two-sources", km
+DRAG = 1e-5  # of the model error "bottom-drag", s⁻¹
 STEPS_PER_SNAPSHOT = 40
 SNAPSHOTS = 51
 
@@ -42,6 +48,10 @@ class Tsunami(Benchmark):
         n: cells along each side.
         depth: H, in m.
         height: height of the initial bump, in m.
+
+    Attributes:
+        second_height: of another bump, at ``SECOND_SOURCE``, in m.
+        drag: r, in s⁻¹.
     """
 
     name = "tsunami"
@@ -74,14 +84,39 @@ class Tsunami(Benchmark):
         ),
     )
     parameters = (
-        Parameter("source_x", "eastward position of the source", "km", 0.0, 500.0),
-        Parameter("source_y", "northward position of the source", "km", 0.0, 500.0),
+        Parameter("source_x", "eastward position of the source", "km", 0.0, 500.0, BASIN),
+        Parameter("source_y", "northward position of the source", "km", 0.0, 500.0, BASIN),
     )
     time_units = "h"
     tuning = TUNED[name]
+    # The time step stays, so that the snapshots do: waves go 0.105 of a cell in it, not 0.1.
+    model_errors: ClassVar = {
+        "deeper-water": ModelError(
+            "deeper water (+10 %)",
+            "The water is 10 % deeper than filters know: waves are 5 % faster.",
+            lambda known: altered(known, depth=1.1 * known.depth),
+        ),
+        "shallower-water": ModelError(
+            "shallower water (−10 %)",
+            "The water is 10 % shallower than filters know: waves are 5 % slower.",
+            lambda known: altered(known, depth=0.9 * known.depth),
+        ),
+        "two-sources": ModelError(
+            "two sources",
+            "A second bump, half as high, starts at the same time 750 km east and 750 km north.",
+            lambda known: altered(known, second_height=0.5 * known.height),
+        ),
+        "bottom-drag": ModelError(
+            "bottom drag",
+            "Drag at the bottom takes a third of the waves' energy in twelve hours.",
+            lambda known: altered(known, drag=DRAG),
+        ),
+    }
     story = "the whole field, and where the wave came from"
     shown_first = "eta"
     side = 1e6  # m
+    second_height = 0.0
+    drag = 0.0
 
     def __init__(self, n: int = 150, depth: float = 100.0, height: float = 1.0) -> None:
         self.depth, self.height = depth, height
@@ -96,11 +131,17 @@ class Tsunami(Benchmark):
 
     def spin_up(self, parameters: Tensor) -> Iterator[Tensor]:
         """Water at rest under a Gaussian bump: (B, 2) in km → (B, 3, n, n)."""
-        x = torch.as_tensor(self.x.points, dtype=parameters.dtype, device=parameters.device)
-        scaled = (x - parameters[..., None]) / (BUMP_WIDTH / 1e3)  # (B, 2, n)
-        bump = torch.exp(-0.5 * scaled**2)
-        eta = self.height * bump[:, 1, :, None] * bump[:, 0, None, :]
+        eta = self._bump(self.height, parameters)
+        if self.second_height:
+            eta += self._bump(self.second_height, parameters.new_tensor([SECOND_SOURCE]))
         yield torch.stack([torch.zeros_like(eta), torch.zeros_like(eta), eta], dim=1)
+
+    def _bump(self, height: float, places: Tensor) -> Tensor:
+        """Elevation of a Gaussian bump at each of ``places`` (B, 2), in km: (B, n, n)."""
+        x = torch.as_tensor(self.x.points, dtype=places.dtype, device=places.device)
+        scaled = (x - places[..., None]) / (BUMP_WIDTH / 1e3)  # (B, 2, n)
+        bump = torch.exp(-0.5 * scaled**2)
+        return height * bump[:, 1, :, None] * bump[:, 0, None, :]
 
     def advance(self, state: Tensor, parameters: Tensor) -> Tensor:
         """Forty steps of the scheme. State (B, 3, n, n): u on east faces, v on north faces, η.
@@ -127,6 +168,9 @@ class Tsunami(Benchmark):
             pairs = u_wall[..., 1:] + u_wall[..., :-1]
             v[..., :-1, :] -= coriolis_v * (pairs[..., :-1, :] + pairs[..., 1:, :])
             v[..., :-1, :] -= pressure * (eta[..., 1:, :] - eta[..., :-1, :])
+            if self.drag:
+                u *= 1 - dt * self.drag
+                v *= 1 - dt * self.drag
             uf, vf = u[..., :-1], v[..., :-1, :]
             upwind = torch.where(uf > 0, eta[..., :-1], eta[..., 1:])
             torch.mul(uf, upwind.add_(self.depth), out=flux_x[..., 1:-1])

@@ -117,9 +117,11 @@ class TwinExperiment(Twin):
     def settings(self) -> dict[str, Any]:
         """The arguments by name, as texts, numbers, and lists and mappings of them."""
         names = ("noise", "every", "members", "full_space_members", "seed", "missing")
+        hidden = self.truth_benchmark is not self.benchmark
         return {
             "layout": self.sensors.layout,
             **{name: getattr(self, name) for name in names},
+            **({"truth_benchmark": self.truth_benchmark.title} if hidden else {}),
             "options": {label: one.settings(self.benchmark) for label, one in self.filters.items()},
             "changes": [
                 [index, {name: _plain(value) for name, value in change.items()}]

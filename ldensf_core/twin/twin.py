@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ import xarray as xr
 from torch import Tensor
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.benchmarks.model_errors import check_fits
+from ldensf_core.benchmarks.prior import surprises
 from ldensf_core.device import resolve_device
 from ldensf_core.observations import Observation, SensorNetwork
 from ldensf_core.twin.conditions import Change, Conditions, at, timeline, whole
@@ -54,7 +57,9 @@ class Twin:
         seed: of all random draws.
         device: ``auto``, ``cpu`` or ``cuda``.
         missing: probability that a sensor reports nothing at a time.
-        truth: true parameters; by default drawn from the prior or a test run.
+        truth: true parameters; by default drawn from the prior or a test run. Values outside the
+            prior, of which filters know nothing, are allowed with a ``UserWarning``, as far as the
+            solver can run them.
         truth_fields: given fields as the truth, instead of a run: variables (time, y, x) on the
             benchmark's grid. Parameters in the dataset are taken as the true ones.
         observations: real measurements instead of simulated ones, see ``own``. Without
@@ -63,8 +68,11 @@ class Twin:
         changes: arguments that change, each from a cycle on:
             ``[(20, {"noise": 0.3}), (30, {"sensors": fewer}), (40, {"assimilate": False})]``; with
             ``assimilate`` false, filters do not get the observations.
+        truth_benchmark: other physics that make the truth, with the same variables, parameters,
+            grid and times: ``benchmark.with_error(...)``, or any. Filters know ``benchmark`` only.
 
     Attributes:
+        truth_benchmark: that makes the truth; ``benchmark`` by default.
         true_parameters: (P,), in their units; NaN where unknown.
 
     Raises:
@@ -85,6 +93,7 @@ class Twin:
         observations: xr.Dataset | None = None,
         variables: Iterable[str] | None = None,
         changes: Iterable[Change] = (),
+        truth_benchmark: Benchmark | None = None,
     ) -> None:
         self.benchmark, self.device = get_benchmark(benchmark), resolve_device(device)
         self.every, self.seed = whole("every", every, 1), whole("seed", seed, 0)
@@ -96,7 +105,20 @@ class Twin:
             if sensors is not None:
                 raise ValueError("sensors and observations: give one; observations say where")
             self._own = own_observations(self.benchmark, observations)
+        self.truth_benchmark = self.benchmark
+        if truth_benchmark is not None and truth_benchmark is not self.benchmark:
+            if not isinstance(truth_benchmark, Benchmark):
+                raise ValueError(f"truth_benchmark {truth_benchmark!r}: a Benchmark is needed")
+            if truth_fields is not None or (observations is not None and truth is None):
+                raise ValueError(
+                    "truth_benchmark: it makes no truth where truth_fields are given, nor for "
+                    "observations without truth"
+                )
+            check_fits(truth_benchmark, self.benchmark)
+            self.truth_benchmark = truth_benchmark
         self.true_parameters, self._truth = self._true(truth, truth_fields)
+        for message in surprises(self.benchmark.parameters, self.true_parameters):
+            warnings.warn(message, UserWarning, stacklevel=2)
 
     def __len__(self) -> int:
         return len(self._truth)
@@ -175,13 +197,13 @@ class Twin:
             names = [p.name for p in benchmark.parameters]
             if set(names) <= set(map(str, truth_fields.variables)):
                 known = {name: truth_fields[name].values.item() for name in names}
-                return benchmark.parameter_array(known), fields
+                return benchmark.parameter_array(known, beyond_prior=True), fields
             return nobody, fields
         if truth is None and self._own is not None:
             return nobody, unknown_fields(benchmark)
         if truth is None:
             truth = benchmark.sample_truth(self.stream("truth"))
-        values = np.atleast_2d(benchmark.parameter_array(truth))
+        values = np.atleast_2d(self.truth_benchmark.parameter_array(truth, beyond_prior=True))
         if len(values) != 1:
             raise ValueError(f"truth holds {len(values)} trajectories: give one")
-        return values[0], trajectory(benchmark, values[0], self.device)
+        return values[0], trajectory(self.truth_benchmark, values[0], self.device)

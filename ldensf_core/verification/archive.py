@@ -8,6 +8,7 @@ Runs not made yet are NaN, with an empty ``device``. A file may hold several swe
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from ldensf_core.benchmarks import Benchmark, labels
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.conventions import conventional, described
 
 AXES = {
@@ -127,7 +129,10 @@ def reopened(path: Path, new: xr.Dataset, fixed: Sequence[str]) -> xr.Dataset:
 
 
 def opened(path: Path) -> xr.Dataset:
-    """The scores in a file. In files from before ``variables`` were an axis, all are measured.
+    """The scores in a file.
+
+    Older files know neither which variables are measured, which is all, nor model errors, of
+    which there is none, nor ``chi2``, which is NaN.
 
     Raises:
         ValueError: if the file cannot be read.
@@ -139,6 +144,9 @@ def opened(path: Path) -> xr.Dataset:
         raise ValueError(f"{path} is no file of a sweep: {error}") from error
     if "variables" not in scores.variables:
         scores = scores.expand_dims(variables=[ALL])
+    scores.attrs.setdefault("model_error", NONE)
+    if "chi2" not in scores and "crps" in scores:
+        scores["chi2"] = scores["crps"] * math.nan
     return scores.transpose(*AXES, ..., missing_dims="ignore")
 
 

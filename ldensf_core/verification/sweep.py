@@ -23,6 +23,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
+from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.checks import is_whole
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
@@ -58,6 +59,7 @@ def verify(
     output: Path | None = None,
     workers: int | None = 0,
     scheduler: str | None = None,
+    model_error: str = NONE,
 ) -> xr.Dataset:
     """Score filters on the first ``truths`` trajectories of a split, by time: see ``archive``.
 
@@ -78,6 +80,7 @@ def verify(
             process gives the same bits as a cluster.
         scheduler: address of a Dask scheduler whose workers do the runs instead; they need the
             same version of this project and its weights.
+        model_error: of the truths, one of the benchmark's ``model_errors``.
 
     Returns:
         The scores of these runs.
@@ -120,7 +123,7 @@ def verify(
         dict(zip(SETTING, values, strict=True))
         for values in itertools.product(*(over[axis] for axis in SETTING))
     ]
-    common = {"seed": seed, "missing": missing, "split": split}
+    common = {"seed": seed, "missing": missing, "split": split, "model_error": model_error}
     for setting in settings:  # refuse impossible settings before any run
         _experiment(bench, labelled, 0, device=device, **setting, **common)
     of_filters = {label: one.settings(bench) for label, one in labelled.items()}
@@ -208,6 +211,7 @@ def _experiment(
     seed: int,
     device: str,
     split: str,
+    model_error: str,
     **arguments: Any,
 ) -> TwinExperiment:
     latent = any(one.latent for one in filters.values())
@@ -219,6 +223,7 @@ def _experiment(
         seed=seed + truth,
         device=device,
         truth=benchmark.split(split).isel(trajectory=truth),
+        truth_benchmark=benchmark.with_error(model_error),
         model=_model(benchmark, resolve_device(device)) if latent else None,
         **arguments,
     )

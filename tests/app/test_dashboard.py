@@ -124,6 +124,21 @@ def test_a_later_change_waits_for_reset_and_says_so(dashboard, wait):
     assert "noise <b>0.40</b>" in dashboard.status.object
 
 
+def test_a_hidden_model_error_is_chosen_said_and_run(dashboard, wait):
+    known = dashboard.race.view().lead.truth
+    dashboard.controls.widgets["model_error"].value = "two-sources"
+    wait(lambda: dashboard.race.latent.snapshot.setup.model_error == "two-sources")
+    wait(lambda: dashboard.race.latent.snapshot.truth is not None)
+    dashboard.pull()
+    assert "hidden model error: <b>two sources</b>" in dashboard.status.object
+    bump = dashboard.race.view().lead.truth[2] - known[2]
+    row, column = np.unravel_index(bump.argmax(), bump.shape)
+    assert (row, column) == pytest.approx((112, 112), abs=1)  # 750 km of 1000, 150 cells
+    dashboard.settings.benchmark = "kolmogorov"
+    assert dashboard.settings.setup().model_error == "none"
+    assert "two sources" not in dashboard.controls.widgets["model_error"].options
+
+
 @pytest.fixture
 def full_space(wait):
     """Without the latent filters, which need weights."""

@@ -137,7 +137,10 @@ def test_status_says_what_the_run_was_made_with(view):
     assert "<b>20</b> members" in html and "seed <b>7</b>" in html and "rule" not in html
     setup = Settings(options={"ld-ensf": {"rule": "published"}}).setup()
     html = readout.status(View(replace(view.lead, setup=setup), Snapshot()))
-    assert "LD-EnSF: rule <b>published</b>" in html
+    assert "LD-EnSF: rule <b>published</b>" in html and "hidden model error" not in html
+    setup = Settings(model_error="deeper-water").setup()
+    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()))
+    assert 'waves are 5 % faster.">hidden model error: <b>deeper water (+10 %)</b>' in html
 
 
 def test_parameters_are_compared_with_the_truth(view, benchmark_):

@@ -15,6 +15,7 @@ def test_defaults_are_the_scene_that_teaches_untouched():
     assert setup == Setup(
         benchmark="tsunami",
         filters=("ld-ensf", "ensf", "none"),
+        model_error="none",
         sensors=100,
         layout="grid",
         every=1,
@@ -49,6 +50,7 @@ def test_every_filter_of_the_library_can_be_chosen():
         ("seed", -1),
         ("layout", "hexagonal"),
         ("benchmark", "avalanche"),
+        ("model_error", "stronger-drag"),
         ("filters", ["kalman"]),
     ],
 )
@@ -179,7 +181,34 @@ def test_a_slider_takes_no_number_in_between():
     assert list(slider.options.values()) == sensor_choices(get_benchmark("atmosphere"))
 
 
+def test_model_errors_are_those_of_the_benchmark():
+    settings = Settings(model_error="deeper-water")
+    select = pmui.Select.from_param(settings.param.model_error)
+    seen = []
+    settings.param.watch(lambda event: seen.append(event.new), "model_error")
+    for name in ("kolmogorov", "tsunami"):
+        errors = get_benchmark(name).model_errors
+        settings.benchmark = name
+        assert select.options == {"none": "none"} | {e.title: n for n, e in errors.items()}
+        assert next(iter(select.options)) == "none"
+        assert settings.model_error == select.value == "none"
+    assert seen == ["none"]
+    select.value = "two-sources"
+    assert settings.setup().model_error == "two-sources"
+    assert Settings().setup().changes(settings.setup()) == ["model_error"]
+
+
+@pytest.mark.parametrize("kind", ["latent", "full space"])
+def test_a_setup_makes_its_truth_by_other_physics(kind):
+    setup = Settings(model_error="deeper-water", full_space_members=2).setup()
+    experiment = setup.experiment(kind)
+    tsunami = get_benchmark("tsunami")
+    assert experiment.truth_benchmark is tsunami.with_error("deeper-water")
+    assert experiment.benchmark is tsunami and experiment.sensors.benchmark is tsunami
+
+
 def test_settings_of_another_benchmark_can_be_given():
-    assert Settings(sensors=800, benchmark="atmosphere").setup().sensors == 800
+    setup = Settings(sensors=800, benchmark="atmosphere", model_error="more-diffusion").setup()
+    assert (setup.sensors, setup.model_error) == (800, "more-diffusion")
     with pytest.raises(ValueError, match="sensors"):
         Settings(benchmark="atmosphere", sensors=100)

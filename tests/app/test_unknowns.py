@@ -61,6 +61,25 @@ def test_two_parameters_are_drawn_as_they_are_now(scene):
     ]  # fmt: skip
 
 
+def test_a_truth_outside_the_prior_is_in_the_frame(scene):
+    """And the next one, inside, has the frame that there was before."""
+    cloud = described(scene, "tsunami")
+    ranges = cloud.figure.x_range, cloud.figure.y_range
+    before = [(r.start, r.end) for r in ranges]
+    assert before == [(-30.0, 530.0), (-30.0, 530.0)]
+    cloud.show({}, np.array([900.0, 100.0]))
+    assert [(r.start, r.end) for r in ranges] == [(-30.0, 930.0), before[1]]
+    cloud.show({}, np.array([20.0, 1000.0]))
+    assert [(r.start, r.end) for r in ranges] == [before[0], (-30.0, 1030.0)]
+    assert (cloud.prior.left, cloud.prior.right) == (0.0, 500.0)
+    cloud.show({}, np.array([np.nan, np.nan]))
+    assert [(r.start, r.end) for r in ranges] == before
+    track = described(scene, "kolmogorov")
+    for truth, bounds in (([300.0], (240.0, 1560.0)), ([900.0], (440.0, 1560.0))):
+        track.show({}, np.array(truth))
+        assert (track.figure.y_range.start, track.figure.y_range.end) == bounds
+
+
 @pytest.mark.parametrize("name", [n for n, of in FILTERS.items() if of.kind == "full space"])
 def test_only_filters_that_correct_parameters_are_drawn(name):
     tsunami = get_benchmark("tsunami")

@@ -387,3 +387,25 @@ def test_parameters_beyond_the_prior_are_named(small, name):
     for value in (0.9 * bounds[0], 1.1 * bounds[1], np.nan):
         with pytest.raises(ValueError, match=f"{name} = .*: allowed is {bounds[0]:g} to"):
             small.simulate(middle | {name: value})
+
+
+# -- model errors -------------------------------------------------------------------------
+
+
+def test_higher_mountains_are_a_fifth_higher(small):
+    """Ground at its highest, and from rest under a level surface nothing moves on either."""
+    like = torch.zeros(1, dtype=torch.float64)
+    known, higher = (b.flow(like).water for b in (small, small.with_error("higher-mountains")))
+    assert known.ground.max() > 1500
+    assert torch.allclose(higher.ground, 1.2 * known.ground, rtol=1e-12)
+    still = torch.zeros(1, 3, 16, 16, dtype=torch.complex128)
+    still[:, 2, 0, 0] = math.sqrt(4 * math.pi) * module.DEPTH
+    assert higher.tendency(still, still[:, 0]).abs().max() < 1e-12
+
+
+def test_more_diffusion_damps_small_eddies_twice_as_fast(small):
+    """One implicit solve of vorticity: 1 + γ Δt κ (l(l + 1)/a²)²."""
+    like = torch.zeros(1, dtype=torch.float64)
+    known, more = (b.flow(like).water for b in (small, small.with_error("more-diffusion")))
+    assert torch.allclose(more.damping - 1, 2 * (known.damping - 1), rtol=1e-9)
+    assert (known.damping - 1).max() > 1e-4

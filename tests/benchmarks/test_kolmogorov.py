@@ -377,3 +377,39 @@ def test_time_step_is_well_inside_the_stable_range(runs):
     turn = flow.time_step * 49 * runs.abs().sum(dim=2).max().item()
     print(f"largest turn {turn:.2f}")
     assert 0.3 * np.sqrt(8) < turn < 0.75 * np.sqrt(8)
+
+
+# -- model errors -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments"),
+    [("stronger-drag", {"drag": 0.12}), ("stronger-forcing", {"forcing": 1.05})],
+)
+def test_other_physics_are_those_of_a_flow_made_with_them(error, arguments):
+    """And the laminar flow of that force and drag is their fixed point."""
+    changed, made = Kolmogorov(24).with_error(error), Kolmogorov(24, **arguments)
+    values = reynolds(700.0)
+    start = changed.initial_state(values)
+    assert torch.allclose(start, made.initial_state(values), rtol=0, atol=1e-9)
+    rate = (16 / values + arguments.get("drag", 0.1))[..., None]
+    force = -4 * arguments.get("forcing", 1.0) * np.cos(4 * grid(changed)[1])
+    laminar = torch.as_tensor(force) / rate
+    assert (changed.advance(laminar, values) - laminar).abs().max() < 1e-12 * laminar.abs().max()
+
+
+def test_another_start_is_another_field_of_the_same_energy():
+    known = Kolmogorov(48)
+    other = known.with_error("other-start")
+    assert (other.drag, other.forcing) == (known.drag, known.forcing)
+    fields = []
+    for flow in (known, other):
+        start = initial_vorticity(flow.x.points, flow.y.points, flow.start_seed)
+        fields.append(flow.fields(torch.as_tensor(start)[None]))
+    one, two = (f.square().sum(1).mean().sqrt().item() for f in fields)
+    assert one == pytest.approx(0.75, rel=1e-12) and two == pytest.approx(0.75, rel=1e-12)
+    assert abs((fields[0] * fields[1]).sum(1).mean().item()) < 0.3 * 0.75**2  # hardly alike
+    state = torch.as_tensor(initial_vorticity(other.x.points, other.y.points, 1))[None]
+    for _ in range(20):
+        state = other.advance(state, reynolds(900.0))
+    assert torch.equal(other.initial_state(reynolds(900.0)), state)

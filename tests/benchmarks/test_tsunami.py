@@ -253,3 +253,97 @@ def test_constants_describe_the_training_split():
     for i, variable in enumerate(tsunami.variables):
         assert std[i].item() == pytest.approx(variable.std, rel=0.05), variable.name
         assert first[i].item() == pytest.approx(variable.mean, abs=0.02 * variable.std)
+
+
+# -- model errors -------------------------------------------------------------------------
+
+
+def arrival(tsunami, row, column, snapshots):
+    """Time of the highest water at a cell after a bump at (200, 500) km, in h, by a parabola."""
+    state = tsunami.initial_state(torch.tensor([[200.0, 500.0]], dtype=torch.float64))
+    heights = [state[0, 2, row, column].item()]
+    for _ in range(snapshots):
+        state = tsunami.advance(state, torch.zeros(1, 2, dtype=torch.float64))
+        heights.append(state[0, 2, row, column].item())
+    i = int(np.argmax(heights))
+    before, top, after = heights[i - 1 : i + 2]
+    return tsunami.times[1] * (i + 0.5 * (before - after) / (before - 2 * top + after))
+
+
+def test_waves_arrive_earlier_in_deeper_water_and_later_in_shallower():
+    """405 km away; the speed goes as the square root of the depth, but for some rotation."""
+    known = Tsunami(100)
+    time = arrival(known, 50, 60, 18)
+    assert time == pytest.approx(405e3 / np.sqrt(9.81 * 100) / 3600, rel=0.1)  # h; crests lead
+    for error, factor in (("deeper-water", 1.1), ("shallower-water", 0.9)):
+        ratio = arrival(known.with_error(error), 50, 60, 18) / time
+        print(f"{error}: arrival at {ratio:.4f} of the time, √(1/{factor}) = {factor**-0.5:.4f}")
+        assert ratio == pytest.approx(factor**-0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("error", ["deeper-water", "shallower-water"])
+def test_in_other_depths_snapshots_and_stability_stay(error):
+    """The time step depends on the depth where a basin is made, but not that of the other physics.
+
+    Forward-backward steps on a C-grid are stable while c Δt/Δx < 1/√2.
+    """
+    known = Tsunami(40)
+    changed = known.with_error(error)
+    assert np.array_equal(changed.times, known.times)
+    assert (changed.time_step, changed.spacing) == (known.time_step, known.spacing)
+    courant = np.sqrt(9.81 * changed.depth) * changed.time_step / changed.spacing
+    assert courant < 0.2 / np.sqrt(2)
+    fields = changed.trajectories(torch.as_tensor(SOURCES))
+    energy = 981 / 2 * fields[:, :, 2].square().sum((-1, -2))
+    assert fields.isfinite().all() and (energy[:, -1] < energy[:, 0]).all()
+
+
+@pytest.mark.parametrize("error", ["deeper-water", "two-sources"])
+def test_other_physics_agree_with_an_independent_implementation(error):
+    """The reference gets the other depth or bump by its own means."""
+    known = Tsunami(40)
+    changed = known.with_error(error)
+    reference = Reference(40, SOURCES[0], depth=110.0 if error == "deeper-water" else 100.0)
+    reference.dt = known.time_step
+    if error == "two-sources":
+        reference.eta += Reference(40, (750.0, 750.0), height=0.5).eta
+    state = changed.initial_state(torch.as_tensor(SOURCES[:1]))
+    for _ in range(10):
+        state = changed.advance(state, torch.as_tensor(SOURCES[:1]))
+        for _ in range(STEPS_PER_SNAPSHOT):
+            reference.step()
+    expected = reference.fields()
+    gap = np.abs(changed.fields(state).numpy()[0] - expected).max() / np.abs(expected).max()
+    print(f"{error}: largest difference {gap:.1e} of the largest value")
+    assert gap < 1e-12
+
+
+def test_two_small_sources_are_the_sum_of_each_alone():
+    """Waves of a thousandth of the depth and less are linear."""
+    known = Tsunami(40, height=0.01)
+    both = known.with_error("two-sources").trajectories(torch.tensor([[200.0, 300.0]]).double())
+    first = known.trajectories(torch.tensor([[200.0, 300.0]]).double())
+    second = Tsunami(40, height=0.005).trajectories(torch.tensor([[750.0, 750.0]]).double())
+    assert torch.equal(both[:, 0], first[:, 0] + second[:, 0])
+    gap = (both - first - second).abs().amax((0, 1, 3, 4)) / both.abs().amax((0, 1, 3, 4))
+    print(f"largest difference of u, v, η {gap.tolist()} of the largest value")
+    assert gap.max() < 1e-3
+    assert (both - first)[0, 10].abs().max() > 1e-3
+
+
+def test_bottom_drag_takes_the_energy_that_it_should():
+    """What is lost more than without is the work 2 r of the kinetic energy, over time."""
+    known = Tsunami(50)
+    changed = known.with_error("bottom-drag")
+
+    def energies(basin):
+        fields = basin.trajectories(torch.tensor([[250.0, 250.0]]).double())[0]
+        kinetic = 0.5 * 100.0 * fields[:, :2].square().sum((1, 2, 3))
+        return kinetic, kinetic + 0.5 * 9.81 * fields[:, 2].square().sum((1, 2))
+
+    (_, without), (kinetic, dragged) = energies(known), energies(changed)
+    work = 2e-5 * torch.trapezoid(kinetic[:21], dx=known.times[1] * 3600)
+    lost = (without - dragged)[20]
+    print(f"lost {lost / without[0]:.3f} of the energy, work {work / without[0]:.3f}")
+    assert lost > 0.2 * without[0]
+    assert lost.item() == pytest.approx(work.item(), rel=0.03)

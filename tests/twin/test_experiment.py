@@ -451,8 +451,8 @@ def letkf(**options):
         ({"device": "gpu"}, "device 'gpu' is unknown; there are auto, cpu, cuda"),
         ({"truth": {"source_x": 100.0}}, r"takes the parameters source_x, source_y; missing: \['s"),
         (
-            {"truth": {"source_x": 100.0, "source_y": 600.0}},
-            "source_y = 600 km: allowed is 0 to 500",
+            {"truth": {"source_x": 100.0, "source_y": 1000.5}},
+            r"source_y = 1000.5 km: allowed is 0 to 500 \(the prior\), the solver runs 0 to 1000",
         ),
         (
             {"truth": {"source_x": math.nan, "source_y": 100.0}},

@@ -7,7 +7,17 @@ import pytest
 import torch
 import xarray as xr
 
-from ldensf_core import SensorNetwork, Twin, TwinExperiment, follow, make_filter
+from ldensf_core import (
+    DatasetBenchmark,
+    SensorNetwork,
+    Twin,
+    TwinExperiment,
+    follow,
+    make_filter,
+)
+from ldensf_core.benchmarks import Tsunami
+from ldensf_core.scores import relative_rmse
+from ldensf_core.verification.cycle import cycle_scores
 
 
 def twin(**options):
@@ -199,3 +209,148 @@ def test_measurements_that_cannot_be_used_are_named(tsunami):
     ):
         with pytest.raises(ValueError, match=message):
             twin(observations=bad)
+
+
+# -- truths that the filters' model cannot make ----------------------------------------------
+
+
+def test_other_physics_make_the_truth_and_nothing_else(tsunami):
+    """The same parameters, sensors, noise and prior; the run is that of a basin made so."""
+    deeper = tsunami.with_error("deeper-water")
+    known, hidden = twin(), twin(truth_benchmark=deeper)
+    assert hidden.benchmark is tsunami and hidden.truth_benchmark is deeper
+    assert known.truth_benchmark is tsunami
+    assert hidden.true_parameters.tolist() == known.true_parameters.tolist()
+    basin = Tsunami(150, depth=110.0)
+    basin.time_step = tsunami.time_step
+    run = basin.snapshots(torch.as_tensor(hidden.true_parameters[None]).float())
+    for one, other, fields in itertools.islice(zip(hidden, known, run, strict=True), 4):
+        assert one.time == other.time and one.observation.sensors == other.observation.sensors
+        assert torch.equal(one.truth, fields[0])
+        noise = (values(m) - tsunami_values(tsunami, m) for m in (one, other))
+        torch.testing.assert_close(*noise, atol=1e-6, rtol=1e-5)
+    assert not torch.equal(one.truth, other.truth)
+
+
+def test_truths_of_the_same_other_physics_are_shared(tsunami):
+    hidden = [twin(truth_benchmark=tsunami.with_error("two-sources"), noise=n) for n in (0.1, 0.2)]
+    assert hidden[0]._truth is hidden[1]._truth is not twin()._truth
+
+
+def test_filters_are_wrong_about_other_physics(tsunami):
+    def final_error(**options):
+        cycles = TwinExperiment("tsunami", "ld-ensf", members=10, device="cpu", **options)
+        *_, last = itertools.islice(cycles, 26)
+        return relative_rmse(tsunami, last.filters["ld-ensf"].estimate.mean, last.truth)
+
+    error = final_error()
+    hidden = final_error(truth_benchmark=tsunami.with_error("deeper-water"))
+    print(f"error {error:.3f}, and {hidden:.3f} in deeper water")
+    assert hidden > 2 * error
+
+
+def test_the_record_names_the_physics_of_the_truth(tsunami):
+    def named(**options):
+        settings = TwinExperiment("tsunami", "none", device="cpu", **options).settings
+        return settings.get("truth_benchmark")
+
+    assert named() is None
+    hidden = named(truth_benchmark=tsunami.with_error("bottom-drag"))
+    assert hidden == "Tsunami in a closed basin, bottom drag"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"truth_benchmark": "deeper-water"}, "truth_benchmark 'deeper-water': a Benchmark is"),
+        ({"truth_benchmark": Tsunami(20)}, "truth_benchmark has other x: 20 from 25 to 975 km"),
+        (
+            {"truth_benchmark": Tsunami(depth=110.0)},
+            "truth_benchmark has other times: 51 from 0 to 11.27.* h; 51 from 0 to 11.8.* h are",
+        ),
+        (
+            {"truth_benchmark": Tsunami(), "truth_fields": 3},
+            "makes no truth where truth_fields are given",
+        ),
+    ],
+)
+def test_other_physics_that_cannot_be_used_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        twin(**options)
+
+
+def test_other_physics_make_no_truth_that_nobody_asked_for(tsunami):
+    """With own measurements the truth is unknown, unless its parameters are given."""
+    measured = {"observations": table(tsunami, twin(), n=1)}
+    deeper = tsunami.with_error("deeper-water")
+    with pytest.raises(ValueError, match=r"makes no truth .* for observations without truth"):
+        twin(truth_benchmark=deeper, **measured)
+    known = twin(truth_benchmark=deeper, truth={"source_x": 120.0, "source_y": 300.0}, **measured)
+    assert known.truth_at(0).isfinite().all()
+
+
+# -- a truth outside the prior -----------------------------------------------------------------
+
+
+def test_a_truth_outside_the_prior_runs_with_a_warning(tsunami):
+    truth = {"source_x": 700.0, "source_y": 300.0}
+    message = "source_x = 700 km is outside of 0 to 500: filters know the prior only"
+    with pytest.warns(UserWarning, match=message) as told:
+        outside = twin(truth=truth)
+    assert len(told) == 1 and told[0].filename == __file__
+    assert outside.true_parameters.tolist() == [700.0, 300.0]
+    row, column = divmod(int(outside.truth_at(0)[2].argmax()), 150)
+    assert abs(tsunami.x.points[column] - 700) < 7 and abs(tsunami.y.points[row] - 300) < 7
+
+
+def test_scores_are_those_of_the_truth_outside_the_prior(tsunami):
+    with pytest.warns(UserWarning, match="source_x = 900 km is outside"):
+        experiment = TwinExperiment(
+            "tsunami", "none", members=5, device="cpu", truth={"source_x": 900, "source_y": 100}
+        )
+    cycle = next(iter(experiment))
+    scores = cycle_scores(tsunami, cycle, "none", experiment.true_parameters)
+    x, y = cycle.filters["none"].estimate.parameters.mean(0).tolist()
+    expected = (abs(x - 900) + abs(y - 100)) / 2 / 500
+    assert scores["parameter_error"] == pytest.approx(expected, rel=1e-5) and expected > 0.5
+    assert all(np.isfinite(scores[name]) for name in ("rel_rmse", "crps", "coverage90"))
+
+
+def test_given_fields_may_be_of_parameters_outside_the_prior(run):
+    with pytest.warns(UserWarning, match="source_y = 800 km is outside of 0 to 500"):
+        own = twin(truth_fields=run.assign_coords(source_y=800.0))
+    assert own.true_parameters.tolist() == [120.0, 800.0]
+
+
+@pytest.mark.parametrize(
+    "name, truth, message",
+    [
+        ("tsunami", {"source_x": -1.0, "source_y": 9.0}, "source_x = -1 km: .* runs 0 to 1000"),
+        ("kolmogorov", {"reynolds": -5.0}, "reynolds = -5 1: .*, the solver runs 10 to inf"),
+        ("kolmogorov", {"reynolds": np.inf}, "reynolds = inf 1: .*, the solver runs 10 to inf"),
+        ("atmosphere", {"amplitude": 3.0, "width": 0.0}, "width = 0 10°: .* runs any above 0"),
+        ("atmosphere", {"amplitude": np.nan, "width": 1.0}, "amplitude = nan m/h: .* 0.1 to 30"),
+    ],
+)
+def test_a_truth_that_the_solver_cannot_run_is_refused(name, truth, message):
+    with pytest.raises(ValueError, match=message):
+        Twin(name, truth=truth, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "name, truth, message",
+    [
+        ("kolmogorov", {"reynolds": 2000.0}, "reynolds = 2000 is outside of 500 to 1500"),
+        ("atmosphere", {"amplitude": 5, "width": 6}, "width = 6 10° is outside of 1 to 4"),
+    ],
+)
+def test_other_benchmarks_run_beyond_their_priors_too(name, truth, message):
+    with pytest.warns(UserWarning, match=message):
+        assert Twin(name, truth=truth, device="cpu").true_parameters.tolist() == [*truth.values()]
+
+
+def test_a_file_of_runs_has_no_truth_outside_its_prior(run):
+    draws = Tsunami(12).sample_parameters(6, seed=0)
+    runs = DatasetBenchmark(Tsunami(12).simulate(draws))
+    with pytest.raises(ValueError, match=r"source_x = 600 km: .* the solver runs 0 to 500"):
+        Twin(runs, truth={"source_x": 600.0, "source_y": 10.0}, device="cpu")

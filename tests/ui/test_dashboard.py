@@ -139,6 +139,20 @@ def test_a_change_before_the_start_applies_at_once_and_a_bad_one_is_a_message(pa
     expect(page.locator(".tile.ld-ensf .value")).to_contain_text("%", timeout=30_000)
 
 
+def test_a_hidden_model_error_is_chosen_and_gone_with_its_benchmark(page):
+    choice = page.get_by_role("combobox").nth(1)
+    expect(choice).to_have_text("none")
+    choice.click()
+    page.get_by_role("menuitem", name="deeper water").click()
+    status = page.locator(".status")
+    expect(status).to_contain_text("hidden model error: deeper water (+10 %)", timeout=30_000)
+    switch(page, get_benchmark("kolmogorov"))
+    expect(choice).to_have_text("none")
+    expect(status).not_to_contain_text("hidden")
+    choice.click()
+    expect(page.get_by_role("menuitem", name="stronger drag")).to_be_visible()
+
+
 def test_options_of_the_chosen_filters_are_edited_and_a_bad_one_is_a_message(page):
     page.get_by_role("button", name="LETKF", exact=True).click()
     expect(page.locator(".card-errors .legend")).to_contain_text("LETKF", timeout=30_000)

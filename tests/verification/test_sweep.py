@@ -16,6 +16,7 @@ import xarray as xr
 from dask.distributed import LocalCluster
 
 from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
+from ldensf_core.files import write_netcdf
 from ldensf_core.verification import archive, cluster, sweep
 from ldensf_core.verification.sweep import verify
 from ldensf_core.verification.table import rows
@@ -181,6 +182,25 @@ def test_a_file_takes_other_sweeps(tmp_path, counted):
     again = verify("tsunami", ["none"], truths=1, members=2, **common)
     xr.testing.assert_identical(again.drop_attrs(deep=False), first.drop_attrs(deep=False))
     assert len(counted) == 3
+
+
+def test_a_file_has_truths_of_one_model_error(tmp_path, counted):
+    """A file from before there were any holds runs without."""
+    target = tmp_path / "sweep.nc"
+    common = {"truths": 1, "every": 25, "members": 2, "device": "cpu", "output": target}
+    known = verify("tsunami", ["none"], **common)
+    assert known.attrs["model_error"] == "none"
+    del known.attrs["model_error"]
+    write_netcdf(known, target)
+    verify("tsunami", ["none"], **common)
+    assert len(counted) == 1
+    with pytest.raises(ValueError, match="model_error = none and with two-sources cannot be in on"):
+        verify("tsunami", ["none"], model_error="two-sources", **common)
+    common["output"] = tmp_path / "other.nc"
+    hidden = verify("tsunami", ["none"], model_error="two-sources", **common)
+    assert hidden.attrs["model_error"] == "two-sources"
+    assert (hidden.rel_rmse != known.rel_rmse).all()
+    np.testing.assert_array_equal(hidden.parameter_error, known.parameter_error)
 
 
 def test_longer_labels_are_kept_whole(tmp_path):
@@ -384,6 +404,7 @@ def test_number_of_truths_that_there_is_not_is_named(truths):
         ({"every": True}, "every = True: a whole number of at least 1"),
         ({"layout": None}, "layout None is unknown; there are grid, random"),
         ({"missing": None}, "missing = None: allowed is 0 to 1"),
+        ({"model_error": "lava"}, "model error 'lava' of tsunami is unknown; there are none, deep"),
         ({"options": {"letkf": 3}}, "options of .*'letkf'.*: the filters are"),
         (
             {"workers": 2, "scheduler": "tcp://127.0.0.1:1"},
