@@ -7,16 +7,18 @@ centre, of what its prior and all observations so far say:
 
 A new observation y = H(u) + e, linearised at the centre, H(u) ≈ h + J (u − centre), adds
 
-    Λ += Jᵀ W J,    g += Jᵀ W r,    ρ += Σ min(huber(r/σ), huber(10))        r = y − h
+    Λ += Jᵀ W J,    g += Jᵀ W r,    ρ += Σ loss(r/σ)        r = y − h
 
 and nothing of earlier observations is needed. A component's mean is centre + Λ⁻¹ g; its weight is
 its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½). This is the Gaussian sum filter (Alspach and Sorenson
 1972, IEEE Transactions on Automatic Control 17) with the iterated update of Bell and Cathey (1993,
 same journal, 38). Components keep several modes apart as long as the data leave several.
 
-W = w/σ² with Huber's weights w = min(1, κ σ/|r|) (Huber 1964, Annals of Mathematical Statistics
-35): a value further than κ standard deviations from the prediction pulls no harder than one at κ,
-and beyond ten it no longer tells components apart.
+The loss is z² up to κ standard deviations and κ² (1 + 2 log |z|/κ) beyond, with slope and value
+continuous: a Gaussian error with tails like those of Cauchy's, so that a wild value hardly moves the
+unknowns and hardly tells components apart. W = w/σ² with w = loss'(z)/2z = min(1, κ²/z²), the
+weights of iterated least squares (Holland and Welsch 1977, Communications in Statistics 6): the
+quadratic function never lies below the loss, so that ρ − gᵀ Λ⁻¹ g is never negative.
 
 Accumulated numbers are in double precision: after thousands of values, differences of ρ between
 components are a small part of it.
@@ -32,8 +34,6 @@ from torch import Tensor
 
 KAPPA = 3.0
 """κ: a Gaussian error is larger in one of 370 cases."""
-FARTHEST = 10.0
-"""Standard deviations beyond which a value's misfit grows no more."""
 
 
 class Evidence(NamedTuple):
@@ -57,15 +57,15 @@ def evidence(predicted: Tensor, jacobian: Tensor, y: Tensor, weight: Tensor) -> 
         weight: 1/σ² of each value, (N,); 0 where nothing was measured.
     """
     residual = y - predicted
-    scaled = residual.abs() * weight.sqrt()
-    pull = weight * (KAPPA / scaled).clamp(max=1)
-    scaled = scaled.clamp(max=FARTHEST)
-    square = torch.where(scaled < KAPPA, scaled.square(), 2 * KAPPA * scaled - KAPPA**2)
+    square = residual.square() * weight
+    far = (square / KAPPA**2).clamp(min=1)
+    pull = weight / far
+    loss = square / far + KAPPA**2 * far.log()
     weighted = (jacobian * pull[..., None]).mT
     return Evidence(
         (weighted @ jacobian).double(),
         (weighted @ residual[..., None])[..., 0].double(),
-        square.double().sum(1),
+        loss.double().sum(1),
     )
 
 
