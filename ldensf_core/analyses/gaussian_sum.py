@@ -15,8 +15,8 @@ its evidence, exp(−½ (ρ − gᵀ Λ⁻¹ g)) |Λ|^(−½). This is the Gauss
 same journal, 38). Components keep several modes apart as long as the data leave several.
 
 The loss is z² up to κ standard deviations and κ² (1 + 2 log |z|/κ) beyond, with slope and value
-continuous: a Gaussian error with tails like those of Cauchy's, so that a wild value hardly moves the
-unknowns and hardly tells components apart. W = w/σ² with w = loss'(z)/2z = min(1, κ²/z²), the
+continuous: a Gaussian error with tails like those of Cauchy's. So a wild value hardly moves the
+unknowns, and hardly tells components apart. W = w/σ² with w = loss'(z)/2z = min(1, κ²/z²), the
 weights of iterated least squares (Holland and Welsch 1977, Communications in Statistics 6): the
 quadratic function never lies below the loss, so that ρ − gᵀ Λ⁻¹ g is never negative.
 
