@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ldensf_core.filters.base import Estimate, Filter
+from ldensf_core.filters.encoder import EncoderAlone
 from ldensf_core.filters.ensf import EnSF
 from ldensf_core.filters.ensf_inpainting import InpaintingEnSF
 from ldensf_core.filters.free import FreeRun
@@ -28,7 +29,10 @@ def _check(kind: Any) -> None:
 KINDS = ("latent", "full space")
 FILTERS: Registry[type[Filter]] = Registry(
     "filter",
-    [LDEnSF, LatentETKF, LatentEnKF, EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun],
+    [
+        *(LDEnSF, LatentETKF, LatentEnKF, EncoderAlone),
+        *(EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun),
+    ],
     _check,
 )
 """The classes of all filters, by name."""
@@ -38,6 +42,7 @@ __all__ = [
     "FILTERS",
     "LETKF",
     "EnSF",
+    "EncoderAlone",
     "Estimate",
     "Filter",
     "FreeRun",
