@@ -249,7 +249,7 @@ def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
         assert image.shape == (16, 24)
         assert len(dashboard.scene.track.sources["none"].data["time"]) == 6
         told = dashboard.controls.lacking.object
-        assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in told
+        assert "LD-EnSF, latent ETKF, latent EnKF, encoder alone cannot run" in told
         assert "ldensf train advection" in told
         with xr.open_dataset(dashboard._export(), engine="h5netcdf") as run:
             assert list(run["filter"].values) == ["ensf", "none"]
