@@ -15,7 +15,9 @@ with a random rotation of the ensemble (``rot``), which we have not.
 EnSF works in units of the climatological standard deviation. It has neither inflation nor
 localisation, and its gain does not look at the ensemble. Beside the 100 Euler steps that are
 published stand the 40 that are best here, and what a gain of their size leads to without the noise
-that EnSF adds: every member moved by a fifth of the innovation.
+that EnSF adds: every member moved by a fifth of the innovation. LD-EnSF's authors scale by 100
+around their Euler loop and take the noise to be 0.1 there whatever it is: hardly any noise is added
+then, too, and the gain is 0.37.
 
 Without another interpreter in which DAPPER can be imported, its listed figure stands beside ours.
 """
@@ -38,8 +40,9 @@ from tqdm import tqdm
 
 from ldensf_core.analyses.kalman import letkf_analysis
 from ldensf_core.analyses.localisation import gaspari_cohn
-from ldensf_core.analyses.score import published_map
+from ldensf_core.analyses.score import AffineMap, published_map
 from ldensf_core.device import environment
+from ldensf_core.filters.ldensf import EPSILON, EULER_STEPS, SCALING, SIGMA, scaled_map
 from ldensf_core.verification.table import as_text
 
 Analysis = Callable[[Tensor, Tensor], Tensor]
@@ -100,6 +103,7 @@ def main(
     analyses = {
         "ldensf_core, LETKF": letkf(),
         **{f"ldensf_core, EnSF, {number} steps": ensf(seed, number) for number in steps or STEPS},
+        f"ldensf_core, EnSF, {EULER_STEPS} steps, scaled by {SCALING:g}": scaled_ensf(seed),
         f"a gain of {GAIN}": lambda ensemble, y: ensemble + GAIN * (y - ensemble),
     }
     rows = [
@@ -149,7 +153,23 @@ def letkf() -> Analysis:
 def ensf(seed: int, steps: int) -> Analysis:
     """The same by the published filter."""
     map_ = published_map(torch.full((VARIABLES,), 1 / CLIMATE, dtype=torch.float64), steps)
+    return in_units(map_, torch.Generator().manual_seed(seed))
+
+
+def scaled_ensf(seed: int) -> Analysis:
+    """The same as in LD-EnSF's published code, there of latent numbers."""
     generator = torch.Generator().manual_seed(seed)
+    analysis = in_units(scaled_map(EPSILON), generator)
+
+    def perturbed(ensemble: Tensor, y: Tensor) -> Tensor:
+        draw = torch.randn(y.shape, generator=generator, dtype=y.dtype)  # one for all members
+        return analysis(ensemble, y + CLIMATE * SIGMA / SCALING * draw)
+
+    return perturbed
+
+
+def in_units(map_: AffineMap, generator: torch.Generator) -> Analysis:
+    """A map of states in units of the climatological standard deviation, as an analysis."""
 
     def analysis(ensemble: Tensor, y: Tensor) -> Tensor:
         units = (ensemble - MEAN) / CLIMATE, (y - MEAN) / CLIMATE

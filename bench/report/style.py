@@ -17,8 +17,8 @@ from ldensf_core import FILTERS
 
 DASHES = ("-", "--", "-.", ":")
 _MARKS = [
-    ("o", "-"), ("s", "--"), ("^", "-."), ("D", "-"), ("p", "--"), ("v", "--"), ("P", "-."),
-    ("X", ":"),
+    ("o", "-"), ("s", "--"), ("^", "-."), ("*", ":"), ("D", "-"), ("p", "--"), ("v", "--"),
+    ("P", "-."), ("X", ":"),
 ]  # fmt: skip
 """Of filters in the order of the registry; further ones have these markers and other dashes."""
 

@@ -8,7 +8,8 @@ component of the latent space is observed.
 
 Both encoders read coefficients in an orthonormal basis, in units of their climatological spread.
 The state encoder takes those of the fields, the observation encoder those of an optimal
-interpolation with the share of variance left unknown. Any sensors and any noise are thus allowed.
+interpolation with the share of variance left unknown. Any sensors and any noise are thus accepted;
+it is right for networks like those it was trained on.
 """
 
 from __future__ import annotations

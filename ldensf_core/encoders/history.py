@@ -1,9 +1,14 @@
 """The history encoder: from all observations so far to latent state and parameters.
 
 Each observation is first interpolated to basis coefficients (``interpolation.py``), so that the
-network sees the same quantities for any sensors. A perceptron and a gated recurrent unit then turn
-the sequence of coefficients into the mean and standard deviation of (s, u). Times without an
-observation are skipped; the time of each observation is an input.
+network sees the same quantities whatever the sensors. A perceptron and a gated recurrent unit then
+turn the sequence of coefficients into the mean and standard deviation of (s, u), given all
+observations so far. Times without an observation are skipped; the time of each observation is an
+input.
+
+Any sensors are accepted, but the encoder is right only for networks like those it was trained on:
+grids and random networks over the whole domain (``training.networks``). Of a cluster, a line or a
+single sensor it makes something wrong, with too small a standard deviation.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@
 
 D holds the climatological standard deviations of the coefficients, Φ the basis functions, H the
 sensors; r is the variance of the noise plus that of the scales that the basis leaves out (Gandin
-1963). The result has the same meaning for any sensors and any noise, so one encoder serves all:
-w is in units of its climatological spread, goes to zero where nothing is known, and comes with the
-share of variance that stays unknown at each scale.
+1963). The result has the same meaning whatever the sensors and the noise, so that one encoder can
+read them all; it is right for networks like those that it was trained on. w is in units of its
+climatological spread, goes to zero where nothing is known, and comes with the share of variance
+that stays unknown at each scale.
 """
 
 from __future__ import annotations

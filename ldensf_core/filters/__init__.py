@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ldensf_core.filters.base import Estimate, Filter
+from ldensf_core.filters.encoder import EncoderAlone
 from ldensf_core.filters.ensf import EnSF
 from ldensf_core.filters.ensf_inpainting import InpaintingEnSF
 from ldensf_core.filters.free import FreeRun
@@ -30,15 +31,8 @@ KINDS = ("latent", "full space")
 FILTERS: Registry[type[Filter]] = Registry(
     "filter",
     [
-        LDEnSF,
-        LatentSmoother,
-        LatentETKF,
-        LatentEnKF,
-        EnSF,
-        InpaintingEnSF,
-        LETKF,
-        LatentEnSF,
-        FreeRun,
+        *(LDEnSF, LatentSmoother, LatentETKF, LatentEnKF, EncoderAlone),
+        *(EnSF, InpaintingEnSF, LETKF, LatentEnSF, FreeRun),
     ],
     _check,
 )
@@ -49,6 +43,7 @@ __all__ = [
     "FILTERS",
     "LETKF",
     "EnSF",
+    "EncoderAlone",
     "Estimate",
     "Filter",
     "FreeRun",

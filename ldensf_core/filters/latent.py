@@ -80,6 +80,11 @@ class LatentFilter(FreeRun, ABC):
     def correct(self) -> None:
         """Correct ``state`` (M, L+P) in place with ``y`` and ``sigma``."""
 
+    def standard_normal(self) -> Tensor:
+        """One draw for every component of every member, (M, L+P), from the filter's generator."""
+        like = {"dtype": self.state.dtype, "device": self.state.device}
+        return torch.randn(self.state.shape, generator=self.generator, **like)
+
     def _run(self, *parts: Callable[[], None]) -> None:
         if self.waits and parts[-1] == self.correct:
             super()._run(*parts[:-1])

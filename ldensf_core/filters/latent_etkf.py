@@ -7,9 +7,9 @@ ensemble covariance: well observed components correct the others (see ``kalman``
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
-import torch
 from torch import Tensor
 
 from ldensf_core.analyses.kalman import enkf_analysis, letkf_analysis
@@ -28,15 +28,9 @@ class LatentKalmanFilter(LatentFilter):
     def correct(self) -> None:
         """Add process noise to the members, then analyse."""
         mean, std = self.model.encoder.mean, self.model.encoder.std
-        noise = torch.randn(
-            self.state.shape,
-            generator=self.generator,
-            dtype=self.state.dtype,
-            device=self.state.device,
-        )
-        prior = (self.state - mean) / std + self.process_noise * noise
+        prior = (self.state - mean) / std + self.process_noise * self.standard_normal()
         # NaN from the encoder, after an extreme value, carries no information.
-        variance = (self.inflation * self.sigma).square().nan_to_num(nan=torch.inf)
+        variance = (self.inflation * self.sigma).square().nan_to_num(nan=math.inf)
         after = mean + std * self.analysed(prior, self.y.nan_to_num(), variance)
         after[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
         self.state.copy_(after)  # one copy: an interruption leaves forecast or analysis

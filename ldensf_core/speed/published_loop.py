@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from ldensf_core.analyses.score import euler_loop, smallest_stable_sigma
+from ldensf_core.analyses.score import euler_loop
+from ldensf_core.filters.ldensf import EPSILON, EULER_STEPS, SCALING, SIGMA
 from ldensf_core.observations import Observation
 from ldensf_core.weights.model import LatentModel
 
@@ -60,16 +61,19 @@ class PublishedLoop:
     @torch.inference_mode()
     def analyse(self, observation: Observation) -> None:
         """Correct latent states and parameters."""
-        encoder = self.model.encoder
-        mean, std = self.encode(observation)
+        mean, _ = self.encode(observation)
         prior = torch.cat([self.latent, self.parameters], dim=-1)
-        sigma = (std / encoder.std).clamp_min(smallest_stable_sigma())
-        after = encoder.mean + encoder.std * euler_loop(
-            (prior - encoder.mean) / encoder.std,
-            (mean - encoder.mean) / encoder.std,
-            sigma,
-            generator=self.generator,
+        like = {"dtype": mean.dtype, "device": mean.device}
+        draw = torch.randn(mean.shape, generator=self.generator, **like)
+        after = euler_loop(
+            SCALING * prior,
+            SCALING * mean + SIGMA * draw,
+            torch.full_like(mean, SIGMA),
+            EULER_STEPS,
+            EPSILON,
+            self.generator,
         )
+        after /= SCALING
         n_latent = self.latent.shape[-1]
         self.latent, self.parameters = after[:, :n_latent], after[:, n_latent:].clamp(-1, 1)
 

@@ -124,6 +124,7 @@ def test_colours_go_by_the_registry_and_are_never_the_same():
         "ld-ensf": "#1a7fc1",
         "latent-etkf": "#0f9488",
         "latent-enkf": "#7a5bd0",
+        "encoder": "#5c4a3d",
         "ensf": "#d9600a",
         "ensf-inpainting": "#4d8f1e",
         "letkf": "#c2255c",
@@ -134,7 +135,7 @@ def test_colours_go_by_the_registry_and_are_never_the_same():
         register_filter(kind)
     after = {name: filter_colour(name) for name in FILTERS}
     assert before.items() <= after.items()
-    assert after["idle"] == UNCORRECTED and after["f0"] == COLOURS[7]
+    assert after["idle"] == UNCORRECTED and after["f0"] == COLOURS[8]
     assert len(set(after.values())) == len(after) - 1
 
 
@@ -248,7 +249,7 @@ def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
         assert image.shape == (16, 24)
         assert len(dashboard.scene.track.sources["none"].data["time"]) == 6
         told = dashboard.controls.lacking.object
-        assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in told
+        assert "LD-EnSF, latent ETKF, latent EnKF, encoder alone cannot run" in told
         assert "ldensf train advection" in told
         with xr.open_dataset(dashboard._export(), engine="h5netcdf") as run:
             assert list(run["filter"].values) == ["ensf", "none"]

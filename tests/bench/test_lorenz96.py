@@ -10,7 +10,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from bench import lorenz96
-from ldensf_core.analyses.score import published_map
+from ldensf_core.analyses.score import euler_loop, published_map
 
 COMMAND = Typer()
 COMMAND.command()(lorenz96.main)
@@ -77,12 +77,25 @@ def test_ensf_improves_on_no_assimilation():
     assert error < 0.1 * without
 
 
+def test_scaled_ensf_moves_members_by_its_gain_and_hardly_perturbs_them():
+    """Against the Euler loop of 100 times the numbers, in units of the climate's deviation."""
+    generator = torch.Generator().manual_seed(0)
+    ensemble, y = torch.full((4000, 40), 2.0), 2.0 + torch.randn(40, generator=generator)
+    after = lorenz96.scaled_ensf(0)(ensemble, y.double())
+    scaled = 100 * (ensemble - 2.34) / 3.64, 100 * (y - 2.34) / 3.64
+    loop = euler_loop(*scaled, torch.full((40,), 0.1), 100, 0.01, generator)
+    loop = 2.34 + 3.64 * loop / 100
+    off = (after - loop).mean(0)  # by the one draw of 0.1 on the observation, times the gain
+    assert off.abs().max() < 4 * 0.367 * 0.00364 and off.std() > 0.5 * 0.367 * 0.00364
+    torch.testing.assert_close(after.std(0), loop.std(0).double(), rtol=0.1, atol=0)
+
+
 def test_the_listed_figure_stands_beside_ours():
     document = json.loads(run("--json").stdout)
     assert set(document) == {"rows", "environment"}
-    ours, published, ensf, gain, listed = document["rows"]
+    ours, published, ensf, scaled, gain, listed = document["rows"]
     assert list(ours) == list(ensf) == list(listed)
-    assert ours["rmse"] < gain["rmse"] < ensf["rmse"] < published["rmse"]
+    assert ours["rmse"] < gain["rmse"] < scaled["rmse"] < ensf["rmse"] < published["rmse"]
     assert published["rmse"] < 3.64  # less than the climate varies
     assert 0.15 < ours["rmse"] < 0.3 and listed["rmse"] == 0.22
     assert (ours["members"], ours["inflation"], ours["loc_rad"]) == (7, 1.04, 4.0)
@@ -96,6 +109,7 @@ def test_dapper_runs_in_its_own_interpreter(tmp_path):
     assert [" ".join(line.split()[:-8]) for line in lines] == [
         "ldensf_core, LETKF",
         "ldensf_core, EnSF, 40 steps",
+        "ldensf_core, EnSF, 100 steps, scaled by 100",
         "a gain of 0.2",
         "DAPPER",
     ]

@@ -1,9 +1,12 @@
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from ldensf_core.filters import FreeRun, LatentEnKF, LatentETKF, LDEnSF, free, ldensf
+from ldensf_core.analyses.score import euler_loop, smallest_stable_sigma
+from ldensf_core.filters import EncoderAlone, FreeRun, LatentEnKF, LatentETKF, LDEnSF, free
+from ldensf_core.filters.options import options_of
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.scores import relative_rmse
 from ldensf_core.surrogate import SurrogateError
@@ -91,26 +94,76 @@ def test_gaussian_rule_locks_on(model, network, truths, truth):
     assert filtered < 0.1 * free
 
 
-def test_published_rule_follows_too(model, network, truths):
-    """But for the noise of its Euler steps, the same whatever is known."""
-    gaussian, published, free = (
+def test_published_rule_locks_on_too(model, network, truths):
+    filtered, free = (
         errors(filter_, network, truths[0])
-        for filter_ in (LDEnSF(model), LDEnSF(model, "published"), FreeRun(model))
+        for filter_ in (LDEnSF(model, "published"), FreeRun(model))
     )
-    assert gaussian < published < 0.1 * free
+    assert filtered < 0.06
+    assert filtered < 0.1 * free
 
 
-def test_published_rule_with_the_published_steps_finds_parameters(
-    model, network, truths, true_parameters, monkeypatch
-):
-    """Its states are too noisy for the decoder to make anything of them."""
-    monkeypatch.setattr(ldensf, "EULER_STEPS", 100)
-    off = []
-    for filter_ in (LDEnSF(model, "published"), FreeRun(model)):
-        errors(filter_, network, truths[0])
-        estimate = filter_.estimate().parameters.mean(0)
-        off.append((estimate - true_parameters[0]).norm().item())
-    assert off[0] < 0.2 * off[1]
+@pytest.mark.parametrize("epsilon", [0.01, 0.5])
+def test_published_rule_is_the_euler_loop_of_scaled_numbers(model, epsilon):
+    """One analysis, by mean and standard deviation of many members in two far places.
+
+    The loop is fed as the authors do: all times 100, one draw of the noise on the observation, the
+    result over 100. Without scaling its noise is 100 times as large, at the same gain.
+    """
+    members, size = 20_000, len(model.encoder.mean)
+    filter_ = LDEnSF(model, "published", epsilon)
+    filter_.reset(members, seed=0)
+    filter_.y = torch.linspace(-1, 1, size)
+    filter_.sigma = torch.full((size,), torch.nan)  # what the encoder states is not looked at
+    gains, noises = [], []
+    for x in (-0.3, 0.5):
+        before = torch.full((members, size), x)
+        with torch.inference_mode():
+            filter_.state.copy_(before)
+            filter_.generator.manual_seed(1)
+            draw = torch.randn(size, generator=filter_.generator)  # comes first
+            filter_.generator.manual_seed(1)
+            filter_.correct()
+        observed = model.encoder.mean + model.encoder.std * filter_.y
+        generator, sigma = torch.Generator().manual_seed(2), torch.full((size,), 0.1)
+        scaled = 100 * observed + 0.1 * draw
+        loop = euler_loop(100 * before, scaled, sigma, 100, epsilon, generator) / 100
+        error = 5 * 0.0016 * math.sqrt(2 / members)
+        latent = slice(model.ldnet.n_latent)  # of the parameters some meet their bounds
+        off = (filter_.state.mean(0) - loop.mean(0))[latent]
+        assert off.abs().max() < error
+        torch.testing.assert_close(
+            filter_.state.std(0)[latent], loop.std(0)[latent], rtol=0.04, atol=0
+        )
+        unscaled = euler_loop(before, observed + 0.1 * draw, sigma, 100, epsilon, generator)
+        noises.append((unscaled.std(0) / loop.std(0))[latent])
+        gains.append(filter_.state.mean(0)[latent])
+    torch.testing.assert_close(noises[0], torch.full_like(noises[0], 100.0), rtol=0.04, atol=0)
+    weight = (gains[1] - gains[0]) / 0.8  # of the forecast
+    torch.testing.assert_close(weight, torch.full_like(weight, 0.633), rtol=0, atol=2e-3)
+
+
+def test_published_noise_of_the_observation_is_the_same_for_all_members(model):
+    """With members alike, what their mean departs from the gain's is the one draw, times 0.367."""
+    filter_ = LDEnSF(model, "published")
+    departures = []
+    for seed in range(400):
+        filter_.reset(50, seed)
+        with torch.inference_mode():
+            filter_.state.zero_()
+            filter_.y = filter_.sigma = torch.zeros(len(model.encoder.mean))
+            filter_.correct()
+        departures.append(filter_.latent.mean(0) - 0.367 * model.encoder.mean[:10])
+    expected = math.hypot(0.367 * 0.001, 0.00157 / math.sqrt(50))
+    assert torch.stack(departures).std(0).mean().item() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("epsilon", [0.006, 0.99])
+def test_the_published_rule_is_stable_for_all_that_is_allowed(model, epsilon):
+    option = options_of(LDEnSF)["epsilon"]
+    assert epsilon in (option.low, option.high)
+    assert smallest_stable_sigma(100, epsilon) < 0.1
+    LDEnSF(model, "published", epsilon)
 
 
 @pytest.mark.parametrize("layout, n, noise", [("random", 100, 0.1), ("grid", 25, 0.3)])
@@ -319,8 +372,8 @@ def test_no_members_are_refused(model):
 
 @pytest.mark.parametrize(
     "make",
-    [LDEnSF, lambda model: LDEnSF(model, "published"), LatentETKF, LatentEnKF],
-    ids=["gaussian", "published", "etkf", "enkf"],
+    [LDEnSF, lambda model: LDEnSF(model, "published"), LatentETKF, LatentEnKF, EncoderAlone],
+    ids=["gaussian", "published", "etkf", "enkf", "encoder"],
 )
 def test_an_analysis_that_is_interrupted_leaves_the_forecast(
     model, network, truths, monkeypatch, make

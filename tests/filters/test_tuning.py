@@ -27,6 +27,13 @@ def test_score_filters_have_a_schedule(filter_, name):
     assert smallest_stable_sigma(**values) < 0.1  # the noise by default
 
 
+@pytest.mark.parametrize(
+    "name, epsilon", [("tsunami", 0.5), ("kolmogorov", 0.01), ("atmosphere", 0.01)]
+)
+def test_the_published_rule_has_its_authors_epsilon(name, epsilon):
+    assert get_benchmark(name).tuning["ld-ensf"] == {"epsilon": epsilon}
+
+
 @pytest.mark.parametrize("name", list_benchmarks())
 def test_what_is_tuned_are_options_of_filters(name):
     for filter_, values in get_benchmark(name).tuning.items():

@@ -520,10 +520,11 @@ def test_two_truths_are_refused(tsunami):
 
 
 def test_filters_are_those_that_are_exported():
-    assert list(FILTERS)[:8] == [
+    assert list(FILTERS)[:9] == [
         "ld-ensf",
         "latent-etkf",
         "latent-enkf",
+        "encoder",
         "ensf",
         "ensf-inpainting",
         "letkf",

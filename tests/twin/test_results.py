@@ -93,7 +93,7 @@ def test_settings_are_kept(result):
     }
     assert settings.items() < result.attrs.items()
     options = json.loads(result.attrs["options"])
-    assert options["ld-ensf"] == {"filter": "ld-ensf", "rule": "published"}
+    assert options["ld-ensf"] == {"filter": "ld-ensf", "rule": "published", "epsilon": 0.5}
     assert options["ensf"] == {"filter": "ensf", "steps": 100, "epsilon": 0.3}
     assert json.loads(result.attrs["changes"]) == []
 
