@@ -46,6 +46,8 @@ DRAWS = 1000
 """Draws of the prior that are weighted."""
 PRIOR_PRECISION = 3.0
 """Of a Gaussian with the variance of the uniform prior on [−1, 1], where one is needed."""
+WORSE = 30.0
+"""What −2 log p(y | u) of a draw of the posterior hardly exceeds the least one by."""
 LOST = 0.1
 """Largest distance of the nearest member in unit parameters, of a prior of width 2."""
 SENSORS = ("grid 100", "random 25", "random 4", "random 1", "cluster 25")
@@ -85,6 +87,12 @@ class Data:
     def values(self, u: Tensor) -> Tensor:
         """H(u), (M, D)."""
         return self.predict(u, len(self.ends))
+
+    def misfit(self, u: Tensor) -> Tensor:
+        """−2 log p(y | u) without its constant, (M,)."""
+        variance = self.variance(u)
+        squares = (self.y - self.values(u)).square() / variance
+        return (squares + variance.log()).double().sum(1)
 
     def linearised(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """H(u) (M, D), and its derivatives (M, D, P) by the differences that the smoother uses."""
@@ -127,9 +135,7 @@ def weighted_draws(data: Data, prior: Tensor, _: torch.Generator, members: int) 
 
     Importance sampling, with systematic resampling (Kitagawa 1996, J. Comput. Graph. Stat. 5).
     """
-    variance = data.variance(prior)
-    misfit = ((data.y - data.values(prior)).square() / variance + variance.log()).double().sum(1)
-    reached = torch.softmax(-misfit / 2, dim=0).cumsum(0)
+    reached = torch.softmax(-data.misfit(prior) / 2, dim=0).cumsum(0)
     share = (torch.arange(members, dtype=reached.dtype) + 0.5) / members
     return prior[torch.searchsorted(reached, share).clamp_(max=len(prior) - 1)]
 
@@ -196,11 +202,16 @@ def _in_ensemble_space(parts: Iterable[Data], prior: Tensor, width: float) -> Te
     return _bounded(centre + math.sqrt(count - 1) * transform @ anomalies)
 
 
-def rml(data: Data, prior: Tensor, generator: torch.Generator, steps: int = 3) -> Tensor:
+def rml(
+    data: Data, prior: Tensor, generator: torch.Generator, steps: int = 3, pruned: bool = False
+) -> Tensor:
     """Every member fits its own perturbed data from its own draw of the prior, over ``windows``.
 
     Randomised maximum likelihood (Oliver, He and Reynolds 1996, ECMOR V), with damped Gauss-Newton
     steps (Levenberg and Marquardt): a step that does not lower the member's misfit is not made.
+
+    Args:
+        pruned: members that fit the data much worse than the best one are replaced by the others.
     """
     root = data.variance(prior).sqrt()
     y = data.y + root * torch.randn(root.shape, generator=generator).to(root)
@@ -208,7 +219,11 @@ def rml(data: Data, prior: Tensor, generator: torch.Generator, steps: int = 3) -
     for part in data.windows():
         n = len(part.y)
         u = _damped_fit(part, y[:, :n], root[:, :n], prior, u, steps)
-    return u
+    if not pruned:
+        return u
+    misfit = data.misfit(u)
+    fit = u[misfit < misfit.min() + WORSE]
+    return fit[torch.arange(len(u)) % len(fit)]
 
 
 def _damped_fit(
@@ -299,6 +314,7 @@ RIVALS = {
     "es-mda, 100": Rival(es_mda, 100, 100),
     "ienks": Rival(ienks, 20, 20),
     "rml": Rival(rml, 20, 20),
+    "rml, pruned": Rival(partial(rml, pruned=True), 20, 20),
     "4denvar": Rival(envar, 20, 20),
     "score": Rival(score, 20, 20),
     "score, implicit": Rival(partial(score, implicit=True), 20, 20),

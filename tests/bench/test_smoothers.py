@@ -66,6 +66,23 @@ def test_only_an_implicit_score_filter_follows_sharp_data():
     assert implicit.abs().max() < 0.05 < 0.5 < explicit.abs().mean()
 
 
+def test_pruning_leaves_the_mode_that_fits():
+    """A square has a mode near each root; the second value fits only one of them."""
+    data = Data(
+        torch.tensor([0.54, 0.14]),
+        (2,),
+        lambda u, _: torch.stack([u[:, 0].square() - 0.1 * u[:, 0], 0.2 * u[:, 0]], dim=1),
+        lambda u: torch.full((len(u), 2), 0.01**2),
+    )
+    prior = torch.linspace(-1, 1, 20)[:, None]
+    all_, pruned = (
+        smoothers.rml(data, prior, torch.Generator().manual_seed(8), pruned=p)
+        for p in (False, True)
+    )
+    assert (all_ < -0.6).any() and (pruned - 0.785).abs().max() < 0.03
+    assert pruned.shape == all_.shape == (20, 1)
+
+
 @torch.inference_mode()
 def test_fits_agree_with_the_shipped_smoother_and_with_a_fine_grid(model, true_parameters):
     """100 sensors in the first eight snapshots of the tsunami leave one narrow mode."""
@@ -78,8 +95,8 @@ def test_fits_agree_with_the_shipped_smoother_and_with_a_fine_grid(model, true_p
     side = torch.linspace(-0.006, 0.006, 17)
     grid = truth + torch.cartesian_prod(side, side)
     variance = data.variance(grid)
-    misfit = ((data.y - data.values(grid)).square() / variance + variance.log()).double().sum(1)
-    weights = torch.softmax(-misfit / 2, dim=0).float()
+    squares = (data.y - data.values(grid)).square() / variance
+    weights = torch.softmax(-(squares + variance.log()).double().sum(1) / 2, dim=0).float()
     mean = weights @ grid
     deviation = (weights @ (grid - mean).square()).sqrt()
     generator = torch.Generator().manual_seed(6)
