@@ -10,9 +10,9 @@ and after the last.
 
 Printed for both times: ``error``, the relative RMSE of the mean field over that of the surrogate at
 the true parameters; ``spread``, spread over error of the parameters, of the runs that are not lost;
-``lost``, the share of runs in which no member is within ``LOST`` of the true parameters: in a wrong
-mode. ``ms`` is the CPU time of a cycle, the mean over a run: batch methods, which need the history,
-fit it anew in every cycle.
+``lost``, the share of runs in which no member is within ``LOST`` of the true parameters: all are in
+wrong modes, or, of few data, spread over what the data leave open. ``ms`` is the CPU time of a
+cycle, the mean over a run: batch methods, which need the history, fit it anew in every cycle.
 """
 
 from __future__ import annotations
