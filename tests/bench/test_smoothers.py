@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from bench import smoothers
-from bench.smoothers import Data
 from ldensf_core.analyses.score import euler_loop
 from ldensf_core.filters.latent_smoother import LatentSmoother
 from ldensf_core.observations import SensorNetwork
+from rivals import data as problem
+from rivals import methods
+from rivals.data import Data, through_decoder
 
 NOISE, TRUTH = 1.0, torch.tensor([0.25, -0.3])
 
@@ -35,7 +37,7 @@ def linear(sensors, noise=NOISE, snapshots=3):
 
 @pytest.mark.parametrize("name", ["draws, 100", "es-mda, 100", "ienks", "rml", "4denvar"])
 def test_a_linear_problem_has_a_gaussian_answer(name):
-    rival = smoothers.RIVALS[name]
+    rival = methods.RIVALS[name]
     data, mean, covariance = linear(sensors=40)
     generator = torch.Generator().manual_seed(1)
     # So many members that chance hardly matters, also where the script takes few.
@@ -47,11 +49,11 @@ def test_a_linear_problem_has_a_gaussian_answer(name):
 
 
 def test_the_explicit_score_filter_is_the_published_one(monkeypatch):
-    monkeypatch.setattr(smoothers, "BEYOND", math.inf)
+    monkeypatch.setattr(problem, "BEYOND", math.inf)
     y, sigma = torch.tensor([0.4, -0.1]), torch.tensor([0.3, 0.3])
     data = Data(y, (2,), lambda u, _: u, lambda u: sigma.square().expand_as(u))
     prior = torch.randn(30, 2, generator=torch.Generator().manual_seed(2))
-    members = smoothers.score(data, prior, torch.Generator().manual_seed(3))
+    members = methods.score(data, prior, torch.Generator().manual_seed(3))
     expected = euler_loop(prior, y, sigma, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(members, expected, rtol=1e-3, atol=1e-3)
 
@@ -60,7 +62,7 @@ def test_only_an_implicit_score_filter_follows_sharp_data():
     data, mean, _ = linear(sensors=40, noise=0.01)
     prior = 2 * torch.rand(20, 2, generator=torch.Generator().manual_seed(4)) - 1
     explicit, implicit = (
-        smoothers.score(data, prior, torch.Generator().manual_seed(5), implicit=i) - mean
+        methods.score(data, prior, torch.Generator().manual_seed(5), implicit=i) - mean
         for i in (False, True)
     )
     assert implicit.abs().max() < 0.05 < 0.5 < explicit.abs().mean()
@@ -76,8 +78,7 @@ def test_pruning_leaves_the_mode_that_fits():
     )
     prior = torch.linspace(-1, 1, 20)[:, None]
     all_, pruned = (
-        smoothers.rml(data, prior, torch.Generator().manual_seed(8), pruned=p)
-        for p in (False, True)
+        methods.rml(data, prior, torch.Generator().manual_seed(8), pruned=p) for p in (False, True)
     )
     assert (all_ < -0.6).any() and (pruned - 0.785).abs().max() < 0.03
     assert pruned.shape == all_.shape == (20, 1)
@@ -90,7 +91,7 @@ def test_fits_agree_with_the_shipped_smoother_and_with_a_fine_grid(model, true_p
     fields = itertools.islice(benchmark.snapshots(true_parameters[1:2]), 8)
     network = SensorNetwork.grid(benchmark, 10, 10)
     observations = [network.observe(f[0], i, 0.1, 0.0, 1) for i, f in enumerate(fields)]
-    data = smoothers.through_decoder(model, observations)
+    data = through_decoder(model, observations)
     truth = benchmark.unit_parameters(true_parameters)[1]
     side = torch.linspace(-0.006, 0.006, 17)
     grid = truth + torch.cartesian_prod(side, side)
@@ -103,8 +104,8 @@ def test_fits_agree_with_the_shipped_smoother_and_with_a_fine_grid(model, true_p
     near = truth + 0.1 * (2 * torch.rand(40, 2, generator=generator) - 1)
     fits = {
         "shipped": smoothers.shipped(model, observations, (5, 8), seed=0)[0][1][1],
-        "rml": smoothers.rml(data, near, generator),
-        "ienks": smoothers.ienks(data, near, generator),
+        "rml": methods.rml(data, near, generator),
+        "ienks": methods.ienks(data, near, generator),
     }
     for name, members in fits.items():
         assert ((members.mean(0) - mean).abs() < 0.6 * deviation).all(), name
@@ -115,8 +116,8 @@ def test_a_row_of_each_method(tsunami, model, monkeypatch, capsys):
     monkeypatch.setattr(smoothers, "load_pretrained", lambda *_: model)
     monkeypatch.setattr(tsunami, "times", tsunami.times[:6])
     monkeypatch.setattr(smoothers, "EARLY", 3)
-    methods = "latent-smoother;es-mda"
-    smoothers.main("tsunami", "grid 100,cluster 25", methods, truths=1, as_json=True)
+    names = "latent-smoother;es-mda"
+    smoothers.main("tsunami", "grid 100,cluster 25", names, truths=1, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert set(document) == {"rows", "environment"}
     rows = {(row["sensors"], row["method"]): row for row in document["rows"]}
