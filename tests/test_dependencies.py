@@ -119,13 +119,13 @@ def imported(source: str) -> set[str]:
         (
             "bench",
             ["app"],
-            {"ldensf_core", "ldensf_app", "report"} | SCRIPTS,
+            {"ldensf_core", "ldensf_app", "report", "rivals"} | SCRIPTS,
         ),  # figures in the app's colours
         ("notebooks", ["app"], {"ldensf_core", "ldensf_app"}),
         (
             "tests",
             ["app", "train", "test"],
-            {"ldensf_core", "ldensf_app", "bench", "report", "tests"} | SCRIPTS,
+            {"ldensf_core", "ldensf_app", "bench", "report", "rivals", "tests"} | SCRIPTS,
         ),
     ],
 )

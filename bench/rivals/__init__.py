@@ -1,0 +1,1 @@
+"""Other ways than the latent smoother to fit the unknowns through the decoder."""
