@@ -16,7 +16,7 @@ from ldensf_core.filters.base import Estimate, Filter
 from ldensf_core.filters.full_space import SolverRun
 from ldensf_core.latent_cycle import cycle_functions
 from ldensf_core.observations import Innovation, Observation
-from ldensf_core.observations.innovation import innovation
+from ldensf_core.observations.innovation import MOST, innovation
 from ldensf_core.surrogate.ldnet import STEP
 from ldensf_core.weights.model import LatentModel
 
@@ -127,7 +127,7 @@ class FreeRun(Filter):
 
         compare = None
         if self.compared is not None:
-            compare = partial(self._compare, self.forecasts.clone(), self.compared)
+            compare = partial(self._compare, self.forecasts[:MOST].clone(), self.compared)
         return Estimate(decode, parameters, moments, compare, self.limit)
 
     @torch.inference_mode()

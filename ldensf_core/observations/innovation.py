@@ -25,6 +25,8 @@ from ldensf_core.observations.observation import Observation
 SMALLEST_NOISE = 1e-3
 """Smallest noise, as a share of a variable's standard deviation; smaller noise is raised to it:
 single precision resolves no less."""
+MOST = 200
+"""Most members whose covariance is used: more cost more than they tell."""
 WINDOW = 10
 """Number of the latest observations over which χ²/n is averaged."""
 
@@ -45,12 +47,16 @@ class Innovation:
 def innovation(
     benchmark: Benchmark, predicted: Tensor, observation: Observation, error: Tensor | float = 0.0
 ) -> Innovation:
-    """Compare measurements with an ensemble's forecast of them.
+    """Compare measurements with an ensemble's forecast of them; computes on the CPU.
+
+    A GPU's batched linear algebra may wait for the whole device, see ``streams``.
 
     Args:
-        predicted: members at the sensors, normalised, (M, n, V).
+        predicted: members at the sensors, normalised, (M, n, V); the first ``MOST`` are used.
         error: variance of the model's error there, normalised, (n, V).
     """
+    predicted = predicted[:MOST].cpu()
+    error = error.cpu() if isinstance(error, Tensor) else error
     values, noise = observation.values.to(predicted), observation.std.to(predicted)
     std = benchmark.std(values)
     y = (values - benchmark.mean(values)) / std
