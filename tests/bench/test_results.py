@@ -104,7 +104,7 @@ def test_table_of_the_default_setting(tsunami, tmp_path, docs):
         "| LETKF (full space) | 2 | **0.0300** | **0.0300** | 0.0250 to 0.0350 | **0.0150** "
         "| **1.00** | **0.800** | **0.00300** |",
         "",
-        "Not run: latent ETKF, latent EnKF, encoder alone, EnSF (full space), "
+        "Not run: latent smoother, latent ETKF, latent EnKF, encoder alone, EnSF (full space), "
         "EnSF inpainting (full space), Latent-EnSF (full space), no assimilation.",
     ]
     assert between(docs, "seconds") == ""

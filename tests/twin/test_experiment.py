@@ -520,8 +520,9 @@ def test_two_truths_are_refused(tsunami):
 
 
 def test_filters_are_those_that_are_exported():
-    assert list(FILTERS)[:9] == [
+    assert list(FILTERS)[:10] == [
         "ld-ensf",
+        "latent-smoother",
         "latent-etkf",
         "latent-enkf",
         "encoder",
@@ -532,6 +533,18 @@ def test_filters_are_those_that_are_exported():
         "none",
     ]
     assert list(experiment("none").filters) == ["none"]
+
+
+def test_disagreement_is_recorded():
+    """χ²/n of every filter; the smoother alone judges, and a source out of reach is told."""
+    with pytest.warns(UserWarning, match="prior"):
+        wrong = experiment(["ld-ensf", "latent-smoother"], truth={"source_x": 700, "source_y": 300})
+    result = wrong.run()
+    told = result.disagrees.sel(filter="latent-smoother")
+    assert (told.isel(time=slice(5, None)) == 1).all()
+    assert result.disagrees.sel(filter="ld-ensf").isnull().all()
+    assert (result.chi2.isel(time=-1) > 5).all()
+    assert (result.eta_chi2.isel(time=-1) > 5).all()
 
 
 def test_weights_are_not_read_where_none_are_needed(monkeypatch):

@@ -56,6 +56,8 @@ def test_dimensions_and_units(tsunami, result):
         "forecast_ms": ("filter", "time"),
         "analysis_ms": ("filter", "time"),
         "decode_ms": ("filter", "time"),
+        "chi2": ("filter", "time"),
+        "disagrees": ("filter", "time"),
     }
     units = {
         "eta": "m", "eta_mean": "m", "eta_spread": "m", "eta_observed": "m", "u_mean": "m s-1",
@@ -65,8 +67,8 @@ def test_dimensions_and_units(tsunami, result):
     assert {name: result[name].dims for name in dims} == dims
     assert {name: result[name].attrs["units"] for name in units} == units
     assert set(result.data_vars) == set(dims) | {
-        *(v + kind for v in "uv" for kind in ("", "_mean", "_spread", "_observed")),
-        *("source_y", "source_y_ensemble"),
+        *(v + kind for v in "uv" for kind in ("", "_mean", "_spread", "_observed", "_chi2")),
+        *("source_y", "source_y_ensemble", "eta_chi2"),
     }
     assert all(result[name].attrs["long_name"] for name in result.data_vars)
 
