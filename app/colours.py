@@ -9,8 +9,8 @@ from matplotlib.colors import to_hex
 from ldensf_core import FILTERS
 
 COLOURS = (
-    *("#1a7fc1", "#0f9488", "#7a5bd0", "#5c4a3d", "#d9600a", "#4d8f1e", "#c2255c", "#b08900"),
-    *("#d858b4", "#2f4b9b", "#6fb3d9", "#98241a"),
+    *("#1a7fc1", "#0f9488", "#d858b4", "#7a5bd0", "#5c4a3d", "#d9600a", "#4d8f1e", "#c2255c"),
+    *("#b08900", "#2f4b9b", "#6fb3d9", "#98241a"),
 )
 """Of filters that correct, in the order of the registry; further ones have hues between these."""
 UNCORRECTED = "#8a8f98"

@@ -80,9 +80,8 @@ def _rows(bench: Bench, truths: int) -> list[dict[str, float | str]]:
     network = SensorNetwork.grid(flow, *flow.sensor_grid)
     draws = flow.parameter_array(flow.split("test"))[:truths]
     found: dict[str, list] = {name: [] for name in made}
-    for truth, of_truth in enumerate(tqdm(draws)):
-        values = torch.as_tensor(of_truth, dtype=torch.float32, device=bench.device)
-        fields, unit = flow.trajectories(values[None])[0], flow.unit_parameters(values)
+    for truth, values, fields in tqdm(bench.simulated(draws), total=len(draws)):
+        unit = flow.unit_parameters(values)
         observed = [
             network.observe(of, k, NOISE, 0.0, truth).to("cpu") for k, of in enumerate(fields)
         ]

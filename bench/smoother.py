@@ -70,14 +70,20 @@ class Bench:
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Number, parameters (P,) and fields (T, V, ny, nx) of each truth, simulated in batches."""
         draws = self.benchmark.parameter_array(self.benchmark.sample_parameters(count, SEED))
-        solver = changed(self.benchmark, physics)
         if beyond:
             fixed = list(BEYOND[self.benchmark.name].values())
             spread = np.array([0.02 * (p.high - p.low) for p in self.benchmark.parameters])
             rng = np.random.default_rng(SEED)
             draws = fixed + spread * rng.uniform(-1, 1, size=draws.shape)
+        return self.simulated(draws, physics)
+
+    def simulated(
+        self, draws: np.ndarray, physics: str = NONE
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """The same for given parameters (N, P)."""
+        solver = changed(self.benchmark, physics)
         values = torch.as_tensor(draws, dtype=torch.float32, device=self.device)
-        for start in range(0, count, AT_ONCE):
+        for start in range(0, len(draws), AT_ONCE):
             some = values[start : start + AT_ONCE]
             fields = solver.trajectories(some)
             for i, parameters in enumerate(some):

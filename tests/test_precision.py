@@ -46,7 +46,7 @@ def test_results_do_not_depend_on_the_default_dtype(tmp_path):
     ]
     assert [run.wait() for run in runs] == [0, 0]
     single, double = (np.load(tmp_path / f"{kind}.npz") for kind in kinds)
-    assert len(single.files) == 8 * 4 + 3 * 2 and single.files == double.files
+    assert len(single.files) == 10 * 4 + 3 * 2 and single.files == double.files
     for name in single.files:
         assert single[name].dtype == double[name].dtype == np.float32, name
         scale = np.abs(single[name]).max()

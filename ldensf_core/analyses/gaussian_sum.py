@@ -179,8 +179,8 @@ class GaussianSum:
 
 def prior_centres(count: int, unknowns: int, seed: int) -> Tensor:
     """``count`` points spread evenly over [−1, 1]^P (Sobol 1967, scrambled by the seed): (C, P)."""
-    points = torch.quasirandom.SobolEngine(unknowns, scramble=True, seed=seed).draw(count)
-    return 2 * points - 1
+    engine = torch.quasirandom.SobolEngine(unknowns, scramble=True, seed=seed)
+    return 2 * engine.draw(count, dtype=torch.float32) - 1
 
 
 def even_normals(members: int, unknowns: int, generator: torch.Generator) -> Tensor:

@@ -209,7 +209,7 @@ def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkey
     wait(lambda: dashboard.race.view().lead.setup.benchmark == "kolmogorov")
     wait(lambda: dashboard.race.view().lead.index == 0)
     dashboard.pull()
-    assert "LD-EnSF, latent ETKF, latent EnKF cannot run" in dashboard.controls.lacking.object
+    assert "latent ETKF, latent EnKF, encoder alone cannot run" in dashboard.controls.lacking.object
     assert "ldensf train kolmogorov" in dashboard.controls.lacking.object
     dashboard.settings.filters = ["ld-ensf"]
     wait(lambda: dashboard.race.latent.snapshot.phase == "failed")
@@ -242,7 +242,7 @@ def test_export_holds_what_was_computed(dashboard, wait):
     dashboard.controls.step.clicks += 1
     wait(lambda: all(s.index == 1 for s in dashboard.race.view().snapshots))
     with xr.open_dataset(dashboard._export(), engine="h5netcdf") as data:
-        assert set(data["filter"].values) == {"ld-ensf", "ensf", "none"}
+        assert set(data["filter"].values) == {"ld-ensf", "latent-smoother", "ensf", "none"}
         assert data.sizes["time"] == 2 and data.sizes["member"] == 5
         assert np.isfinite(data["rel_rmse"]).all()
         assert data["eta_mean"].dims == ("filter", "y", "x")
@@ -251,7 +251,11 @@ def test_export_holds_what_was_computed(dashboard, wait):
         assert data.attrs["noise"] == 0.1 and data.attrs["cycle"] == 1
         assert json.loads(data.attrs["changes"]) == []
         options = json.loads(data.attrs["options"])
-        assert options["ld-ensf"] == {"filter": "ld-ensf", "rule": "gaussian"}
+        assert options["ld-ensf"] == {
+            "filter": "ld-ensf",
+            "rule": "gaussian",
+            "epsilon": 0.5,
+        }
         assert options["ensf"]["steps"] == 100 and options["none"] == {"filter": "none"}
         assert data["eta_observed"].dims == ("time", "sensor")
         assert np.isfinite(data["eta_observed"]).all()

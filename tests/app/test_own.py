@@ -122,7 +122,8 @@ def test_colours_go_by_the_registry_and_are_never_the_same():
     before = {name: filter_colour(name) for name in FILTERS}
     assert before == {
         "ld-ensf": "#1a7fc1",
-        "latent-etkf": "#0f9488",
+        "latent-smoother": "#0f9488",
+        "latent-etkf": "#d858b4",
         "latent-enkf": "#7a5bd0",
         "encoder": "#5c4a3d",
         "ensf": "#d9600a",
@@ -135,7 +136,7 @@ def test_colours_go_by_the_registry_and_are_never_the_same():
         register_filter(kind)
     after = {name: filter_colour(name) for name in FILTERS}
     assert before.items() <= after.items()
-    assert after["idle"] == UNCORRECTED and after["f0"] == COLOURS[8]
+    assert after["idle"] == UNCORRECTED and after["f0"] == COLOURS[9]
     assert len(set(after.values())) == len(after) - 1
 
 
@@ -249,7 +250,9 @@ def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
         assert image.shape == (16, 24)
         assert len(dashboard.scene.track.sources["none"].data["time"]) == 6
         told = dashboard.controls.lacking.object
-        assert "LD-EnSF, latent ETKF, latent EnKF, encoder alone cannot run" in told
+        assert (
+            "LD-EnSF, latent smoother, latent ETKF, latent EnKF, encoder alone cannot run" in told
+        )
         assert "ldensf train advection" in told
         with xr.open_dataset(dashboard._export(), engine="h5netcdf") as run:
             assert list(run["filter"].values) == ["ensf", "none"]
@@ -286,7 +289,7 @@ def test_without_a_solver_full_space_filters_are_not_chosen(monkeypatch):
     tsunami = get_benchmark("tsunami")
     assert readout.lacking(tsunami) == ""
     monkeypatch.setattr(type(tsunami), "has_solver", False)
-    assert Settings().filters == ["ld-ensf", "none"]
+    assert Settings().filters == ["ld-ensf", "latent-smoother", "none"]
     told = readout.lacking(tsunami)
     assert "EnSF, EnSF inpainting, LETKF, Latent-EnSF cannot run" in told and "no solver" in told
 

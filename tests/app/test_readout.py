@@ -110,7 +110,7 @@ def test_another_filter_takes_the_place_of_its_kind(benchmark_):
     assert "LETKF (full space)<" in title and "at step 1, 3 behind" in title
     assert "spread of latent ETKF" in readout.map_title("spread", view, "σ(η) (m)")
     html = readout.tiles(view, benchmark_)
-    assert "latent ETKF: error" in html and "LETKF: error" in html
+    assert ">latent ETKF<" in html and ">LETKF<" in html
     assert "latent ETKF against full-space LETKF" in html and "1.0 ×" in html
     assert 'class="latent-etkf"' in readout.parameters(view, benchmark_)
 

@@ -14,7 +14,7 @@ def test_defaults_are_the_scene_that_teaches_untouched():
     setup = Settings(device="cpu").setup()
     assert setup == Setup(
         benchmark="tsunami",
-        filters=("ld-ensf", "ensf", "none"),
+        filters=("ld-ensf", "latent-smoother", "ensf", "none"),
         model_error="none",
         sensors=100,
         layout="grid",
