@@ -47,7 +47,7 @@ def tiles(view: View, benchmark: Any) -> str:
     return (
         '<div class="tiles">'
         + _step_tile(view, benchmark)
-        + "".join(_error_tile(view, name) for name in view.measured_up)
+        + "".join(_error_tile(view, name) for name in view.in_tiles)
         + _ratio_tile(view)
         + "</div>"
     )
@@ -139,8 +139,6 @@ def status(view: View) -> str:
     setup = view.lead.setup
     if view.message:
         return message(view.message)
-    if view.disagreements:
-        return message(" ".join(view.disagreements))
     if setup is None:
         return '<div class="status">&nbsp;</div>'
     benchmark = get_benchmark(setup.benchmark)
@@ -162,7 +160,8 @@ def status(view: View) -> str:
             for name, option, value in setup.options
         ),
     ]
-    return f'<div class="status">{" · ".join(parts)}</div>'
+    told = "".join(map(message, view.disagreements))
+    return f'<div class="status">{" · ".join(parts)}</div>{told}'
 
 
 def _model_error(benchmark: Any, name: str) -> list[str]:

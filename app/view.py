@@ -59,8 +59,8 @@ class View:
         return latent, full_space
 
     @property
-    def measured_up(self) -> tuple[str, ...]:
-        """Filters whose errors stand in tiles: two latent ones at most, and one of the others."""
+    def in_tiles(self) -> tuple[str, ...]:
+        """Filters with tiles: two latent ones, a full-space one, and one that never corrects."""
         latent, full_space = self.shown
         chosen = self.lead.setup.classes if self.lead.setup else {}
         second = (n for n, of in chosen.items() if of.kind == KINDS[0] and of.corrects)
@@ -78,7 +78,7 @@ class View:
         for name, records in self.history().items():
             if records[-1].limit is not None:
                 told = disagreement([r.innovation for r in records], records[-1].limit)
-                found += [f"{FILTERS[name].title}: {told[0].lower()}{told[1:]}"] if told else []
+                found += [f"{FILTERS[name].title}: {told}"] if told else []
         return found
 
     @property

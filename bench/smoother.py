@@ -37,6 +37,7 @@ from ldensf_core.benchmarks.model_errors import NONE, changed
 from ldensf_core.device import machine_name, resolve_device
 from ldensf_core.filters import FreeRun, LatentSmoother, LDEnSF
 from ldensf_core.filters.latent_smoother import ALIKE
+from ldensf_core.observations import LAYOUTS
 from ldensf_core.observations.innovation import SMALLEST_NOISE, disagreement, normalised_square
 from ldensf_core.scores import relative_rmse, relative_spread
 from ldensf_core.verification.table import as_text
@@ -45,7 +46,6 @@ from ldensf_core.weights.model import LatentModel
 
 SEED, NOISE, MEMBERS = 2026, 0.1, 20
 AT_ONCE = 10  # truths simulated together
-LAYOUTS = ("grid", "random", "cluster", "line", "half")
 GRID = {1: 4096, 2: 256}
 """Points along each side of the fine grid, by the number of unknowns."""
 WILD = 100.0  # standard deviations of the variable
@@ -294,11 +294,10 @@ def flag(bench: Bench, truths: int) -> list[dict[str, Any]]:
                 innovations.append(estimate.innovation)
                 if index in bench.last_quarter:
                     flagged |= disagreement(innovations, filter_.limit) is not None
-                    if count == truths:
-                        errors.append(relative_rmse(bench.benchmark, estimate.mean, fields[index]))
+                    errors.append(relative_rmse(bench.benchmark, estimate.mean, fields[index]))
             told.append(flagged)
             chi2.append(normalised_square(innovations))
-            scores.append(np.mean(errors) if errors else math.nan)
+            scores.append(np.mean(errors))
         rows.append(
             {
                 "truth": title,

@@ -92,6 +92,8 @@ def main(
 def combinations(filter_: str, benchmark: str, values: list[str]) -> list[dict[str, Any]]:
     """All combinations of the values given, and of those tried by default of what is not named.
 
+    By default options of full-space filters are tried.
+
     Options that are neither have their usual value.
 
     Raises:
@@ -99,7 +101,8 @@ def combinations(filter_: str, benchmark: str, values: list[str]) -> list[dict[s
     """
     options = options_of(FILTERS[filter_])
     usual = TRIED | {"radius": RADII.get(benchmark, (math.inf,))}
-    tried = {name: usual[name] for name in options if name in usual}
+    full_space = FILTERS[filter_].kind == "full space"
+    tried = {name: usual[name] for name in options if full_space and name in usual}
     for text in values:
         name, _, given = text.partition("=")
         if name not in options:

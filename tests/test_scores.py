@@ -229,6 +229,7 @@ def test_scores_of_a_cycle_count_by_their_area(atmosphere):
     truth = atmosphere.denormalise(one)
     mean = atmosphere.denormalise(one + error)
     estimate = SimpleNamespace(
+        innovation=None,
         mean=mean,
         spread=spread * std,
         ensemble=torch.stack([mean - spread * std, mean + spread * std]),

@@ -56,17 +56,13 @@ def evidence(predicted: Tensor, jacobian: Tensor, y: Tensor, weight: Tensor) -> 
         y: (N,), any finite number where nothing was measured.
         weight: 1/σ² of each value, (N,); 0 where nothing was measured.
     """
-    residual = y - predicted
-    square = residual.square() * weight
-    far = (square / KAPPA**2).clamp(min=1)
-    pull = weight / far
-    loss = square / far + KAPPA**2 * far.log()
-    weighted = (jacobian * pull[..., None]).mT
-    return Evidence(
-        (weighted @ jacobian).double(),
-        (weighted @ residual[..., None])[..., 0].double(),
-        loss.double().sum(1),
-    )
+    root = weight.double().sqrt()
+    scaled = (y - predicted).double() * root
+    far = (scaled.abs() / KAPPA).clamp(min=1)
+    shrunk = scaled / far
+    slopes = jacobian.double() * (root / far)[..., None]
+    loss = shrunk.square() + 2 * KAPPA**2 * far.log()
+    return Evidence(slopes.mT @ slopes, (slopes.mT @ shrunk[..., None])[..., 0], loss.sum(1))
 
 
 class GaussianSum:

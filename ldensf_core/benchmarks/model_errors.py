@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -63,14 +63,14 @@ def changed(benchmark: Benchmark, name: str) -> Benchmark:
     with _MAKING:
         made = _MADE.setdefault(benchmark, {})
         if name not in made:
-            made[name] = errors[name].make(benchmark)
-            made[name].title = f"{benchmark.title}, {errors[name].title}"
+            title = f"{benchmark.title}, {errors[name].title}"
+            made[name] = altered(errors[name].make(benchmark), title=title)
         return made[name]
 
 
 _MADE: WeakKeyDictionary[Benchmark, dict[str, Benchmark]] = WeakKeyDictionary()
 """By benchmark and name. Truths are kept by the object that makes them: equal ones share it."""
-_MAKING = Lock()
+_MAKING = RLock()  # an error may be made of another one
 
 
 def check_fits(truth_benchmark: Benchmark, benchmark: Benchmark) -> None:

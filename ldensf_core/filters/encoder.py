@@ -18,11 +18,7 @@ class EncoderAlone(LatentFilter):
     Between observations the latent dynamics carry the members on; before the first one they are
     draws of the prior. The draws of the components are independent: the encoder states no
     correlations. σ is taken as the encoder states it: the card's ``inflation`` is fitted to the
-    fused filter, together with process noise. On validation truths, default and a quarter of the
-    sensors, on grids and at random, spread over error is without and with it (0.7) from 0.39 to
-    1.00 and from 0.29 to 0.97 in the Kolmogorov flow, from 0.63 to 1.35 and from 0.51 to 1.18 on
-    the globe: it helps in three of these eight settings, all on the globe, and makes the ensemble
-    surer still where it is too sure. The tsunami's inflation is 1.
+    fused filter, together with process noise (docs/decisions/0003).
     """
 
     name = "encoder"

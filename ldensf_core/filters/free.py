@@ -35,7 +35,7 @@ class FreeRun(Filter):
     Attributes:
         index: of the ensemble's snapshot.
         state: latent states and unit parameters, (M, L+P).
-        forecasts: ``state`` before the latest analysis.
+        forecasts: the first members of ``state`` before the latest analysis.
         compared: the observation of the present snapshot, None if it has none.
         limit: see ``Estimate``.
     """
@@ -78,7 +78,7 @@ class FreeRun(Filter):
             self.state.copy_(state)
         else:
             self.state, self._graphs = state, {}
-            self.forecasts = state.clone()
+            self.forecasts = state[:MOST].clone()
         self.compared = None
         self.generator.manual_seed(seed)
 
@@ -127,7 +127,7 @@ class FreeRun(Filter):
 
         compare = None
         if self.compared is not None:
-            compare = partial(self._compare, self.forecasts[:MOST].clone(), self.compared)
+            compare = partial(self._compare, self.forecasts.clone(), self.compared)
         return Estimate(decode, parameters, moments, compare, self.limit)
 
     @torch.inference_mode()
@@ -169,7 +169,7 @@ class FreeRun(Filter):
         return model.benchmark.denormalise(mean), spread * std
 
     def _remember(self) -> None:
-        self.forecasts.copy_(self.state)
+        self.forecasts.copy_(self.state[:MOST])
 
     def _step(self) -> None:
         ldnet = self.model.ldnet

@@ -60,7 +60,8 @@ class FullSpaceFilter(Filter, ABC):
 
     def forecast(self) -> None:
         """Carry every member one snapshot forward with the benchmark's solver."""
-        self.state, self._compared = self._advance(self.state, self.parameters), None
+        self._compared = None  # frees its states before the next are made
+        self.state = self._advance(self.state, self.parameters)
 
     def analyse(self, observation: Observation) -> None:
         """Correct the ensemble with an observation of its present snapshot.

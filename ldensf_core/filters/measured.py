@@ -23,14 +23,15 @@ class Measured:
     """N = n V measurements of normalised fields, and the surrogate's values of them.
 
     Attributes:
-        version: grows with every new network of sensors, which replaces all buffers.
+        taken: number of observations taken with the present network of sensors; a new network
+            replaces all buffers.
         predict: latent (..., L) → normalised fields at the sensors, (..., n, V).
     """
 
     predict: Callable[[Tensor], Tensor]
 
     def __init__(self, model: LatentModel) -> None:
-        self.model, self.version = model, 0
+        self.model, self.taken = model, 0
         self._sensors: SensorNetwork | None = None
         self._taken_in: Observation | None = None
 
@@ -51,10 +52,11 @@ class Measured:
         std = benchmark.std(values)
         normalised = ((values - benchmark.mean(values)) / std).numpy()
         noise = (observation.std.cpu() / std).clamp_min(SMALLEST_NOISE).square().numpy()
-        missing = np.isnan(normalised)
+        missing = ~np.isfinite(normalised)
         self._rows[0] = np.where(missing, 0.0, normalised).ravel()
         self._rows[1] = np.where(missing, np.inf, noise).ravel()
         self._rows[2] = self._errors[observation.index]
+        self.taken += 1
         self._taken_in = observation
 
     def receive(self) -> None:
@@ -87,4 +89,4 @@ class Measured:
         self._staging = Staging(3 * n) if self._taken.is_cuda else None
         on_cpu = self._taken if self._staging is None else self._staging.values.view(3, n)
         self._rows = on_cpu.numpy()
-        self._sensors, self.version = sensors, self.version + 1
+        self._sensors, self.taken = sensors, 0

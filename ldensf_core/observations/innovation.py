@@ -110,4 +110,4 @@ def disagreement(innovations: Iterable[Innovation | None], limit: float) -> str 
     n, found = sum(sum(i.counts) for i in latest), normalised_square(latest)
     if not n or not found > limit + 4 * math.sqrt(2 / n):
         return None
-    return f"The observations disagree with this model: χ²/n = {found:.3g} where 1 is expected."
+    return f"the observations disagree with this model: χ²/n = {found:.3g} where 1 is expected."

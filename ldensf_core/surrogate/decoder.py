@@ -48,7 +48,7 @@ class Decoder(nn.Module, ABC):
     matrices are saved in half precision.
 
     Args:
-        benchmark: of the fields; optional for a decoder that overrides ``at`` and ``loss``.
+        benchmark: of the fields; optional for a decoder that overrides ``probe`` and ``loss``.
 
     Attributes:
         name: in cards and recipes; lower case, with hyphens.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,7 @@ from ldensf_core.encoders import HistoryEncoder
 from ldensf_core.observations import SensorNetwork
 from ldensf_core.surrogate import LDNet, SurrogateError
 
-NETWORKS = 8
+NETWORKS = 32
 """Number of sensor networks whose observation operators are kept."""
 
 
@@ -36,9 +38,10 @@ class LatentModel:
     error: SurrogateError
     card: dict[str, Any]
     device: torch.device
-    _seen: dict[SensorNetwork, tuple[Callable[[Tensor], Tensor], Tensor]] = field(
-        default_factory=dict, init=False, repr=False
+    _seen: OrderedDict[SensorNetwork, tuple[Callable[[Tensor], Tensor], Tensor]] = field(
+        default_factory=OrderedDict, init=False, repr=False
     )
+    _preparing: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     @torch.inference_mode()
     def at_sensors(self, sensors: SensorNetwork) -> tuple[Callable[[Tensor], Tensor], Tensor]:
@@ -49,15 +52,16 @@ class LatentModel:
             surrogate's error there at every snapshot, (T, n, V), to be multiplied by
             ``error.factor(parameters)`` squared.
         """
-        if sensors not in self._seen:
-            predict = self.ldnet.decoder.probe(sensors.places.to(self.device))
-            found = predict, self.error.at_sensors(sensors)
-            wait(self.device)  # threads in other streams use it too
-            self._seen[sensors] = found
-            for oldest in list(self._seen)[:-NETWORKS]:
-                self._seen.pop(oldest, None)
-            return found
-        return self._seen[sensors]
+        with self._preparing:
+            if sensors not in self._seen:
+                places = torch.as_tensor(sensors.positions, device=self.device)
+                predict = self.ldnet.decoder.probe(places)
+                self._seen[sensors] = predict, self.error.at_sensors(sensors)
+                wait(self.device)  # threads in other streams use it too
+            self._seen.move_to_end(sensors)
+            if len(self._seen) > NETWORKS:
+                self._seen.popitem(last=False)
+            return self._seen[sensors]
 
     @torch.inference_mode()
     def predict(self, parameters: xr.Dataset | Mapping[str, float]) -> xr.Dataset:

@@ -74,7 +74,7 @@ def test_it_says_when_observations_disagree():
     """Few measurements must disagree more."""
     many = [Innovation((3000,), (68 * 3000.0, 68 * 3000.0))]
     assert disagreement(many, 1.05) == (
-        "The observations disagree with this model: χ²/n = 68 where 1 is expected."
+        "the observations disagree with this model: χ²/n = 68 where 1 is expected."
     )
     assert disagreement([Innovation((3000,), (1.1 * 3000.0,) * 2)], 1.05) is None
     assert disagreement([Innovation((3,), (9.0, 9.0))], 1.05) is None
