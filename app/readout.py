@@ -80,7 +80,7 @@ def _error_tile(view: View, name: str) -> str:
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
         return _tile(name, title, NOTHING, sub, filter_colour(name))
-    value = f"{percent(record.error)}<small> error</small>"
+    value = f'{percent(record.error)}<small class="what"> error</small>'
     sub = f"spread {percent(record.spread)}"
     agreement = normalised_square([r.innovation for r in view.history()[name]])
     if math.isfinite(agreement):

@@ -194,4 +194,4 @@ def test_shown_in_the_dashboard(python, tmp_path):
         "filters"
     ].items()
     assert "Pulls the fields towards the measurements around." in page["told"]
-    assert page["colours"] == 11  # one for each
+    assert page["colours"] == 12  # one for each
