@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from smoother import MEMBERS, NOISE, Bench
+from fresh import MEMBERS, NOISE, Bench
 from tqdm import tqdm
 
 from ldensf_core import SensorNetwork, get_benchmark, list_benchmarks

@@ -6,21 +6,42 @@ Results go to standard output or to files, progress and messages to standard err
 from __future__ import annotations
 
 import json
-import math
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import xarray as xr
 
-from ldensf_core.benchmarks import BENCHMARKS, Benchmark, get_benchmark, list_benchmarks
+from ldensf_core.arguments import (
+    PLACES,
+    SENSORS,
+    Device,
+    Every,
+    Filters,
+    Layout,
+    LayoutOption,
+    Members,
+    Missing,
+    ModelErrorOption,
+    Name,
+    Noise,
+    Options,
+    Output,
+    Seed,
+    Sensors,
+    Weights,
+    labelled,
+    names,
+    numbers,
+    options_by_filter,
+)
+from ldensf_core.benchmarks import Benchmark, get_benchmark, list_benchmarks
 from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.device import environment, resolve_device
 from ldensf_core.files import check_writable, write_netcdf
 from ldensf_core.filters import FILTERS
-from ldensf_core.filters.options import options_of
 from ldensf_core.observations import LAYOUTS, SensorNetwork
 from ldensf_core.serving import serve
 from ldensf_core.speed import COMPARED, implementations
@@ -44,64 +65,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Layout = StrEnum("Layout", list(LAYOUTS))
 Part = StrEnum("Part", list(PARTS))
 
-Name = Annotated[
-    str,
-    typer.Argument(help=f"Benchmark: {', '.join(list_benchmarks())}, or a file of runs (.nc)."),
-]
-Output = Annotated[Path, typer.Option(help="File to write (netCDF).")]
-Device = Annotated[str, typer.Option(help="auto (a CUDA GPU where there is one), cpu or cuda.")]
-Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in a shell: 128 plus the number of the signal."""
-SENSORS = ", ".join(f"{name} {math.prod(b.sensor_grid)}" for name, b in BENCHMARKS.items())
-Sensors = Annotated[int | None, typer.Option(help=f"Number of sensors (by default: {SENSORS}).")]
-PLACES = (
-    "on an even grid; at random; in a cluster, a disc a fifth as wide as the domain; along a line "
-    "across it; at random in one half"
-)
-LayoutOption = Annotated[Layout, typer.Option(help=f"How the sensors are placed: {PLACES}.")]
-Noise = Annotated[
-    float, typer.Option(help="Noise level, as a fraction of each variable's standard deviation.")
-]
-Every = Annotated[int, typer.Option(help="Observe every N-th snapshot.")]
-Members = Annotated[int, typer.Option(help="Ensemble size.")]
-Missing = Annotated[float, typer.Option(help="Probability that a sensor reports nothing.")]
-Filters = Annotated[
-    str,
-    typer.Option(
-        help=f"Separated by commas: {', '.join(FILTERS)}. Give labels to run one twice: "
-        "small=ld-ensf,large=ld-ensf."
-    ),
-]
-ERRORS = "; ".join(
-    f"{name}: {', '.join(b.model_errors)}" for name, b in BENCHMARKS.items() if b.model_errors
-)
-ModelErrorOption = Annotated[
-    str,
-    typer.Option(
-        "--model-error",
-        help=f"Physics of the truth that the filters do not know: none, or for {ERRORS}.",
-    ),
-]
-OPTIONS = "; ".join(
-    f"{name}: {', '.join(options_of(kind))}" for name, kind in FILTERS.items() if options_of(kind)
-)
-Weights = Annotated[
-    Path | None,
-    typer.Option(help="Folder of trained weights (by default those shipped for the benchmark)."),
-]
-Options = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        metavar="FILTER.OPTION=VALUE",
-        help=f"Set an option of a filter; repeat for more. Options are {OPTIONS}; every filter has "
-        "members.",
-    ),
-]
 
 
 @app.command()
@@ -177,7 +144,7 @@ def assimilate(
     network = SensorNetwork.place(bench, sensors, layout.value, seed)
     experiment = TwinExperiment(
         bench,
-        _labelled(filters),
+        labelled(filters),
         network,
         noise=noise,
         every=every,
@@ -185,7 +152,7 @@ def assimilate(
         seed=seed,
         device=device,
         missing=missing,
-        options=_options(option),
+        options=options_by_filter(option),
         truth_benchmark=bench.with_error(model_error),
     )
     _write(experiment.run(progress=True), output)
@@ -250,16 +217,16 @@ def verify(
     """
     scores = run_verification(
         _with_weights(benchmark, weights),
-        _labelled(filters),
+        labelled(filters),
         truths=truths,
-        sensors=None if sensors is None else _numbers("sensors", sensors, int),
-        layout=_names(layout),
-        variables=_names(variables),
-        noise=_numbers("noise", noise, float),
-        every=_numbers("every", every, int),
+        sensors=None if sensors is None else numbers("sensors", sensors, int),
+        layout=names(layout),
+        variables=names(variables),
+        noise=numbers("noise", noise, float),
+        every=numbers("every", every, int),
         missing=missing,
-        members=_numbers("members", members, int),
-        options=_options(option),
+        members=numbers("members", members, int),
+        options=options_by_filter(option),
         seed=seed,
         device=device,
         progress=True,
@@ -291,8 +258,8 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Time a cycle: one row for each implementation and ensemble size."""
-    sizes = _numbers("members", members, int)
-    rows = run_bench(benchmark, sizes, _names(compared), sensors, full_space_members, device, True)
+    sizes = numbers("members", members, int)
+    rows = run_bench(benchmark, sizes, names(compared), sensors, full_space_members, device, True)
     if as_json:
         print(json.dumps({"rows": rows, "environment": environment()}, indent=2))
     else:
@@ -356,53 +323,12 @@ def main() -> None:
         sys.exit(2)
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _with_weights(name: str, folder: Path | None) -> Benchmark:
     """The benchmark, with the folder of its trained weights where one is given."""
     benchmark = get_benchmark(name)
     if folder is not None:
         benchmark.weights = folder
     return benchmark
-
-
-def _labelled(text: str) -> dict[str, str]:
-    """Filters by label: ``small=ld-ensf,ensf``."""
-    pairs = [(label, name or label) for label, _, name in (n.partition("=") for n in _names(text))]
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"filters {text!r}: name each once, or give labels: small=ld-ensf,ensf")
-    return dict(pairs)
-
-
-def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
-    """Options of filters, by label: ``["letkf.radius=200", "ld-ensf.rule=published"]``."""
-    found: dict[str, dict[str, Any]] = {}
-    for text in given or []:
-        what, _, value = text.partition("=")
-        label, _, name = what.rpartition(".")
-        if not label or not name or not value:
-            raise ValueError(f"option {text!r}: FILTER.OPTION=VALUE is needed")
-        found.setdefault(label, {})[name] = _value(value)
-    return found
-
-
-def _value(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _numbers(name: str, text: str, kind: type) -> list:
-    try:
-        return [kind(number) for number in _names(text)]
-    except ValueError:
-        what = "whole numbers" if kind is int else "numbers"
-        raise ValueError(f"{name} {text!r}: {what}, with commas, are needed") from None
 
 
 def _write(dataset: xr.Dataset, output: Path) -> None:

@@ -141,7 +141,7 @@ class GaussianSum:
 
         Args:
             least: components of a smaller weight are dropped.
-            near: a component within so many standard deviations of a weightier one is the same.
+            near: components closer than this to a weightier one are merged, in its standard deviations.
         """
         root = torch.linalg.cholesky_ex(self.precision).L
         weights = self._log_weights(root).exp()
@@ -151,13 +151,12 @@ class GaussianSum:
         for i in weights.argsort(descending=True).tolist():
             if weights[i] < least:
                 break
-            apart = (mean[kept] - mean[i]) if kept else mean[:0]
-            scaled = (root[kept].mT @ apart[..., None])[..., 0].norm(dim=1) if kept else apart[:, 0]
-            if kept and float(scaled.min()) < near:
-                sums[int(scaled.argmin())] += float(weights[i])
-                continue
-            kept.append(i)
-            sums.append(float(weights[i]))
+            apart = (root[kept].mT @ (mean[kept] - mean[i])[..., None])[..., 0].norm(dim=1)
+            if (apart < near).any():
+                sums[int(apart.argmin())] += float(weights[i])
+            else:
+                kept.append(i)
+                sums.append(float(weights[i]))
         return torch.tensor(kept, device=mean.device), weights.new_tensor(sums)
 
     def keep(self, index: Tensor, weights: Tensor) -> None:

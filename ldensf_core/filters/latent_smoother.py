@@ -14,7 +14,7 @@ earlier observations say is kept as a quadratic function about each centre; when
 values has grown by a quarter, centres move to their means and their runs are rolled out anew from
 the first snapshot. Members are draws of the posterior, with latent states linear about the centres.
 
-A component whose weight is negligible, or that has come to where another one is, is dropped; not on
+A component whose weight is negligible, or that has reached the place of another, is dropped; not on
 a GPU, where a recorded graph has fixed shapes and all of them take little more time than one.
 
 Relatives are the iterative ensemble Kalman smoother (Bocquet and Sakov 2014, Q. J. R. Meteorol.

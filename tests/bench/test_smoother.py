@@ -1,5 +1,6 @@
 """The benches of the smoother and of the rules, small: real truths, and figures that must hold."""
 
+import fresh
 import pytest
 import rules
 import smoother
@@ -24,7 +25,7 @@ def test_layouts_are_as_good_as_the_surrogate(bench, monkeypatch):
 
 def test_few_sensors_leave_what_the_posterior_leaves(bench, monkeypatch):
     """On a coarse grid; one truth, so that the error may be a few times what is expected."""
-    monkeypatch.setattr(smoother, "GRID", {2: 20})
+    monkeypatch.setattr(fresh, "GRID", {2: 20})
     for row in smoother.few(bench, 1):
         assert 0 < row["error_over_both"] < 4
 

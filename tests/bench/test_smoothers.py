@@ -40,7 +40,7 @@ def test_a_linear_problem_has_a_gaussian_answer(name):
     rival = methods.RIVALS[name]
     data, mean, covariance = linear(sensors=40)
     generator = torch.Generator().manual_seed(1)
-    # So many members that chance hardly matters, also where the script takes few.
+    # Enough members that chance hardly matters, also where the script takes few.
     prior = 2 * torch.rand(max(rival.drawn, 400), 2, generator=generator) - 1
     members = rival.fit(data, prior, generator)
     deviation = covariance.diagonal().sqrt()

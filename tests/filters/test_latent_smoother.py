@@ -196,7 +196,7 @@ def test_same_seed_same_run_and_a_cycle_is_forecast_and_analysis(model, network,
 
 @torch.inference_mode()
 def test_it_says_when_the_model_is_wrong(tsunami, model, network, truths):
-    """Water 10 % deeper is told; the benchmark's is not."""
+    """It flags water 10 % deeper, and not the benchmark's."""
     deeper = Tsunami(depth=110.0)
     ratio = math.sqrt(110.0 / 100.0)  # its snapshots come so much earlier
     fields = deeper.trajectories(torch.tensor([[300.0, 200.0]]))[0]

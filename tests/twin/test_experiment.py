@@ -536,7 +536,7 @@ def test_filters_are_those_that_are_exported():
 
 
 def test_disagreement_is_recorded():
-    """χ²/n of every filter; the smoother alone judges, and a source out of reach is told."""
+    """χ²/n of every filter; the smoother alone judges, and flags a source beyond the prior."""
     with pytest.warns(UserWarning, match="prior"):
         wrong = experiment(["ld-ensf", "latent-smoother"], truth={"source_x": 700, "source_y": 300})
     result = wrong.run()
