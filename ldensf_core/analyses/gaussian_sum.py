@@ -141,7 +141,7 @@ class GaussianSum:
 
         Args:
             least: components of a smaller weight are dropped.
-            near: components closer than this to a weightier one are merged, in its standard deviations.
+            near: components this close to a weightier one are merged; in standard deviations.
         """
         root = torch.linalg.cholesky_ex(self.precision).L
         weights = self._log_weights(root).exp()
