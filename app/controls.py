@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 
 from ldensf_app.options import OptionFields
 from ldensf_app.settings import Settings
+from ldensf_app.setup import LIVE
 from ldensf_app.style import CSS
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
@@ -38,6 +39,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "Observations": {
         "layout": pmui.Select,
         "sensors": pmui.DiscreteSlider,
+        "variables": pmui.CheckButtonGroup,
         "every": pmui.DiscreteSlider,
         "noise": pmui.FloatSlider,
         "missing": pmui.FloatSlider,
@@ -45,15 +47,18 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "Ensembles": {
         "members": pmui.DiscreteSlider,
         "full_space_members": pmui.DiscreteSlider,
+        "second": pmui.Select,
     },
 }
+NEXT_CYCLE = " Takes effect from the next cycle."
+AFTER_RESET = " Takes effect with Reset."
 
 
 class Controls:
     """Widgets of one session.
 
     Attributes:
-        play, step, reset, speed, export: for the dashboard to listen to.
+        play, step, reset, speed, assimilate, forecast, export: for the dashboard to listen to.
         widgets: by the name of the setting they edit.
         options: those of the filters' options.
         lacking: says which filters cannot run on the benchmark, and why.
@@ -93,6 +98,20 @@ class Controls:
             css_classes=["reset-button"],
             **small,
         )
+        self.assimilate = pmui.Switch(
+            label="Assimilate",
+            value=True,
+            description="Off: from the next cycle on filters do not get the observations.",
+            css_classes=["assimilate"],
+            margin=(0, 0),
+        )
+        self.forecast = pmui.Button(
+            label="Forecast",
+            description="Runs the ensembles on to the end, past the last observation, with their "
+            "spread.",
+            css_classes=["forecast-button"],
+            **small,
+        )
         self.speed = pmui.DiscreteSlider(
             label="Speed (cycles per second)",
             options=SPEEDS,
@@ -125,8 +144,11 @@ class Controls:
 
     def _widget(self, name: str, kind: Any) -> Any:
         parameter = self.settings.param[name]
-        options: dict[str, Any] = {"description": parameter.doc, **_row()}
-        if kind is pmui.CheckButtonGroup:  # many, in rows of three
+        when = NEXT_CYCLE if name in LIVE else AFTER_RESET
+        options: dict[str, Any] = {"description": parameter.doc + when, **_row()}
+        if name == "variables":
+            options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
+        if name == "filters":  # many, in rows of three
             options |= {"size": "small", "color": "primary", "margin": (3, 0, 7, 0)}
             columns = "repeat(3, minmax(0, 1fr))"
             button = {"px": "3px", "lineHeight": 1.2, "borderRadius": 0, "m": 0}
@@ -148,6 +170,7 @@ class Controls:
         return pn.Column(
             self.play,
             self._buttons(),
+            self._assimilation(),
             self.notice,
             self.speed,
             *sections,
@@ -177,6 +200,12 @@ class Controls:
         styles = {"gap": "8px"}
         buttons = (self.step, self.reset, self.export)
         return pn.Row(*buttons, sizing_mode="stretch_width", margin=0, styles=styles)
+
+    def _assimilation(self) -> pn.Row:
+        styles = {"gap": "8px", "align-items": "center"}
+        return pn.Row(
+            self.assimilate, self.forecast, sizing_mode="stretch_width", margin=0, styles=styles
+        )
 
     def _section(self, section: str) -> list[Any]:
         title = pn.pane.HTML(

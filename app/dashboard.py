@@ -1,11 +1,13 @@
 """The dashboard: keeps page and workers in step.
 
 Nothing is computed here. Callbacks of widgets send commands to the workers; a periodic callback
-looks whether a worker has published a newer snapshot and, if so, swaps the data of the figures
-in one message.
+looks whether a worker has published a newer snapshot and, if so, sends the next picture of the
+maps as soon as the browser has drawn the one before, and brings texts and charts up to date a few
+times a second.
 
-Settings take effect with a reset, and the page says so; at the first cycle, paused, a change
-resets by itself, since there is nothing yet to lose. Playing from the end starts again.
+What can change during a run does so from the next cycle on (``setup.LIVE``); other settings take
+effect with a reset, and the page says so. At the first cycle, paused, a change resets by itself,
+since there is nothing yet to lose. Playing from the end starts again.
 
 A dashboard ends with its session; in a notebook when its cell is run again, when its output is
 cleared, or when no browser has shown it for a while; and when it is forgotten. Ending means that
@@ -19,6 +21,7 @@ import logging
 import time
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import panel as pn
@@ -27,12 +30,14 @@ import param
 from panel.util import edit_readonly
 from panel.viewable import Viewer
 
-from ldensf_app import cells, layout, readout, style
+from ldensf_app import cells, readout, style
+from ldensf_app.brushes import brush
 from ldensf_app.controls import Controls
 from ldensf_app.export import netcdf
+from ldensf_app.page import Page
 from ldensf_app.race import Race
-from ldensf_app.scene import TRUTH, Scene, first_shown, symbol
 from ldensf_app.settings import Settings
+from ldensf_app.setup import LIVE
 from ldensf_app.view import View
 from ldensf_app.warmup import warm_up
 from ldensf_app.worker import explain
@@ -42,8 +47,14 @@ from ldensf_core.filters import Filter
 
 log = logging.getLogger(__name__)
 
-PULL_PERIOD = 100
+PULL_PERIOD = 40
 """Milliseconds between two looks at the workers."""
+REST_PERIOD = 0.3
+"""Seconds between two looks at all but the maps, while cycles come fast."""
+PATIENCE = 1.0
+"""Seconds after which a picture is sent though the browser has not said that it drew the last."""
+SETTLED = 0.25
+"""Seconds without another change after which changes are made: a slider passes many values."""
 
 FIRST_CYCLE = 10.0
 """Seconds for which a notebook's cell waits for it at most."""
@@ -85,25 +96,13 @@ class Dashboard(Viewer):
                 f if isinstance(f, str) else register_filter(f).name for f in filters
             ]
         self.settings = Settings(benchmark=known(benchmark), **settings)
-        self.scene = Scene()
         self.controls = Controls(self.settings, self._export)
-        self.tiles, self.status, self.numbers = layout.html(), layout.html(), layout.html()
-        self.titles = {name: layout.html() for name in (*self.scene.maps, *readout.CURVES)}
-        self.unit, self.story = layout.html(sizing_mode=None), layout.html()
-        self.variable = pmui.RadioButtonGroup(
-            options={"-": 0}, value=0, size="small", margin=(4, 0, 0, 0), width=120,
-            sx={"& .MuiToggleButton-root": {"py": "0px"}},
-        )  # fmt: skip
-        self.unknowns = layout.html()
-        self.main = layout.MainArea(
-            self.scene, self.tiles, self.status, self.titles, [self.variable, self.unit],
-            self.unknowns, self.numbers,
-        )  # fmt: skip
+        self.page = Page(self.controls, self._hear)
         self._warm = False
         self._view: pmui.Column | None = None
         self._puller: Any = None
         self._unseen: float | None = None  # seconds; None where no browser is asked
-        self._describe(self.settings.benchmark)
+        self.page.describe(self.settings.benchmark)
         self._start()
         self._connect()
 
@@ -113,7 +112,11 @@ class Dashboard(Viewer):
         # Once nobody has this object any longer its threads end, even if it was never displayed.
         self._end_race = weakref.finalize(self, self.race.close)
         self.race.set_speed(self.controls.speed.value)
-        self._versions: tuple[int, ...] = ()
+        self._drawn_versions: tuple[int, ...] = ()  # of the maps
+        self._versions: tuple[int, ...] = ()  # of all else
+        self._sent = self._drawn = 0  # pictures of the maps
+        self._sent_at = self._rest_at = self._edited_at = -1e9
+        self._phases: tuple[str, ...] = ()
         self.reset()
 
     def _connect(self) -> None:
@@ -122,17 +125,27 @@ class Dashboard(Viewer):
         controls.step.on_click(lambda _: self.step())
         controls.reset.on_click(lambda _: self.reset())
         controls.speed.param.watch(lambda event: self.race.set_speed(event.new), "value")
-        self.settings.param.watch(self._settings_changed, [*controls.widgets, "options"])
-        self.variable.param.watch(self._variable_changed, "value")
+        controls.assimilate.param.watch(lambda event: self.assimilate(event.new), "value")
+        controls.forecast.on_click(lambda _: self.forecast())
+        self.settings.param.watch(
+            self._settings_changed, [*controls.widgets, "options", "positions"]
+        )
+        self.page.variable.param.watch(self._variable_changed, "value")
+        for card in self.page.cards.values():
+            card.choice.param.watch(lambda _: self._show_all(), "value")
 
     # -- commands -------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Start over, paused at the first cycle, with the present settings."""
-        self._wanted = self.settings.setup()
+        self._wanted = self._applied = self.settings.setup()
         self._playing = False  # what was asked for; the workers follow, a slow cycle later
+        self._edited_at = -1e9
+        self.page.scene.index = None
         self.race.reset(self._wanted)
         self.controls.show_changes([])
+        self._assimilating = True
+        self.controls.assimilate.value = True
 
     def play(self) -> None:
         """Run, or pause if that was asked for last; from the end, start over."""
@@ -157,11 +170,29 @@ class Dashboard(Viewer):
         self._playing = False
         self.race.step()
 
+    def assimilate(self, on: bool) -> None:
+        """Give filters the observations from the next cycle on, or no longer."""
+        if on == self._assimilating:
+            return
+        self._assimilating = on
+        self.controls.assimilate.value = on
+        self.race.change(assimilate=on)
+
+    def forecast(self) -> None:
+        """Run the ensembles on to the end without observations."""
+        self.assimilate(False)
+        if not self._playing:
+            self.play()
+
+    def place_sensors(self, positions: Iterable[tuple[float, float]]) -> None:
+        """Let sensors stand at ``positions`` from the next cycle on."""
+        self.settings.positions = [tuple(map(float, p)) for p in positions]
+
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
         self.end()
         self._unseen = None  # pages that are still open do not start it
-        self.status.object = readout.message("This dashboard was closed. Display it again.")
+        self.page.status.object = readout.message("This dashboard was closed. Display it again.")
         if self._view is not None:
             pn.io.push_notebook(self._view)
 
@@ -183,15 +214,58 @@ class Dashboard(Viewer):
         if fresh or setup.benchmark != self._wanted.benchmark:
             if setup != self._wanted:  # another benchmark brings other settings with it
                 self.reset()
-        else:
-            self.controls.show_changes(self._wanted.changes(setup))
+            return
+        changed = self._applied.changes(setup)
+        self.controls.show_changes([name for name in changed if name not in LIVE])
+        if any(name in LIVE for name in changed):
+            self._edited_at = time.monotonic()
+
+    def apply_changes(self) -> None:
+        """Make the changes that need no reset, from the next cycle on."""
+        self._edited_at = -1e9
+        setup = self.settings.setup()
+        try:
+            changes = setup.live_changes(self._applied)
+        except ValueError as error:
+            self.page.status.object = readout.message(str(error))
+            return
+        self._applied = replace(self._applied, **{name: getattr(setup, name) for name in LIVE})
+        if changes:
+            self.race.change(**changes)
+
+    def _hear(self, name: str, value: Any) -> None:
+        """Do what was asked for on the maps."""
+        try:
+            self._obey(name, value)
+        except (ValueError, TypeError) as error:
+            self.page.status.object = readout.message(f"That cannot be done. {error}")
+
+    def _obey(self, name: str, value: Any) -> None:
+        scene, settings = self.page.scene, self.settings
+        if name == "drawn":
+            self._drawn = int(value)
+        elif name == "shown":
+            scene.index = None if value is None else int(value)
+            self._draw_maps(self.race.view())
+        elif name == "views":
+            scene.choose(self.race.view(), list(value))
+            self._draw_maps(self.race.view())
+        elif name == "point":
+            self.page.show_point((float(value[0]), float(value[1])))
+            self._show_all()
+        elif name == "sensors":
+            self.place_sensors(value)
+        elif name == "stroke":
+            n, seed = settings.sensors, settings.seed
+            benchmark = get_benchmark(settings.benchmark)
+            self.place_sensors(brush(benchmark, value["tool"], n, value["from"], value["to"], seed))
 
     def _export(self) -> io.BytesIO | None:
         try:
-            return netcdf(self.race.view(), self.scene.benchmark)
+            return netcdf(self.race.view(), self.page.scene.benchmark)
         except Exception as error:
             log.exception("export: %s", error)
-            self.status.object = readout.message(f"Export failed. {explain(error)}")
+            self.page.status.object = readout.message(f"Export failed. {explain(error)}")
             return None
 
     # -- keeping up -----------------------------------------------------------------------
@@ -207,23 +281,59 @@ class Dashboard(Viewer):
             if self._unseen > UNSEEN:
                 self.end()
                 return
+        now = time.monotonic()
+        if 0 < self._edited_at < now - SETTLED:
+            self.apply_changes()
         view = self.race.view()
         if not _watched():
             if self._playing:
                 self.pause()
             return
-        if view.versions == self._versions:
-            return
         if self._playing and self._over(view):
             self._playing = False
+        phases = tuple(s.phase for s in view.snapshots)
+        quiet = phases != self._phases or "playing" not in phases
+        rest = view.versions != self._versions and (quiet or now > self._rest_at + REST_PERIOD)
+        waits = 0 < self._drawn < self._sent and now < self._sent_at + PATIENCE
+        maps = view.versions != self._drawn_versions and not waits
+        if not (rest or maps):
+            return
         with pn.io.hold():
-            self._show(view)
-        self._versions = view.versions  # what could not be shown is tried again
+            self._name_after(view)
+            if maps:
+                self._draw_maps(view)
+            if rest:
+                self._draw_rest(view)
         if self._view is not None:
             pn.io.push_notebook(self._view)
         if view.lead.records and not self._warm:
             self._warm = True
             warm_up(self.settings.seed, self.settings.device)
+
+    def _name_after(self, view: View) -> None:
+        setup = view.lead.setup
+        if setup is not None and setup.benchmark != self.page.scene.benchmark.name:
+            self.page.describe(setup.benchmark)
+
+    def _draw_maps(self, view: View) -> None:
+        if view.lead.setup is None:
+            return
+        self._sent, self._sent_at = self.page.draw_maps(view), time.monotonic()
+        self._drawn_versions = view.versions
+
+    def _draw_rest(self, view: View) -> None:
+        self.page.draw_rest(view, self._applied, self.controls.speed.value)
+        self.controls.show_playing(self._playing)
+        self._phases = tuple(s.phase for s in view.snapshots)
+        self._rest_at = time.monotonic()
+        self._versions = view.versions  # what could not be shown is tried again
+
+    def _show_all(self) -> None:
+        """Draw everything anew: something else is to be shown of it."""
+        with pn.io.hold():
+            view = self.race.view()
+            self._draw_maps(view)
+            self._draw_rest(view)
 
     def _over(self, view: View) -> bool:
         """Whether a run has ended by itself, and not one that was over when play was pressed."""
@@ -231,42 +341,10 @@ class Dashboard(Viewer):
         fresh = all(now != then for s, now, then in pairs if s.phase == "finished")
         return fresh and not view.starting and not view.any("paused", "playing")
 
-    def _show(self, view: View) -> None:
-        setup = view.lead.setup
-        if setup is not None and setup.benchmark != self.scene.benchmark.name:
-            self._describe(setup.benchmark)
-        self.scene.show(view)
-        self.tiles.object = readout.tiles(view, self.scene.benchmark)
-        self.status.object = readout.status(view)
-        self.numbers.object = readout.parameters(view, self.scene.benchmark)
-        for name, quantity in self.scene.quantities.items():
-            self.titles[name].object = readout.map_title(name, view, quantity)
-        for name in readout.CURVES:
-            self.titles[name].object = readout.curves_title(name, view)
-        self.main.make_room(len(setup.filters) if setup else 0)
-        self.controls.show_playing(self._playing)
-
-    def _describe(self, name: str) -> None:
-        """Name everything after benchmark ``name``, and show the variable that it says is first."""
-        benchmark = get_benchmark(name)
-        shown = first_shown(benchmark)
-        self.story.object = readout.story(benchmark)
-        self.controls.lacking.object = readout.lacking(benchmark)
-        self.unknowns.object = readout.unknowns(benchmark)
-        self.main.arrange(benchmark)
-        self._show_variable(benchmark, shown)
-        options = {symbol(v): i for i, v in enumerate(benchmark.variables)}
-        self.variable.param.update(options=options, value=shown)
-
     def _variable_changed(self, event: Any) -> None:
-        if event.new != self.scene.variable:
-            self._show_variable(self.scene.benchmark, event.new)
-            self._versions = ()
-            self.pull()
-
-    def _show_variable(self, benchmark: Any, variable: int) -> None:
-        self.scene.describe(benchmark, variable)
-        self.unit.object = f'<div class="unit">{self.scene.quantities[TRUTH]}</div>'
+        if event.new != self.page.scene.variable:
+            self.page.scene.describe(self.page.scene.benchmark, event.new)
+            self._show_all()
 
     # -- on display -----------------------------------------------------------------------
 
@@ -275,7 +353,9 @@ class Dashboard(Viewer):
         if self.ended:
             self._start()
         if self._view is None:
-            main = pn.Column(self.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width")
+            main = pn.Column(
+                self.page.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width"
+            )
             self._view = pmui.Column(
                 self.controls.bar(),
                 main,
@@ -323,10 +403,10 @@ class Dashboard(Viewer):
         """The page that ``panel serve app`` shows; its workers end with the session."""
         page = pmui.Page(
             title="LD-EnSF",
-            header=[self.story],
+            header=[self.page.story],
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
-            main=[self.main.view],
+            main=[self.page.main.view],
             theme_config=style.THEME,
             busy_indicator=None,
         )

@@ -1,76 +1,72 @@
-"""Where things stand on the page: cards in grids. Sizes are in ``style``."""
+"""Where things stand on the page: maps and cards of charts in grids. Sizes are in ``style``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
+import panel_material_ui as pmui
 
 from ldensf_app import style, units
-from ldensf_app.scene import TRUTH, Scene
+from ldensf_app.chart import Chart, Drawing
+from ldensf_app.scene import Scene
 
 
-class MainArea:
-    """Numbers on top, then maps and curves.
+class ChartCard:
+    """A chart, and a choice of what it shows.
 
-    Args:
-        titles: of the maps and of the curves, by name.
-        variable: the choice of the variable shown, for the first card's head.
-        unknowns: title of the card of the unknown parameters; ``numbers`` stand at its right.
+    Attributes:
+        choice: the widget. ``view``: what stands on the page.
     """
 
     def __init__(
-        self,
-        scene: Scene,
-        tiles: pn.pane.HTML,
-        status: pn.pane.HTML,
-        titles: dict[str, pn.pane.HTML],
-        variable: list[Any],
-        unknowns: pn.pane.HTML,
-        numbers: pn.pane.HTML,
+        self, name: str, chart: Chart, options: list[str], chosen: str, more: Any = ()
     ) -> None:
-        maps = [
-            card(
-                name,
-                [titles[name], *(variable if name == TRUTH else ())],
-                _body(m.figure, **style.MAP_SIZE),
-            )
-            for name, m in scene.maps.items()
-        ]
-        self._cloud = _body(scene.cloud.figure, **style.CLOUD_SIZE)
-        self._track = _body(scene.track.figure, **style.TRACK_SIZE)
-        beside = pn.Row(
-            self._cloud, self._track, numbers,
-            sizing_mode="stretch_both", margin=0, styles=style.BESIDE,
+        self.chart = chart
+        self.choice = pmui.Select(
+            options=options, value=chosen, label="", size="small", variant="standard",
+            sizing_mode=None, width=210, margin=(2, 0), css_classes=["chart-choice"],
+            sx={"& .MuiSelect-select": {"fontWeight": 700, "fontSize": "14px", "py": "2px"},
+                "& .MuiInput-root:before": {"border": "none"}},
         )  # fmt: skip
-        curves = [
-            card("errors", [titles["errors"]], _body(scene.errors.figure)),
-            card("times", [titles["times"]], _body(scene.times.figure)),
-            card("parameters", [unknowns], beside),
-        ]
-        self._legends = [curve[0] for curve in curves[:2]]
-        parts = {"maps": grid(*maps), "curves": grid(*curves)}
-        self._board = parts["board"] = grid(*parts.values())
-        for name, part in parts.items():
-            part.stylesheets = [style.STYLESHEETS[name]]
-        self.view = grid(tiles, status, self._board, styles=style.MAIN)
+        self.view = card(name, [self.choice, *more], _body(chart.figure))
+
+    def offer(self, options: list[str]) -> None:
+        """Replace what can be chosen."""
+        if options != self.choice.options:
+            self.choice.param.update(options=options, value=options[0])
+
+    def draw(self, drawings: dict[str, Callable[[], Drawing]]) -> None:
+        """Show what is chosen."""
+        self.chart.show(drawings[self.choice.value]())
+
+
+class MainArea:
+    """Numbers on top, then maps and charts.
+
+    Args:
+        texts: in the order in which they stand above the maps.
+        cards: of the charts.
+        foot: below the charts.
+    """
+
+    def __init__(
+        self, scene: Scene, texts: list[Any], cards: list[ChartCard], foot: list[Any]
+    ) -> None:
+        charts = grid(*(card.view for card in cards))
+        charts.stylesheets = [style.STYLESHEETS["curves"]]
+        beside = pn.Column(*foot, charts, sizing_mode="stretch_both", margin=0,
+                           styles={**style.SHRINKABLE, "gap": "6px"})  # fmt: skip
+        self._board = grid(scene.board, beside)
+        self._board.stylesheets = [style.STYLESHEETS["board"]]
+        self.view = grid(*texts, self._board, styles=style.MAIN)
 
     def arrange(self, benchmark: Any) -> None:
-        """Give the maps the proportions of a benchmark, and its parameters their figure."""
+        """Give the maps the proportions of a benchmark."""
         # Never stylesheets, which are models: for another one Bokeh looks through all models of
         # the page. Nor classes, for which it lays out and paints the whole page once more.
         self._board.styles = style.arrangement(units.aspect(benchmark))
-        alone = len(benchmark.parameters) == 1
-        self._cloud.visible, self._track.visible = not alone, alone
-
-    def make_room(self, filters: int) -> None:
-        """Let the legends name this many filters.
-
-        By the height of what holds them, for which Bokeh lays out the page: figures do not notice
-        when a text above them grows.
-        """
-        for head in self._legends:
-            head.height = style.legend_height(filters)
 
 
 def html(text: str = "", **options: Any) -> pn.pane.HTML:
@@ -88,12 +84,12 @@ def grid(*children: Any, styles: dict[str, str] | None = None) -> pn.Row:
     return pn.Row(*children, sizing_mode="stretch_both", margin=0, styles=styles)
 
 
-def _body(figure: Any, **size: str) -> pn.Column:
+def _body(figure: Any) -> pn.Column:
     return pn.Column(
         pn.pane.Bokeh(figure, sizing_mode="stretch_both", margin=0),
         sizing_mode="stretch_both",
         margin=0,
-        styles={**style.SHRINKABLE, **size},
+        styles=style.SHRINKABLE,
     )
 
 
@@ -101,13 +97,17 @@ def card(name: str, head: list[Any], body: Any) -> pn.Column:
     """A frame with a title line.
 
     Args:
-        name: gives the card the CSS class ``card-`` and this, with a hyphen for a space.
+        name: gives the card the CSS class ``card-`` and this.
     """
     title = pn.Row(
         *head, sizing_mode="stretch_width", height=style.CARD_HEAD, margin=0, styles=style.HEAD
     )
     styles = {**style.SHRINKABLE, **style.CARD}
-    classes = [f"card-{name.replace(' ', '-')}"]
     return pn.Column(
-        title, body, css_classes=classes, sizing_mode="stretch_both", margin=0, styles=styles
+        title,
+        body,
+        css_classes=[f"card-{name}"],
+        sizing_mode="stretch_both",
+        margin=0,
+        styles=styles,
     )

@@ -1,18 +1,18 @@
 """The limits of colour bars.
 
-Truth and estimates share one diverging mapper, symmetric about zero, or about the mean of a
-variable that keeps away from zero; spreads share one sequential mapper that starts at zero.
-Limits grow at once, so that nothing is cut off, and shrink slowly, so that colours keep their
-meaning from one frame to the next.
+Truth and estimates share one diverging scale, symmetric about zero, or about the mean of a
+variable that keeps away from zero; errors share another; spreads share a sequential one that
+starts at zero. Limits grow at once, so that nothing is cut off, and shrink slowly, so that colours
+keep their meaning from one frame to the next.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cmocean
 import numpy as np
-from bokeh.models import LinearColorMapper
 from matplotlib.colors import to_hex
 
 SHRINK = {True: 0.93, False: 0.8}
@@ -26,45 +26,44 @@ def palette(name: str) -> list[str]:
 
 
 class Limits:
-    """One colour scale: its mapper, and the rule by which its limits follow the data.
+    """One colour scale, and the rule by which its limits follow the data.
 
     Args:
         symmetric: whether the scale is diverging about ``centre``, or starts there.
 
     Attributes:
         centre: zero, or what ``expect`` makes it.
+        low, high: the present limits.
     """
 
     def __init__(self, symmetric: bool) -> None:
         self.symmetric = symmetric
-        self.mapper = LinearColorMapper(
-            palette=palette("balance" if symmetric else "tempo"), low=-1.0 * symmetric, high=1.0
-        )
         self.centre = 0.0
+        self.low, self.high = -1.0 * symmetric, 1.0
         self._reach: float | None = None
 
-    def expect(self, variable: Any) -> None:
-        """Take the colours that suit a variable, until there are fields of it to follow."""
-        reach = 3 * variable.std if self.symmetric else variable.std
-        self.centre = centre(variable) if self.symmetric else 0.0
-        self.mapper.update(low=self.centre - reach * self.symmetric, high=self.centre + reach)
+    def expect(self, std: float, centre: float = 0.0) -> None:
+        """Take limits that suit a variable, until there are fields of it to follow."""
+        self.centre = centre
+        self._set(3 * std if self.symmetric else std)
         self.forget()
 
     def forget(self) -> None:
         """Let the next fields set the limits alone: another variable or another run."""
         self._reach = None
 
-    def follow(self, *fields: np.ndarray) -> None:
-        """Adapt to the fields of a new cycle; values that are not finite are left out."""
-        if not fields:
+    def follow(self, *extremes: tuple[float, float]) -> None:
+        """Adapt to least and largest values of the fields of a new cycle."""
+        values = [float(v) for pair in extremes for v in pair if math.isfinite(v)]
+        if not values:
             return
-        peaks = [np.abs(f[np.isfinite(f)] - self.centre).max(initial=0.0) for f in fields]
-        peak = max(map(float, peaks))
+        peak = max(abs(value - self.centre) for value in values)
         reach = peak if self._reach is None else max(peak, SHRINK[self.symmetric] * self._reach)
         self._reach = reach if reach > 0 else None
-        reach = reach or 1.0
-        low = -reach if self.symmetric else 0.0
-        self.mapper.update(low=self.centre + low, high=self.centre + reach)
+        self._set(reach or 1.0)
+
+    def _set(self, reach: float) -> None:
+        self.low, self.high = self.centre - reach * self.symmetric, self.centre + reach
 
 
 def centre(variable: Any) -> float:

@@ -52,3 +52,6 @@ class Race:
     def view(self) -> View:
         """The two snapshots of this moment."""
         return View(self.latent.snapshot, self.full_space.snapshot)
+
+    def change(self, **changes):
+        pass

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from ldensf_app import units
-from ldensf_app.colours import filter_colour
-from ldensf_app.setup import FULL_SPACE, LATENT, label, runnable
+from ldensf_app.colours import filter_colour, filter_marker
+from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
+from ldensf_app.setup import Setup, runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
 from ldensf_core.observations.innovation import normalised_square
 from ldensf_core.twin.follow import SPLIT_EVERY
 
 NOTHING = "–"
-MANY = 4  # filters, of which a legend is set in small print
 SHORT = 16  # letters, of a long name that is not too long
 HINTS = {
     "step": "Snapshots of the truth so far; observations are made at some or all of them.",
@@ -28,12 +29,22 @@ HINTS = {
     f"the GPU, where it is timed. At every {SPLIT_EVERY}th observation the two are timed apart. "
     "Computing mean and spread for the maps is not counted.",
 }
-CURVES = {"errors": "Error", "times": "Step time"}
+MARKERS = {
+    "circle": "●", "square": "■", "triangle": "▲", "inverted_triangle": "▼", "diamond": "◆",
+    "star": "★", "hex": "⬢", "cross": "✚", "x": "✖", "plus": "✚", "circle_dot": "◉",
+    "square_dot": "▣", "triangle_dot": "△", "diamond_dot": "◈",
+}  # fmt: skip
+"""Signs for Bokeh's markers."""
 
 
 def called(name: str) -> str:
     """The title of a filter, as HTML."""
-    return escape(FILTERS[name].title)
+    return escape(title(name))
+
+
+def benchmark_of(view: View) -> Any:
+    """The benchmark of the run that is shown."""
+    return get_benchmark(view.lead.setup.benchmark)
 
 
 def story(benchmark: Any) -> str:
@@ -75,11 +86,11 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    title, record = called(name), view.latest(name)
-    full_space = FILTERS[name].kind == FULL_SPACE
+    heading, record = called(name), view.latest(name)
+    full_space = filter_of(name).kind == FULL_SPACE
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
-        return _tile(name, title, NOTHING, sub, filter_colour(name))
+        return _tile(name, heading, NOTHING, sub, filter_colour(name))
     value = f'{percent(record.error)}<small class="what"> error</small>'
     sub = f"spread {percent(record.spread)}"
     agreement = normalised_square([r.innovation for r in view.history()[name]])
@@ -89,7 +100,7 @@ def _error_tile(view: View, name: str) -> str:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
         sub = "Diverged: press Reset."
-    return _tile(name, title, value, sub, filter_colour(name))
+    return _tile(name, heading, value, sub, filter_colour(name))
 
 
 def lag(view: View) -> str:
@@ -134,8 +145,12 @@ def message(text: str) -> str:
     return f'<div class="message" role="alert">{escape(text)}</div>'
 
 
-def status(view: View) -> str:
-    """With which settings the run was made, or what it waits for, or what went wrong."""
+def status(view: View, applied: Setup) -> str:
+    """With which settings the run is made, or what it waits for, or what went wrong.
+
+    Args:
+        applied: the settings of the run with all changes since.
+    """
     setup = view.lead.setup
     if view.message:
         return message(view.message)
@@ -146,12 +161,16 @@ def status(view: View) -> str:
     if view.lead.truth is None and view.any("loading") and time:
         text = f"Spinning up {benchmark.spinning_up}: {time} before the first snapshot"
         return f'<div class="status"><b>{text}</b></div>'
+    count, layout = applied.sensors, applied.layout
+    if applied.positions:
+        count, layout = len(applied.positions), "by hand"
+    measured = [units.symbol(v) for v in benchmark.variables if v.name in applied.variables]
     parts = [
-        f"<b>{setup.sensors}</b> sensors ({setup.layout}) "
-        f"every <b>{units.interval(benchmark, setup.every)}</b>",
-        f"noise <b>{setup.noise:.2f}</b> std",
-        f"missing <b>{setup.missing:.0%}</b>",
-        f"<b>{setup.members}</b> members",
+        f"<b>{count}</b> sensors ({layout}) of <b>{escape(', '.join(measured))}</b> "
+        f"every <b>{units.interval(benchmark, applied.every)}</b>",
+        f"noise <b>{applied.noise:.2f}</b> std",
+        f"missing <b>{applied.missing:.0%}</b>",
+        f"<b>{applied.members}</b> members",
         f"full space <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
         *_model_error(benchmark, setup.model_error),
@@ -159,9 +178,25 @@ def status(view: View) -> str:
             f"{called(name)}: {option.replace('_', ' ')} <b>{escape(_value(value))}</b>"
             for name, option, value in setup.options
         ),
+        *(f"<b>step {index}</b>: {escape(_change(change))}" for index, change in view.lead.changes),
     ]
-    told = "".join(map(message, view.disagreements))
+    told = "".join(map(message, [*view.notices, *view.disagreements]))
     return f'<div class="status">{" · ".join(parts)}</div>{told}'
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    """What has changed during a run."""
+    told = []
+    for name, value in change.items():
+        if name == "assimilate":
+            told.append("assimilation on" if value else "assimilation off")
+        elif name == "sensors":
+            told.append(f"{len(value)} sensors moved")
+        elif name == "variables":
+            told.append(f"measured {', '.join(value)}")
+        else:
+            told.append(f"{name} {_value(value)}")
+    return ", ".join(told)
 
 
 def _model_error(benchmark: Any, name: str) -> list[str]:
@@ -198,31 +233,55 @@ def _no_solver(benchmark: Any) -> str:
     return f"{benchmark.title} has no solver."
 
 
-def head(text: str, note: str = "", right: str = "") -> str:
-    """A card's title with a lighter note beside it, and something at the right."""
-    return (
-        f'<div class="head"><div class="title">{text}<span class="note">{note}</span></div>'
-        f"{right}</div>"
-    )
+def sign(name: str) -> str:
+    """The marker of a filter as a letter."""
+    return MARKERS[filter_marker(name)]
 
 
-def curves_title(name: str, view: View) -> str:
-    """Title of the ``errors`` or the ``times``, and whose they are."""
+def legend(view: View) -> str:
+    """Colour and marker of the filters, and what the lines mean."""
     names = view.lead.setup.filters if view.lead.setup else ()
-    if name == "times":
-        names = tuple(n for n in names if FILTERS[n].corrects)
-    return head(CURVES[name], right=legend(names, spread=name == "errors"))
+    items = [f'<span style="color: {filter_colour(n)}">{sign(n)} {called(n)}</span>' for n in names]
+    items.append('<span><i class="dotted"></i>spread</span>')
+    return f'<div class="legend">{"".join(items)}</div>'
 
 
-def legend(names: tuple[str, ...], spread: bool) -> str:
-    """Coloured names of the filters, and what a dashed line means."""
-    items = [
-        f'<span><i style="border-color: {filter_colour(n)}"></i>{called(n)}</span>' for n in names
-    ]
-    if spread:
-        items.append('<span><i class="dashed"></i>spread</span>')
-    many = " many" if len(names) > MANY else ""
-    return f'<div class="legend{many}">{"".join(items)}</div>'
+def race(view: View, pace: float) -> str:
+    """How far every filter is, what it has used, and what it would take to keep up.
+
+    Args:
+        pace: cycles per second that were asked for; infinite for as fast as it goes.
+    """
+    if view.lead.setup is None or view.lead.index < 0:
+        return ""
+    last, rows = benchmark_of(view).n_times - 1, []
+    for name, records in view.history().items():
+        if not filter_of(name).corrects:
+            continue
+        snapshot = view.of(name)
+        used = sum(r.cycle_ms for r in records) / 1000
+        done = 100 * max(snapshot.index, 0) / last
+        median = snapshot.median_ms(name)
+        size = len(records[-1].parameters)
+        told = f"{snapshot.index} in {used:.{2 if used < 10 else 0}f} s"
+        if snapshot.index < view.lead.index and median > 0:
+            wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
+            factor = median * wanted / 1000
+            told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
+        hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
+        rows.append(
+            f'<span class="who" style="color: {filter_colour(name)}">{called(name)}</span>'
+            f'<span class="lane"><i style="width: {done:.1f}%; background: {filter_colour(name)}">'
+            f'</i></span><span class="told" title="{hint}">{told}</span>'
+        )
+    device = escape(view.lead.device)
+    return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
+
+
+def _fastest(view: View) -> float:
+    """Median ms of the quickest filter's cycle."""
+    medians = [view.of(name).median_ms(name) for name in view.history()]
+    return min((m for m in medians if m > 0), default=math.nan)
 
 
 def parameters(view: View, benchmark: Any) -> str:
@@ -230,29 +289,26 @@ def parameters(view: View, benchmark: Any) -> str:
     truth = view.lead.true_parameters
     if truth is None:
         return ""
-    blocks = []
-    mark = "━" if len(truth) == 1 else "×"  # as it is drawn
+    lines = []
     for i, p in enumerate(benchmark.parameters):
         width = p.high - p.low
         short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
-        name = units.named(short, p.units)
-        lines = f"<b>{name}</b><span>{mark} {truth[i]:.{units.decimals(width)}f} truth</span>"
-        for name, note in _estimating(view):
+        told = [f"<b>{units.named(short, p.units)}</b>"]
+        told.append(f"<span>truth {truth[i]:.{units.decimals(width)}f}</span>")
+        for name in _estimating(view):
             values = view.latest(name).parameters[:, i]
-            lines += (
-                f'<span class="{name}{note}" style="color: {filter_colour(name)}">'
-                f"● {estimate(values.mean(), values.std(), width)}{note}</span>"
+            told.append(
+                f'<span style="color: {filter_colour(name)}" title="{called(name)}">'
+                f"{sign(name)} {estimate(values.mean(), values.std(), width)}</span>"
             )
-        blocks.append(f"<div>{lines}</div>")
-    return f'<div class="numbers">{"".join(blocks)}</div>'
+        lines.append(f'<div class="numbers">{"".join(told)}</div>')
+    return "".join(lines)
 
 
-def _estimating(view: View) -> list[tuple[str, str]]:
-    """The first two filters that correct the parameters, and the prior, each with a note."""
+def _estimating(view: View) -> list[str]:
+    """The first three filters that correct the parameters."""
     there = [n for n in dict.fromkeys((*view.shown, *view.history())) if view.latest(n)]
-    correcting = [(n, "") for n in there if FILTERS[n].corrects_parameters]
-    prior = [(n, " prior") for n in there if n == view.uncorrected]
-    return [*correcting[:2], *prior]
+    return [n for n in there if filter_of(n).corrects_parameters][:3]
 
 
 def estimate(mean: float, std: float, width: float) -> str:
@@ -263,13 +319,6 @@ def estimate(mean: float, std: float, width: float) -> str:
     """
     digits = units.decimals(width) + (std < 0.006 * width)
     return f"{mean:.{digits}f} ± {std:.{digits}f}"
-
-
-def unknowns(benchmark: Any) -> str:
-    """Title of the card of the unknown parameters."""
-    if len(benchmark.parameters) == 1:
-        return head("Unknown parameter", "mean, 90 % band, truth")
-    return head("Unknown parameters", "ensemble, prior range, truth")
 
 
 def percent(fraction: float) -> str:
@@ -288,26 +337,16 @@ def milliseconds(time: float) -> str:
     return f"{time:.0f} ms" if time >= 10 else f"{time:.1f} ms" if time >= 1 else f"{time:.2g} ms"
 
 
-def shown_filter(view: View) -> str:
-    """The filter whose spread is mapped: the latent one, or the full-space one if it is alone."""
-    latent, full_space = view.shown
-    return full_space if view.of(full_space) and not view.of(latent) else latent
-
-
-def map_title(name: str, view: View, quantity: str) -> str:
-    """Title of a map card, with the step it shows where that is not the leading one.
+def map_note(view: View, kind: str, name: str, index: int | None) -> str:
+    """What stands beside the title of a map.
 
     Args:
-        name: of the map, as in ``scene``.
-        quantity: what is mapped and its unit; stands above the colour bar.
+        kind, name: what it shows, see ``panels``; ``index``: the cycle, None for the latest.
     """
-    unit = f'<span class="unit">{quantity}</span>'
-    if name == "truth":
-        count = 0 if view.lead.sensors is None else len(view.lead.sensors)
-        return head("Truth", f"{count} sensors" if count else "")
-    if name == "spread":
-        return head("Uncertainty", f"spread of {called(shown_filter(view))}", unit)
-    shown = view.shown[name == FULL_SPACE]
-    text = f'<span style="color: {filter_colour(shown)}">{escape(label(shown))}</span>'
-    note = (waiting(view) or lag(view)) if name == FULL_SPACE else ""
-    return head(text, note or "mean", unit)
+    if kind == "truth":
+        at = -1 if index is None else index
+        count = len(view.lead.networks[at]) if view.lead.networks else 0
+        return f"{count} sensors" if count else ""
+    if filter_of(name).kind == FULL_SPACE and index is None:
+        return waiting(view) or lag(view)
+    return ""

@@ -1,101 +1,105 @@
-"""All figures of the page, and what of a run each of them shows."""
+"""The maps of the page, and what of a run each of them shows."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
-from bokeh.models import Range1d
+import numpy as np
 
-from ldensf_app import readout, units
-from ldensf_app.curves import ErrorCurves, StepTimes
-from ldensf_app.limits import Limits
-from ldensf_app.maps import FieldMap, Sensors
-from ldensf_app.unknowns import ParameterCloud, ParameterTrack
+from ldensf_app import units
+from ldensf_app.board import PANELS, Board
+from ldensf_app.panels import Scales, Shown, choices, field, panel, usual
 from ldensf_app.view import View
-from ldensf_core.filters import KINDS
-
-TRUTH, SPREAD = "truth", "spread"
-MAPS = (TRUTH, *KINDS, SPREAD)
 
 
 class Scene:
-    """Four maps and the figures beside them, created once.
+    """The maps.
 
     Attributes:
-        maps: by what they show, ``MAPS``; those of the two kinds of filters, which of them
-            ``View.shown`` says.
-        benchmark: whose names and units stand on the figures.
-        quantities: what each map shows, with its unit.
+        board: the component that draws them.
+        benchmark: whose names and units stand on them; ``variable``: the one shown.
+        chosen: what a visitor has chosen for some maps, by their place.
+        index: the cycle shown, None for the latest.
     """
 
-    def __init__(self) -> None:
-        self.fields, self.spreads = Limits(symmetric=True), Limits(symmetric=False)
-        self._ranges = Range1d(0, 1), Range1d(0, 1)
-        self.maps = {
-            name: FieldMap(self.spreads if name == SPREAD else self.fields, *self._ranges)
-            for name in MAPS
-        }
-        self.sensors = Sensors(self.maps[TRUTH])
-        self.errors, self.times = ErrorCurves(), StepTimes()
-        self.cloud, self.track = ParameterCloud(), ParameterTrack()
-        self.quantities: dict[str, str] = {}
+    def __init__(self, heard: Any) -> None:
+        self.board, self.scales = Board(heard), Scales()
         self.benchmark: Any = None
         self.variable = 0
+        self.chosen: dict[int, Shown] = {}
+        self.index: int | None = None
+        self._numbers = count(1)
 
     def describe(self, benchmark: Any, variable: int) -> None:
-        """Put the names and units of a benchmark, and of one of its variables, on all figures."""
+        """Put the names and units of a benchmark, and of one of its variables, on all maps."""
+        if benchmark is not self.benchmark:
+            self.board.describe(benchmark)
         self.benchmark, self.variable = benchmark, variable
-        v = benchmark.variables[variable]
-        for name, field_map in self.maps.items():
-            quantity = f"σ({symbol(v)})" if name == SPREAD else symbol(v)
-            self.quantities[name] = units.named(quantity, v.units)
-            field_map.describe(benchmark, variable, quantity)
-        for axis, bokeh_range in zip((benchmark.x, benchmark.y), self._ranges, strict=True):
-            bokeh_range.update(start=axis.low, end=axis.high)
-        for plot in (self.errors, self.times, self.unknowns):
-            plot.describe(benchmark)
-        self.fields.expect(v)
-        self.spreads.expect(v)
+        self.scales.expect(benchmark.variables[variable])
 
-    @property
-    def unknowns(self) -> ParameterCloud | ParameterTrack:
-        """The figure that suits the number of the benchmark's parameters."""
-        return self.track if len(self.benchmark.parameters) == 1 else self.cloud
+    def views(self, view: View) -> list[Shown]:
+        """What each map shows."""
+        labels = tuple(view.lead.setup.filters) if view.lead.setup else ()
+        allowed = choices(labels)
+        return [
+            mine if (mine := self.chosen.get(place)) in allowed else first
+            for place, first in enumerate(usual(view))
+        ]
 
-    def forget_limits(self) -> None:
-        """Let the next fields set the colour limits alone."""
-        self.fields.forget()
-        self.spreads.forget()
+    def choose(self, view: View, wanted: list[str]) -> None:
+        """Take what a visitor has chosen for the maps."""
+        now = self.views(view)
+        for place, text in enumerate(wanted[:PANELS]):
+            if str(now[place]) != text:
+                self.chosen[place] = Shown.read(text)
 
-    def show(self, view: View) -> None:
-        """Draw the snapshots of ``view``."""
+    def draw_maps(self, view: View) -> int:
+        """Send the maps of the latest cycle, or the one that was chosen; returns its number."""
         lead = view.lead
         if lead.index <= 0:
-            self.forget_limits()
-        fields = {TRUTH: None if lead.truth is None else lead.truth[self.variable]}
-        for place, name in zip(KINDS, view.shown, strict=True):
-            fields[place] = self._field(view, name, "mean")
-        self.fields.follow(*(field for field in fields.values() if field is not None))
-        fields[SPREAD] = self._field(view, readout.shown_filter(view), "spread")
-        if fields[SPREAD] is not None:
-            self.spreads.follow(fields[SPREAD])
-        for name, field_map in self.maps.items():
-            field_map.show(fields[name])
-        positions = None if lead.sensors is None else lead.sensors.positions
-        self.sensors.show(positions, lead.silent)
-        history = view.history()
-        self.errors.show(history)
-        self.times.show(history)
-        self.unknowns.show(history, lead.true_parameters)
+            self.scales.forget()
+        shown = self.views(view)
+        offered = [(str(s), s.title) for s in choices(lead.setup.filters if lead.setup else ())]
+        self.board.param.update(choices=offered, views=[str(s) for s in shown])
+        index = None if self.index is None else min(self.index, lead.index)
+        fields = [(s, field(view, s, index)) for s in shown]
+        self.scales.follow(fields, self.variable)
+        pixels = [frame.pixels[self.variable].ravel() for _, frame in fields if frame]
+        shape = next((frame.pixels.shape[1:] for _, frame in fields if frame), (1, 1))
+        cycle = lead.index if index is None else index
+        number = next(self._numbers)
+        self.board.frame = {
+            "number": number,
+            "cycle": cycle,
+            "last": lead.index,
+            "live": index is None,
+            "where": where(self.benchmark, cycle, index is None),
+            "panels": [
+                panel(view, s, frame, index, self.variable, self.scales) for s, frame in fields
+            ],
+            "pixels": np.concatenate(pixels) if pixels else np.empty(0, np.uint16),
+            "shape": list(shape),
+        }
+        self._place_sensors(view, cycle)
+        return number
 
-    def _field(self, view: View, name: str, kind: str) -> Any:
-        snapshot = view.of(name)
-        return getattr(snapshot, kind)[name][self.variable] if snapshot else None
+    def _place_sensors(self, view: View, cycle: int) -> None:
+        lead = view.lead
+        if not 0 <= cycle < len(lead.networks):
+            return
+        positions, silent = lead.networks[cycle].positions, None
+        observation = lead.observed[cycle]
+        if observation is not None:
+            silent = (~observation.present).all(dim=-1).cpu().numpy()
+        self.board.place(positions, silent)
 
 
-def symbol(variable: Any) -> str:
-    """How a variable is written."""
-    return variable.symbol or variable.name
+def where(benchmark: Any, cycle: int, live: bool) -> str:
+    """Which cycle the maps show."""
+    if cycle < 0:
+        return ""
+    return f"step {cycle}, {units.moment(benchmark, cycle)}" + ("" if live else ", back")
 
 
 def first_shown(benchmark: Any) -> int:

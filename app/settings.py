@@ -13,7 +13,8 @@ from typing import Any
 import param
 
 from ldensf_app import units
-from ldensf_app.setup import DEFAULT_FILTERS, Setup, label, runnable, usual_options
+from ldensf_app.labels import AT, LATENT, full_title
+from ldensf_app.setup import DEFAULT_FILTERS, Setup, runnable, usual_options
 from ldensf_core import FILTERS, get_benchmark, list_benchmarks
 from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.device import device_name, devices, resolve_device
@@ -26,6 +27,9 @@ ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
 """Rows of sensors; a domain that is twice as wide as high has twice as many columns."""
 MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
 FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
+NO_SECOND = 0
+MOST_SENSORS = 1024
+"""That can be placed by hand."""
 
 
 def sensor_choices(benchmark: Any) -> list[int]:
@@ -99,7 +103,7 @@ class Settings(param.Parameterized):
         default=100,
         objects=sensor_choices(get_benchmark("tsunami")),
         label="Sensors",
-        doc="Number of sensors; each measures all variables.",
+        doc="Number of sensors.",
     )
     layout = param.Selector(
         default="grid",
@@ -107,6 +111,17 @@ class Settings(param.Parameterized):
         label="Layout",
         doc="Sensors on a regular grid, at random, clustered in one disc a fifth as wide as the "
         "domain, along a line across it, or at random in one half (the seed says where).",
+    )
+    positions = param.List(
+        default=[],
+        label="Sensors by hand",
+        doc="Positions (x, y) of sensors placed on the map; empty where number and layout say.",
+    )
+    variables = param.ListSelector(
+        default=[v.name for v in get_benchmark("tsunami").variables],
+        objects={v.symbol or v.name: v.name for v in get_benchmark("tsunami").variables},
+        label="Measured",
+        doc="The variables that every sensor measures.",
     )
     every = param.Selector(
         default=1,
@@ -140,6 +155,12 @@ class Settings(param.Parameterized):
         objects=list(FULL_SPACE_MEMBERS),
         label="Members, full space",
         doc="Ensemble size of full-space filters; each member is a run of the PDE solver.",
+    )
+    second = param.Selector(
+        default=NO_SECOND,
+        objects={"no": NO_SECOND, **{str(m): m for m in MEMBERS}},
+        label="First filter once more, members",
+        doc="Runs the first latent filter a second time with another ensemble size, to compare.",
     )
     options = param.Dict(
         default={},
@@ -185,7 +206,11 @@ class Settings(param.Parameterized):
         self.param.every.objects = interval_choices(benchmark)
         errors = error_choices(benchmark)
         self.param.model_error.objects = {**self.param.model_error.names, **errors}
+        measured = self.param.variables
+        measured.objects = {**measured.names, **symbols(benchmark)}
         self.param.update(
+            positions=[],
+            variables=[v.name for v in benchmark.variables],
             model_error=NONE,
             sensors=math.prod(benchmark.sensor_grid),
             every=1,
@@ -194,6 +219,11 @@ class Settings(param.Parameterized):
         )
         sensors.objects = choices
         self.param.model_error.objects = errors
+        measured.objects = symbols(benchmark)
+
+    @param.depends("sensors", "layout", watch=True)
+    def _leave_positions(self) -> None:
+        self.positions = []
 
     def _that_run(self) -> list[str]:
         """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""
@@ -207,17 +237,32 @@ class Settings(param.Parameterized):
     def setup(self) -> Setup:
         """An immutable copy of the present values."""
         filters = tuple(name for name in FILTERS if name in self.filters)
+        first = next((name for name in filters if FILTERS[name].kind == LATENT), None)
+        if self.second != NO_SECOND and first:
+            filters = (first, f"{first}{AT}{self.second}", *(f for f in filters if f != first))
         options = tuple(
             (name, option, value)
             for name in filters
             for option, usual in usual_options(name, self.benchmark).items()
-            if (value := self.options.get(name, {}).get(option, usual)) != usual
+            if (value := self.options.get(name.partition(AT)[0], {}).get(option, usual)) != usual
         )
         values = {field.name: getattr(self, field.name) for field in fields(Setup)}
+        values["positions"] = tuple(map(tuple, self.positions))
+        values["variables"] = tuple(self.variables)
         return Setup(**values | {"filters": filters, "options": options})
+
+
+def symbols(benchmark: Any) -> dict[str, str]:
+    """Names of a benchmark's variables by how they are written."""
+    return {v.symbol or v.name: v.name for v in benchmark.variables}
 
 
 def _explained() -> str:
     """What each filter does, a line each."""
-    lines = [f"{label(name)}: {of.sentence}" for name, of in FILTERS.items()]
-    return "\n".join([*lines, "Maps show the first latent and the first full-space filter."])
+    lines = [f"{full_title(name)}: {of.sentence}" for name, of in FILTERS.items()]
+    return "\n".join(
+        [
+            *lines,
+            "Maps show the first latent and the first full-space filter, if nothing else is chosen there.",
+        ]
+    )

@@ -7,16 +7,18 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from ldensf_app.labels import AT, FULL_SPACE, LATENT, filter_of, members_of
 from ldensf_app.models import shared_model
 from ldensf_core import FILTERS, CheckpointError, SensorNetwork, TwinExperiment, get_benchmark
-from ldensf_core.filters import KINDS, EnSF, Filter, FreeRun, LatentSmoother, LDEnSF
+from ldensf_core.filters import EnSF, Filter, FreeRun, LatentSmoother, LDEnSF
 from ldensf_core.filters.chosen import Chosen, chosen
 from ldensf_core.weights.checkpoints import has_weights
 
-LATENT, FULL_SPACE = KINDS
 DEFAULT_FILTERS = (LDEnSF.name, LatentSmoother.name, EnSF.name, FreeRun.name)
 """Those of the default scene: the paper's filter, the smoother that needs no encoder, a full-space
 one, and one that never corrects."""
+LIVE = ("sensors", "layout", "positions", "variables", "every", "noise", "missing", "members")
+"""Settings that can change while a run goes on; others need a reset."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,10 @@ class Setup:
     """One experiment's settings; the fields are those of ``Settings``.
 
     Attributes:
+        filters: labels, see ``labels``.
         model_error: of the truth, one of the benchmark's or "none".
+        positions: of sensors placed by hand; empty where ``sensors`` and ``layout`` say.
+        variables: names of those that are measured.
         options: what is other than usual, as (filter, option, value).
     """
 
@@ -33,6 +38,8 @@ class Setup:
     model_error: str
     sensors: int
     layout: str
+    positions: tuple[tuple[float, float], ...]
+    variables: tuple[str, ...]
     every: int
     noise: float
     missing: float
@@ -63,25 +70,54 @@ class Setup:
                 f"weights. Make these with `ldensf train {benchmark.known_as}`."
             )
         mine = {name: of for name, of in self.classes.items() if of.kind == kind}
-        options: dict[str, dict[str, Any]] = {}
-        for name, option, value in self.options:
-            if name in mine:
-                options.setdefault(name, {})[option] = value
         return TwinExperiment(
             benchmark,
-            filters=list(mine),
-            sensors=SensorNetwork.place(benchmark, self.sensors, self.layout, self.seed),
+            filters={label: (of.name, self._options(label)) for label, of in mine.items()},
+            sensors=self.network,
             model=self._model(mine) if mine and kind == LATENT else None,
             noise=self.noise,
             every=self.every,
             members=self.members,
             full_space_members=self.full_space_members,
             missing=self.missing,
-            options=options,
+            variables=self.variables,
             seed=self.seed,
             device=self.device,
             truth_benchmark=benchmark.with_error(self.model_error),
         )
+
+    @property
+    def network(self) -> SensorNetwork:
+        """The sensors.
+
+        Raises:
+            ValueError: if one stands outside the domain, or if so many fill no such layout.
+        """
+        benchmark = get_benchmark(self.benchmark)
+        if self.positions:
+            return SensorNetwork.at(benchmark, self.positions)
+        return SensorNetwork.place(benchmark, self.sensors, self.layout, self.seed)
+
+    def _options(self, label: str) -> dict[str, Any]:
+        """Options of one filter that are other than usual, and its ensemble size if it has one."""
+        size = members_of(label)
+        given = {option: value for name, option, value in self.options if name == label}
+        return given if size is None else {**given, "members": size}
+
+    def live_changes(self, earlier: Setup) -> dict[str, Any]:
+        """What has to change in a run of ``earlier`` to be observed as this one is.
+
+        Arguments of ``Twin.change``; settings that need a reset are left out.
+        """
+        names = set(earlier.changes(self))
+        found = {
+            n: getattr(self, n) for n in ("every", "noise", "missing", "members") if n in names
+        }
+        if "variables" in names:
+            found["variables"] = list(self.variables)
+        if names & {"sensors", "layout", "positions"}:
+            found["sensors"] = self.network
+        return found
 
     def _model(self, needed_by: Mapping[str, type[Filter]]) -> Any:
         try:
@@ -96,13 +132,14 @@ class Setup:
         return [name for name in names if getattr(self, name) != getattr(other, name)]
 
 
-def classes(benchmark: str, names: Iterable[str]) -> dict[str, type[Filter]]:
+def classes(benchmark: str, labels: Iterable[str]) -> dict[str, type[Filter]]:
     """The classes of filters on a benchmark, where without trained weights some have another."""
-    names = list(names)
-    if not names:
+    labels = list(labels)
+    if not labels:
         return {}
     weights = has_weights(get_benchmark(benchmark))
-    return {name: one.kind for name, one in chosen(names, None, weights).items()}
+    named = {label: label.partition(AT)[0] for label in labels}
+    return {label: one.kind for label, one in chosen(named, None, weights).items()}
 
 
 def runnable(benchmark: str) -> list[str]:
@@ -112,14 +149,8 @@ def runnable(benchmark: str) -> list[str]:
     return [name for name, of in classes(benchmark, FILTERS).items() if there[of.kind]]
 
 
-def label(name: str) -> str:
-    """How a filter is called where it matters that it runs the solver."""
-    of = FILTERS[name]
-    return f"{of.title} (full space)" if of.kind == FULL_SPACE else of.title
-
-
-def usual_options(name: str, benchmark: str) -> dict[str, Any]:
+def usual_options(label: str, benchmark: str) -> dict[str, Any]:
     """The options of a filter that nobody has changed: tuned for a benchmark, or defaults."""
-    settings = Chosen(name, FILTERS[name]).settings(get_benchmark(benchmark))
+    settings = Chosen(label, filter_of(label)).settings(get_benchmark(benchmark))
     del settings["filter"]
     return settings

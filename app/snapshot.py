@@ -60,6 +60,11 @@ class Snapshot:
     spread: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     records: tuple[Mapping[str, Record], ...] = ()
     observed: tuple[Observation | None, ...] = ()
+    frames: tuple[Mapping[tuple[str, str], Any], ...] = ()
+    networks: tuple[Any, ...] = ()
+    assimilated: tuple[bool, ...] = ()
+    changes: tuple[Any, ...] = ()
+    notice: str = ""
 
     def median_ms(self, name: str) -> float:
         """Median time of a complete cycle of filter ``name``; NaN if there was none."""

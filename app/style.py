@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ldensf_app import curves, maps, unknowns
-
 NAVY = "#0b3a5e"
 _THEME = {
     "shape": {"borderRadius": 6},
@@ -39,39 +37,27 @@ THEME = {
     "dark": {"palette": {"primary": {"main": "#7cb8e0"}}, **_THEME},
 }
 
-GAP = 10
+GAP = 8
 CARD_HEAD = 30  # px, a card's title
 CARD_PADDING = 8  # px, left and right
-CURVES = 336  # px, least width of the column of curves
-NUMBERS = 102, 116  # px, what those of two unknown parameters need, and of one
+CURVES = 352  # px, least width of the column of charts
+CURVES_HEIGHT = 216  # px, least height of the charts where they stand in a row
+LEAST_SIDE = 130  # px, least width of a map
+WIDE = 1.5  # aspect of maps from which on the charts stand below them
 
-CURVES_HEIGHT = 190  # px, least height of the curves where they stand in a row
-LEAST_SIDE = 150  # px, least width of a map
-WIDE = 1.5  # aspect of maps from which on the curves stand below them
+MAP_LEFT, MAP_RIGHT, MAP_TOP, MAP_BOTTOM = 44, 60, 8, 28
+"""Room around a map's frame, px; the same stands in ``board/board.css``."""
+BELOW = 36  # px, the bar below the maps
 
-_row = CARD_HEAD + maps.TOP + maps.BOTTOM + 2  # with the card's border
-_column = 2 * CARD_PADDING + maps.LEFT + maps.RIGHT + 2
-MAP_SIZE = {
-    "width": f"calc(var(--map-height) * var(--aspect) + {maps.LEFT + maps.RIGHT}px)",
-    "height": f"calc(var(--map-height) + {maps.TOP + maps.BOTTOM}px)",
-    "flex": "none",
-    "align-self": "center",
-}
-_excess = unknowns.LEFT + unknowns.RIGHT - curves.TOP - unknowns.BOTTOM
-CLOUD_SIZE = {
-    "width": f"calc(100cqh + {_excess}px)",
-    "max-width": f"calc(100cqw - {NUMBERS[0]}px)",
-    "flex": "none",
-}
+_row = CARD_HEAD + MAP_TOP + MAP_BOTTOM + 2  # with the card's border
+_column = 2 * CARD_PADDING + MAP_LEFT + MAP_RIGHT + 2
 # Panel asks for the sum of the children's least sizes, which a grid does not need.
 SHRINKABLE = {"min-width": "0", "min-height": "0"}
-TRACK_SIZE = {"width": f"calc(100cqw - {NUMBERS[1]}px)", "flex": "none"}
-BESIDE = {"container-type": "size", **SHRINKABLE, "align-items": "center", "gap": "8px"}
 
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "max-content max-content minmax(max-content, 1fr)",
+    "grid-template-rows": "repeat(3, max-content) minmax(max-content, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",
@@ -85,17 +71,16 @@ def _arrangement(below: bool) -> dict[str, str]:
     """Properties of the board, which all on it inherit; the curves ``below``, or beside."""
     right, bottom = (0, CURVES_HEIGHT + GAP) if below else (CURVES + GAP, 0)
     least = f"{LEAST_SIDE}px / var(--aspect)"
-    height = f"(100cqh - {bottom + GAP}px) / 2 - {_row}px"
+    height = f"(100cqh - {bottom + GAP + BELOW}px) / 2 - {_row}px"
     width = f"((100cqw - {right + GAP}px) / 2 - {_column}px) / var(--aspect)"
     free = "minmax(0, 1fr)"
     fitting = f"calc(var(--map-height) * var(--aspect) + {_column}px)"
-    beside = f"minmax(0, 1.1fr) {free} {free} / {free}"
     return {
-        "--board-height": f"calc(2 * {least} + {2 * _row + GAP + bottom}px)",
+        "--board-height": f"calc(2 * {least} + {2 * _row + GAP + BELOW + bottom}px)",
         "--map-height": f"max({least}, min({height}, {width}))",
         "--board": f"auto {free} / {free}" if below else f"{free} / auto {free}",
         "--maps": f"auto auto / repeat(2, {free if below else fitting})",
-        "--curves": f"{free} / {free} {free} minmax(0, 1.2fr)" if below else beside,
+        "--curves": f"{free} / repeat(3, {free})" if below else f"repeat(3, {free}) / {free}",
     }
 
 
@@ -108,11 +93,6 @@ def arrangement(aspect: float) -> dict[str, str]:
     return {**SHRINKABLE, "--aspect": f"{aspect}", **_arrangement(below=aspect >= WIDE)}
 
 
-def legend_height(filters: int) -> int:
-    """Pixels in which this many names find room, in a small window, too."""
-    return CARD_HEAD + 5 * max(filters - 3, 0)
-
-
 _narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
 _below = " ".join(f"{k}: {v} !important;" for k, v in _arrangement(below=True).items())
 _grid = f"display: grid; gap: {GAP}px;"
@@ -121,10 +101,9 @@ STYLESHEETS = {
     "board": f":host {{ {_grid} container-type: size; grid-template: var(--board); "
     "min-height: var(--board-height) !important; }\n"
     f"@container (max-width: {_narrow}px) {{ :host {{ {_below} }} }}\n",
-    "maps": f":host {{ {_grid} grid-template: var(--maps); align-content: start; }}\n",
     "curves": f":host {{ {_grid} grid-template: var(--curves); }}\n",
 }
-"""Of the board, and of the maps and the curves on it, which ``arrangement`` arranges."""
+"""Of the board, and of the charts on it, which ``arrangement`` arranges."""
 
 HEAD = {"align-items": "center", "gap": "10px"}
 CARD = {

@@ -26,6 +26,11 @@ def named(name: str, units: str) -> str:
     return name if units == "1" else f"{name} ({units})"
 
 
+def symbol(variable: Any) -> str:
+    """How a variable is written."""
+    return variable.symbol or variable.name
+
+
 def decimals(scale: float) -> int:
     """Decimals with which numbers of size ``scale`` show three digits, at least none."""
     return max(0, 2 - math.floor(math.log10(scale)))
@@ -104,15 +109,3 @@ def longitude(east: float) -> str:
 def latitude(north: float) -> str:
     """A latitude, given in degrees north."""
     return f"{abs(north):.0f}°" + ("N" if north > 0 else "S" if north < 0 else "")
-
-
-def pointer(axis: Any) -> str:
-    """JavaScript that writes the coordinate ``value`` of the pointer on an axis of the domain."""
-    if axis.units == "°E":
-        return (
-            "const east = Math.round(value) % 360\n"
-            "return east <= 180 ? `${east}°E` : `${360 - east}°W`"
-        )
-    if axis.units == "°N":
-        return "return `${Math.round(Math.abs(value))}°${value < 0 ? 'S' : 'N'}`"
-    return f"return `${{value.toFixed({decimals(axis.high - axis.low)})}}{unit(axis.units)}`"

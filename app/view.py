@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
+from ldensf_app.frames import Frame
+from ldensf_app.labels import title
 from ldensf_app.setup import DEFAULT_FILTERS
 from ldensf_app.snapshot import Record, Snapshot
 from ldensf_core import FILTERS
@@ -48,6 +50,11 @@ class View:
         return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))
 
     @property
+    def notices(self) -> list[str]:
+        """What could not be done, though the run goes on."""
+        return list(dict.fromkeys(s.notice for s in self.snapshots if s.notice))
+
+    @property
     def shown(self) -> tuple[str, str]:
         """The latent and the full-space filter that have maps: the first that is chosen of each.
 
@@ -78,7 +85,7 @@ class View:
         for name, records in self.history().items():
             if records[-1].limit is not None:
                 told = disagreement([r.innovation for r in records], records[-1].limit)
-                found += [f"{FILTERS[name].title}: {told}"] if told else []
+                found += [f"{title(name)}: {told}"] if told else []
         return found
 
     @property
@@ -94,6 +101,19 @@ class View:
     def of(self, name: str) -> Snapshot | None:
         """The snapshot that holds filter ``name``, if there is one with results of it."""
         return next((s for s in self.snapshots if s.records and name in s.records[-1]), None)
+
+    def frame(self, kind: str, label: str, index: int | None = None) -> Frame | None:
+        """A field of cycle ``index``, by default of the latest, if it is there.
+
+        Args:
+            kind: ``truth``, ``mean`` or ``spread``; ``label``: of the filter, empty for the truth.
+        """
+        snapshot = self.of(label) if label else self.lead
+        if snapshot is None or not snapshot.frames:
+            return None
+        if index is None:
+            return snapshot.frames[-1].get((kind, label))
+        return snapshot.frames[index].get((kind, label)) if index < len(snapshot.frames) else None
 
     def latest(self, name: str) -> Record | None:
         """The newest record of filter ``name``."""

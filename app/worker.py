@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from ldensf_app.frames import pack
 from ldensf_app.setup import Setup
 from ldensf_app.snapshot import Snapshot, cycle_contents, frozen
 from ldensf_core import CheckpointError
@@ -174,6 +175,16 @@ class Worker(threading.Thread):
             phase="finished" if last else "playing" if self._playing else "paused",
             records=(*self.snapshot.records, records),
             observed=(*self.snapshot.observed, cycle.observation),
+            frames=(
+                *self.snapshot.frames,
+                {
+                    ("truth", ""): pack(contents["truth"]),
+                    **{("mean", n): pack(m) for n, m in contents["mean"].items()},
+                    **{("spread", n): pack(m) for n, m in contents["spread"].items()},
+                },
+            ),
+            networks=(*self.snapshot.networks, self._experiment.conditions(cycle.index).sensors),
+            assimilated=(*self.snapshot.assimilated, cycle.assimilate),
             **contents,
         )
         if last:

@@ -162,6 +162,11 @@ class Atmosphere(Benchmark):
         """Add the part of an increment that the truncation resolves."""
         return state + self.flow(state).packed(increment)
 
+    def relief(self) -> np.ndarray:
+        """Height of the mountains, (ny, nx), in m."""
+        longitude, latitude = (torch.deg2rad(torch.as_tensor(a.points)) for a in (self.x, self.y))
+        return self.mountain_height * _mountains(longitude, latitude[:, None]).numpy()
+
     def basis(self, count: int) -> SphereBasis:
         """A basis of departures: of heights from their mean, of winds from rest."""
         rest = self.at_rest() * torch.tensor([0, 1, 1])

@@ -256,6 +256,10 @@ class Benchmark(ABC):
 
     # -- scales of fields and parameters ---------------------------------------------------
 
+    def relief(self) -> np.ndarray | None:
+        """Height of the ground on the grid, (ny, nx), in m; None where it is flat."""
+        return None
+
     def mean(self, like: Tensor) -> Tensor:
         """Training mean of each variable, shape (V,), with the dtype and device of ``like``."""
         return _constant(tuple(v.mean for v in self.variables), like.dtype, like.device)

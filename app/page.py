@@ -1,0 +1,125 @@
+"""What stands on the page, and how a run is put there. Nothing here knows of workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from ldensf_app import curves, layout, readout, units
+from ldensf_app.chart import Chart
+from ldensf_app.controls import Controls
+from ldensf_app.scene import Scene, first_shown
+from ldensf_app.setup import Setup
+from ldensf_app.view import View
+from ldensf_core import get_benchmark
+
+NOW = "Parameters now"
+AT_POINT = "At the point clicked"
+
+
+class Page:
+    """Texts, maps, charts.
+
+    Args:
+        heard: is told what the browser says of the maps, a name and a value.
+
+    Attributes:
+        variable: the widget that says which variable is shown.
+        main: the area beside the sidebar; ``story``: the line in the page's head.
+    """
+
+    def __init__(self, controls: Controls, heard: Any) -> None:
+        self.controls = controls
+        self.scene = Scene(heard)
+        self.story = layout.html()
+        self.tiles, self.status, self.legend, self.race, self.numbers = (
+            layout.html() for _ in range(5)
+        )
+        self.variable = pmui.RadioButtonGroup(
+            options={"-": 0}, value=0, size="small", margin=(0, 0, 0, 0),
+            sx={"& .MuiToggleButton-root": {"py": "0px", "textTransform": "none"}},
+        )  # fmt: skip
+        logs = list(curves.log_charts())
+        self.cards = {
+            "errors": layout.ChartCard("errors", Chart(logarithmic=True), logs, logs[0]),
+            "times": layout.ChartCard("times", Chart(logarithmic=True), logs, logs[1]),
+            "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
+        }
+        head = pn.Row(
+            self.variable, self.legend, sizing_mode="stretch_width", margin=0,
+            styles={"align-items": "center", "gap": "14px"},
+        )  # fmt: skip
+        foot = [self.race, self.numbers]
+        self.main = layout.MainArea(
+            self.scene, [self.tiles, self.status, head], list(self.cards.values()), foot
+        )
+        self.point: tuple[float, float] | None = None
+
+    def describe(self, name: str) -> None:
+        """Name everything after benchmark ``name``, and show the variable that it says is first."""
+        benchmark = get_benchmark(name)
+        shown = first_shown(benchmark)
+        self.point = None
+        self.scene.board.point = None
+        self.story.object = readout.story(benchmark)
+        self.controls.lacking.object = readout.lacking(benchmark)
+        self.main.arrange(benchmark)
+        self.scene.describe(benchmark, shown)
+        self.cards["parameters"].offer(self._linear(benchmark))
+        options = {units.symbol(v): i for i, v in enumerate(benchmark.variables)}
+        self.variable.param.update(options=options, value=shown)
+
+    def _linear(self, benchmark: Any) -> list[str]:
+        """What the chart with the linear axis can show."""
+        tracks = [
+            f"{units.named(p.name.replace('_', ' '), p.units)} over time"
+            for p in benchmark.parameters
+        ]
+        return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
+
+    def draw_maps(self, view: View) -> int:
+        """Send the next picture of the maps; returns its number."""
+        return self.scene.draw_maps(view)
+
+    def draw_rest(self, view: View, applied: Setup, pace: float) -> None:
+        """Bring texts and charts up to date.
+
+        Args:
+            applied: the settings with all changes since; ``pace``: cycles per second asked for.
+        """
+        benchmark = self.scene.benchmark
+        self.tiles.object = readout.tiles(view, benchmark)
+        self.status.object = readout.status(view, applied)
+        self.legend.object = readout.legend(view)
+        self.race.object = readout.race(view, pace)
+        self.numbers.object = readout.parameters(view, benchmark)
+        if not view.history():
+            return
+        logs = {
+            name: lambda draw=draw: draw(view, benchmark)
+            for name, draw in curves.log_charts().items()
+        }
+        for name in ("errors", "times"):
+            self.cards[name].draw(logs)
+        self.cards["parameters"].draw(self._drawings(view, benchmark))
+
+    def _drawings(self, view: View, benchmark: Any) -> dict[str, Any]:
+        of_parameters = {
+            name: lambda i=i: curves.track(view, benchmark, i)
+            for i, name in enumerate(n for n in self._linear(benchmark) if n.endswith("over time"))
+        }
+        middle = tuple((a.low + a.high) / 2 for a in (benchmark.x, benchmark.y))
+        at = self.point or middle
+        return {
+            NOW: lambda: curves.cloud(view, benchmark),
+            **of_parameters,
+            AT_POINT: lambda: curves.series(view, benchmark, self.scene.variable, at),
+        }
+
+    def show_point(self, point: tuple[float, float]) -> None:
+        """Draw the series at a point from now on."""
+        self.point = point
+        self.scene.board.point = list(point)
+        self.cards["parameters"].choice.value = AT_POINT

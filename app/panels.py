@@ -1,0 +1,131 @@
+"""What the maps can show: the truth, and of every filter its mean, uncertainty and error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ldensf_app import readout, units
+from ldensf_app.colours import filter_colour
+from ldensf_app.frames import Frame, pack
+from ldensf_app.labels import full_title, title
+from ldensf_app.limits import Limits, centre
+from ldensf_app.view import View
+
+TRUTH, MEAN, SPREAD, ERROR = "truth", "mean", "spread", "error"
+SCALES = {TRUTH: "field", MEAN: "field", SPREAD: "spread", ERROR: "error"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a map shows, ``kind`` of filter ``label``; written ``kind:label``."""
+
+    kind: str
+    label: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Shown:
+        """From its written form."""
+        return cls(*text.split(":", 1))
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.label}" if self.label else self.kind
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.kind == TRUTH:
+            return "Truth"
+        what = {MEAN: "", SPREAD: ": uncertainty", ERROR: ": error"}[self.kind]
+        return (full_title if self.kind == MEAN else title)(self.label) + what
+
+
+def choices(labels: tuple[str, ...]) -> list[Shown]:
+    """All that can be shown of a run with these filters."""
+    return [Shown(TRUTH), *(Shown(k, label) for label in labels for k in (MEAN, SPREAD, ERROR))]
+
+
+def usual(view: View) -> list[Shown]:
+    """What is shown if nobody has chosen: truth, both kinds of filters, one uncertainty."""
+    latent, full_space = view.shown
+    there = view.lead.setup.classes if view.lead.setup else {}
+    if full_space not in there:
+        other = next((n for n in view.in_tiles if n in there and n != latent), None)
+        third = Shown(MEAN, other) if other else Shown(ERROR, latent)
+        return [Shown(TRUTH), Shown(MEAN, latent), third, Shown(SPREAD, latent)]
+    if latent not in there:
+        latent = full_space
+        return [Shown(TRUTH), Shown(MEAN, latent), Shown(ERROR, latent), Shown(SPREAD, latent)]
+    return [Shown(TRUTH), Shown(MEAN, latent), Shown(MEAN, full_space), Shown(SPREAD, latent)]
+
+
+class Scales:
+    """The colour scales that maps of one kind share."""
+
+    def __init__(self) -> None:
+        self.limits = {
+            "field": Limits(symmetric=True),
+            "error": Limits(symmetric=True),
+            "spread": Limits(symmetric=False),
+        }
+
+    def expect(self, variable: Any) -> None:
+        """Take the colours that suit a variable, until there are fields of it to follow."""
+        self.limits["field"].expect(variable.std, centre(variable))
+        self.limits["error"].expect(variable.std / 3)
+        self.limits["spread"].expect(variable.std)
+
+    def forget(self) -> None:
+        """Let the next fields set the limits alone."""
+        for limits in self.limits.values():
+            limits.forget()
+
+    def follow(self, fields: list[tuple[Shown, Frame | None]], variable: int) -> None:
+        """Adapt to the fields of one picture."""
+        for scale, limits in self.limits.items():
+            mine = [frame for shown, frame in fields if frame and SCALES[shown.kind] == scale]
+            limits.follow(*((f.low[variable], f.high[variable]) for f in mine))
+
+
+def field(view: View, shown: Shown, index: int | None) -> Frame | None:
+    """What a map shows at a cycle, None where it is not there (yet)."""
+    if shown.kind != ERROR:
+        return view.frame(shown.kind, shown.label, index)
+    snapshot = view.of(shown.label)
+    if snapshot is None:
+        return None
+    at = len(snapshot.frames) - 1 if index is None else index
+    mean, truth = view.frame(MEAN, shown.label, at), view.frame(TRUTH, "", at)
+    if mean is None or truth is None:
+        return None
+    difference = [mean.unpack(v) - truth.unpack(v) for v in range(len(mean.low))]
+    return pack(np.stack(difference))
+
+
+def panel(
+    view: View, shown: Shown, frame: Frame | None, index: int | None, variable: int, scales: Scales
+) -> dict[str, Any]:
+    """What the browser has to know of one map, beside its pixels."""
+    benchmark = readout.benchmark_of(view)
+    v = benchmark.variables[variable]
+    symbol = units.symbol(v)
+    limits = scales.limits[SCALES[shown.kind]]
+    quantity = {SPREAD: f"σ({symbol})", ERROR: f"error of {symbol}"}.get(shown.kind, symbol)
+    note = readout.map_note(view, shown.kind, shown.label, index)
+    return {
+        "view": str(shown),
+        "scale": SCALES[shown.kind],
+        "note": note,
+        "unit": units.named(quantity, v.units),
+        "suffix": units.unit(v.units),
+        "digits": units.decimals(v.std) + (shown.kind != TRUTH),
+        "colour": filter_colour(shown.label) if shown.label else "inherit",
+        "label": f"{shown.title}, {quantity}",
+        "low": float(frame.low[variable]) if frame else 0.0,
+        "high": float(frame.high[variable]) if frame else 1.0,
+        "from": limits.low,
+        "to": limits.high,
+        "empty": "" if frame else (note or "Not there yet."),
+    }
