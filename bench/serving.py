@@ -22,13 +22,17 @@ PATIENCE = 120.0  # seconds
 
 
 @contextmanager
-def served(*arguments: str, **environment: str) -> Iterator[str]:
-    """The app as ``panel serve`` has it, with more ``arguments``; gives its address."""
+def served(*arguments: str, what: str = "app", **environment: str) -> Iterator[str]:
+    """The app as ``panel serve`` has it, with more ``arguments``; gives its address.
+
+    Args:
+        what: the folder or the script that is served, from the root of the repository.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "panel", "serve", "app", "--port", str(port)]
+    command = [sys.executable, "-m", "panel", "serve", what, "--port", str(port)]
     command += ["--allow-websocket-origin", f"127.0.0.1:{port}", *arguments]
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryFile("w+") as log:

@@ -118,9 +118,9 @@ def imported(source: str) -> set[str]:
         ("app", ["app"], {"ldensf_core", "ldensf_app"}),
         (
             "bench",
-            ["app"],
+            ["app", "test"],
             {"ldensf_core", "ldensf_app", "report", "rivals"} | SCRIPTS,
-        ),  # figures in the app's colours
+        ),  # figures in the app's colours, and its page in a browser
         ("notebooks", ["app"], {"ldensf_core", "ldensf_app"}),
         (
             "tests",
