@@ -6,6 +6,7 @@ and quantity: every model of Bokeh's makes the page slower to come and to change
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +39,7 @@ class Trace:
     y: Values
     colour: str
     marker: str = ""
-    dash: tuple[int, ...] = ()
+    dash: Sequence[int] = ()
     width: float = 2.5
     size: float = 5.0
     alpha: float = 1.0

@@ -8,10 +8,10 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from ldensf_app.layout import html
 from ldensf_app.options import OptionFields
 from ldensf_app.settings import Settings
 from ldensf_app.setup import LIVE
-from ldensf_app.style import CSS
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
 DEFAULT_SPEED = 4.0
@@ -26,7 +26,6 @@ PLAY = _icon("M8 5v14l11-7z")
 PAUSE = _icon("M6 5h4v14H6zM14 5h4v14h-4z")
 STEP = _icon("M6 5v14l9-7zM16 5h3v14h-3z")
 RESET = _icon("M12 5V1L7 6l5 5V7a6 6 0 1 1-6 6H4a8 8 0 1 0 8-8z")
-DOWNLOAD = _icon("M11 4h2v8h4l-5 5-5-5h4zM5 19h14v2H5z")
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "Experiment": {
@@ -50,6 +49,20 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "second": pmui.Select,
     },
 }
+TAKEAWAY = {
+    "netcdf": (
+        "netCDF",
+        "The run so far as a dataset: fields, errors, times, parameters, changes.",
+    ),
+    "png": ("PNG", "The maps and charts of the cycle that is shown, as a picture."),
+    "mp4": ("MP4", "The run so far as a film."),
+    "link": (
+        "Link",
+        "An address that opens exactly this scene: settings, sensors, changes so far.",
+    ),
+    "python": ("Python", "Lines of Python that repeat this run, changes included."),
+}
+"""Label and explanation of what can be taken away, by name."""
 NEXT_CYCLE = " Takes effect from the next cycle."
 AFTER_RESET = " Takes effect with Reset."
 
@@ -58,13 +71,14 @@ class Controls:
     """Widgets of one session.
 
     Attributes:
-        play, step, reset, speed, assimilate, forecast, export: for the dashboard to listen to.
+        play, step, reset, speed, assimilate, forecast: for the dashboard to listen to.
+        takeaway: buttons by what they give; ``take_notice`` says how far that is.
         widgets: by the name of the setting they edit.
         options: those of the filters' options.
         lacking: says which filters cannot run on the benchmark, and why.
     """
 
-    def __init__(self, settings: Settings, export: Any) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.play = pmui.Button(
             icon=PLAY,
@@ -120,21 +134,12 @@ class Controls:
             "can. Takes effect at once.",
             **_row(),
         )
-        self.notice, self.lacking = (
-            pn.pane.HTML("", stylesheets=[CSS], sizing_mode="stretch_width", margin=0)
-            for _ in range(2)
-        )
-        self.export = pmui.FileDownload(
-            callback=export,
-            filename="ldensf-run.nc",
-            label="Export",
-            icon=DOWNLOAD,
-            description="What was computed so far as netCDF: errors, spreads, times and "
-            "parameters of every cycle, and the fields of the latest.",
-            css_classes=["export-button"],
-            **{name: value for name, value in small.items() if name != "variant"},
-        )
-        self.export.variant = small["variant"]  # its constructor warns of a clash with itself
+        self.notice, self.lacking = html(), html()
+        self.takeaway = {
+            name: pmui.Button(label=label, description=what, css_classes=[f"take-{name}"], **small)
+            for name, (label, what) in TAKEAWAY.items()
+        }
+        self.take_notice = html()
         self.widgets = {
             name: self._widget(name, kind)
             for section in SECTIONS.values()
@@ -174,6 +179,7 @@ class Controls:
             self.notice,
             self.speed,
             *sections,
+            *self._takeaway(),
             margin=(12, 16),
             sizing_mode="stretch_width",
         )
@@ -198,7 +204,7 @@ class Controls:
 
     def _buttons(self) -> pn.Row:
         styles = {"gap": "8px"}
-        buttons = (self.step, self.reset, self.export)
+        buttons = (self.step, self.reset)
         return pn.Row(*buttons, sizing_mode="stretch_width", margin=0, styles=styles)
 
     def _assimilation(self) -> pn.Row:
@@ -207,13 +213,15 @@ class Controls:
             self.assimilate, self.forecast, sizing_mode="stretch_width", margin=0, styles=styles
         )
 
-    def _section(self, section: str) -> list[Any]:
-        title = pn.pane.HTML(
-            f'<div class="section">{section}</div>',
-            stylesheets=[CSS],
-            sizing_mode="stretch_width",
-            margin=(6, 0, 2, 0),
+    def _takeaway(self) -> list[Any]:
+        styles = {"display": "grid", "grid-template-columns": "repeat(3, 1fr)", "gap": "6px"}
+        buttons = pn.Row(
+            *self.takeaway.values(), sizing_mode="stretch_width", margin=(4, 0), styles=styles
         )
+        return [_title("Take away"), buttons, self.take_notice]
+
+    def _section(self, section: str) -> list[Any]:
+        title = _title(section)
         more = {"Experiment": self.lacking, "Ensembles": self.options.view}
         widgets = [self.widgets[name] for name in SECTIONS[section]]
         return [title, *widgets, *([more[section]] if section in more else [])]
@@ -224,6 +232,12 @@ class Controls:
         if self.play.label != label:
             self.play.param.update(label=label, icon=icon)
 
+    def show_making(self, name: str) -> None:
+        """Say which file is being made; empty for none."""
+        self.take_notice.object = f'<div class="lacking">making {name} …</div>' if name else ""
+        for button in self.takeaway.values():
+            button.disabled = bool(name)
+
     def show_changes(self, changes: list[str]) -> None:
         """Say which settings wait for a reset."""
         labels = [self.settings.param[name].label.split(" (")[0].lower() for name in changes]
@@ -233,6 +247,10 @@ class Controls:
             variant="contained" if changes else "outlined",
             color="warning" if changes else "primary",
         )
+
+
+def _title(text: str) -> pn.pane.HTML:
+    return html(f'<div class="section">{text}</div>', margin=(6, 0, 2, 0))
 
 
 def _row() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ldensf_app import units
 from ldensf_app.chart import Band, Drawing, Trace
-from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, filter_colour, filter_marker
+from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, filter_colour, filter_dash, filter_marker
 from ldensf_app.labels import filter_of, full_title, title
 from ldensf_app.panels import MEAN, SPREAD, TRUTH
 from ldensf_app.snapshot import Record
@@ -44,7 +44,9 @@ def errors(view: View, benchmark: Any) -> Drawing:
         traces.append(
             Trace(f"{title(label)}, spread", x, spread, colour, dash=SPREAD_DASH, width=1.8)
         )
-        traces.append(Trace(title(label), x, error, colour, filter_marker(label)))
+        traces.append(
+            Trace(title(label), x, error, colour, filter_marker(label), filter_dash(label))
+        )
         for curve in (error, spread):
             if np.isfinite(curve).any():
                 low, high = min(low, 0.8 * np.nanmin(curve)), max(high, 1.2 * np.nanmax(curve))
@@ -154,7 +156,7 @@ def track(view: View, benchmark: Any, parameter: int) -> Drawing:
 def series(view: View, benchmark: Any, variable: int, point: tuple[float, float]) -> Drawing:
     """Truth, means and their central 90 % (mean ± 1.64 spreads) at a point, against time."""
     times, axis = units.time_axis(benchmark)
-    v, history, traces, bands = benchmark.variables[variable], view.history(), [], []
+    history, traces, bands = view.history(), [], []
     row, column, values = None, None, []
     for label in ordered(history):
         snapshot = view.of(label)

@@ -16,7 +16,6 @@ its two threads end: displayed again it starts anew.
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 import weakref
@@ -33,14 +32,13 @@ from panel.viewable import Viewer
 from ldensf_app import cells, readout, style
 from ldensf_app.brushes import brush
 from ldensf_app.controls import Controls
-from ldensf_app.export import netcdf
 from ldensf_app.page import Page
 from ldensf_app.race import Race
 from ldensf_app.settings import Settings
 from ldensf_app.setup import LIVE
+from ldensf_app.takeaway import Takeaway
 from ldensf_app.view import View
 from ldensf_app.warmup import warm_up
-from ldensf_app.worker import explain
 from ldensf_core import get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
 from ldensf_core.filters import Filter
@@ -96,8 +94,9 @@ class Dashboard(Viewer):
                 f if isinstance(f, str) else register_filter(f).name for f in filters
             ]
         self.settings = Settings(benchmark=known(benchmark), **settings)
-        self.controls = Controls(self.settings, self._export)
-        self.page = Page(self.controls, self._hear)
+        self.controls = Controls(self.settings)
+        self.page = Page(self.controls, self._hear, self._press)
+        self.takeaway = Takeaway()
         self._warm = False
         self._view: pmui.Column | None = None
         self._puller: Any = None
@@ -131,6 +130,8 @@ class Dashboard(Viewer):
             self._settings_changed, [*controls.widgets, "options", "positions"]
         )
         self.page.variable.param.watch(self._variable_changed, "value")
+        for kind, button in controls.takeaway.items():
+            button.on_click(lambda _, kind=kind: self.take(kind))
         for card in self.page.cards.values():
             card.choice.param.watch(lambda _: self._show_all(), "value")
 
@@ -260,13 +261,44 @@ class Dashboard(Viewer):
             benchmark = get_benchmark(settings.benchmark)
             self.place_sensors(brush(benchmark, value["tool"], n, value["from"], value["to"], seed))
 
-    def _export(self) -> io.BytesIO | None:
+    def take(self, kind: str) -> None:
+        """Give the run so far as a file, or as a link or lines of Python."""
+        view, scene = self.race.view(), self.page.scene
+        if kind in ("link", "python"):
+            self._say(kind)
+            return
+        cycle = view.lead.index if scene.index is None else scene.index
+        self.takeaway.make(kind, view, scene.benchmark, cycle)
+        self.controls.show_making(self.takeaway.busy)
+
+    def _hand_over(self) -> None:
+        """Send the file that was asked for once it is there."""
         try:
-            return netcdf(self.race.view(), self.page.scene.benchmark)
-        except Exception as error:
-            log.exception("export: %s", error)
-            self.page.status.object = readout.message(f"Export failed. {explain(error)}")
-            return None
+            file = self.takeaway.made()
+        except RuntimeError as error:
+            self.controls.show_making("")
+            self.page.status.object = readout.message(str(error))
+            return
+        if file is not None:
+            self.controls.show_making("")
+            self.page.guide.save(*file)
+
+    def _press(self, key: str) -> None:
+        """Do what a key means."""
+        scene = self.page.scene
+        now = self.race.view().lead.index if scene.index is None else scene.index
+        actions: dict[str, Any] = {
+            "play": self.play,
+            "step": self.step,
+            "reset": self.reset,
+            "assimilate": lambda: self.assimilate(not self._assimilating),
+            "forecast": self.forecast,
+            "back": lambda: self._hear("shown", max(now - 1, 0)),
+            "on": lambda: self._hear("shown", now + 1),
+            "live": lambda: self._hear("shown", None),
+        }
+        if key in actions:
+            actions[key]()
 
     # -- keeping up -----------------------------------------------------------------------
 
@@ -284,6 +316,7 @@ class Dashboard(Viewer):
         now = time.monotonic()
         if 0 < self._edited_at < now - SETTLED:
             self.apply_changes()
+        self._hand_over()
         view = self.race.view()
         if not _watched():
             if self._playing:

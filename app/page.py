@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 from ldensf_app import curves, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
+from ldensf_app.guide import Guide
 from ldensf_app.scene import Scene, first_shown
 from ldensf_app.setup import Setup
 from ldensf_app.view import View
@@ -24,14 +25,15 @@ class Page:
 
     Args:
         heard: is told what the browser says of the maps, a name and a value.
+        pressed: is told what a key means.
 
     Attributes:
         variable: the widget that says which variable is shown.
         main: the area beside the sidebar; ``story``: the line in the page's head.
     """
 
-    def __init__(self, controls: Controls, heard: Any) -> None:
-        self.controls = controls
+    def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
+        self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
         self.story = layout.html()
         self.tiles, self.status, self.legend, self.race, self.numbers = (
@@ -48,7 +50,7 @@ class Page:
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
         head = pn.Row(
-            self.variable, self.legend, sizing_mode="stretch_width", margin=0,
+            self.variable, self.legend, self.guide, sizing_mode="stretch_width", margin=0,
             styles={"align-items": "center", "gap": "14px"},
         )  # fmt: skip
         foot = [self.race, self.numbers]

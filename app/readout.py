@@ -30,9 +30,8 @@ HINTS = {
     "Computing mean and spread for the maps is not counted.",
 }
 MARKERS = {
-    "circle": "●", "square": "■", "triangle": "▲", "inverted_triangle": "▼", "diamond": "◆",
-    "star": "★", "hex": "⬢", "cross": "✚", "x": "✖", "plus": "✚", "circle_dot": "◉",
-    "square_dot": "▣", "triangle_dot": "△", "diamond_dot": "◈",
+    "circle": "●", "square": "■", "diamond": "◆", "hex": "⬢", "star": "★", "triangle": "▲",
+    "inverted_triangle": "▼", "plus": "✚", "cross": "+", "asterisk": "✱", "x": "✕",
 }  # fmt: skip
 """Signs for Bokeh's markers."""
 

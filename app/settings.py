@@ -263,6 +263,6 @@ def _explained() -> str:
     return "\n".join(
         [
             *lines,
-            "Maps show the first latent and the first full-space filter, if nothing else is chosen there.",
+            "Maps show the first latent and the first full-space filter until others are chosen there.",
         ]
     )
