@@ -111,16 +111,17 @@ def cloud(view: View, benchmark: Any) -> Drawing:
     box = np.array([px.low, px.high, px.high, px.low, px.low])
     sides = np.array([py.low, py.low, py.high, py.high, py.low])
     traces.append(Trace("prior", box, sides, UNCORRECTED, dash=(5, 4), width=1.2))
-    for label in ordered(history):
-        if _is_drawn(label):
-            x, y = history[label][-1].parameters[:, :2].T
-            marker = filter_marker(label)
-            traces.append(
-                Trace(title(label), x, y, filter_colour(label), marker, width=0, size=7, alpha=0.55)
-            )
     known = truth is not None and np.isfinite(truth[:2]).all()
     if known:
         traces += _cross(truth[0], truth[1])
+    for label in ordered(history):  # over the cross, in which a small cloud would be lost
+        if _is_drawn(label):
+            x, y = history[label][-1].parameters[:, :2].T
+            size = 5 if filter_of(label).corrects else 7
+            traces.append(
+                Trace(title(label), x, y, filter_colour(label), filter_marker(label), width=0,
+                      size=size, alpha=0.6)
+            )  # fmt: skip
     at = truth if known else (math.nan, math.nan)
     return Drawing(
         _fitting(px, at[0]), _fitting(py, at[1]), _called(px), _called(py), traces,

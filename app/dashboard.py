@@ -129,7 +129,6 @@ class Dashboard(Viewer):
         self.settings.param.watch(
             self._settings_changed, [*controls.widgets, "options", "positions"]
         )
-        self.page.variable.param.watch(self._variable_changed, "value")
         for kind, button in controls.takeaway.items():
             button.on_click(lambda _, kind=kind: self.take(kind))
         for card in self.page.cards.values():
@@ -251,6 +250,9 @@ class Dashboard(Viewer):
         elif name == "views":
             scene.choose(self.race.view(), list(value))
             self._draw_maps(self.race.view())
+        elif name == "variable":
+            scene.describe(scene.benchmark, int(value))
+            self._show_all()
         elif name == "point":
             self.page.show_point((float(value[0]), float(value[1])))
             self._show_all()
@@ -373,11 +375,6 @@ class Dashboard(Viewer):
         pairs = zip(view.snapshots, view.versions, self._versions_then, strict=True)
         fresh = all(now != then for s, now, then in pairs if s.phase == "finished")
         return fresh and not view.starting and not view.any("paused", "playing")
-
-    def _variable_changed(self, event: Any) -> None:
-        if event.new != self.page.scene.variable:
-            self.page.scene.describe(self.page.scene.benchmark, event.new)
-            self._show_all()
 
     # -- on display -----------------------------------------------------------------------
 

@@ -48,15 +48,15 @@ class MainArea:
     Args:
         texts: in the order in which they stand above the maps.
         cards: of the charts.
-        foot: below the charts.
+        beside: above the charts.
     """
 
     def __init__(
-        self, scene: Scene, texts: list[Any], cards: list[ChartCard], foot: list[Any]
+        self, scene: Scene, texts: list[Any], cards: list[ChartCard], beside: list[Any]
     ) -> None:
         charts = grid(*(card.view for card in cards))
         charts.stylesheets = [style.STYLESHEETS["curves"]]
-        beside = pn.Column(*foot, charts, sizing_mode="stretch_both", margin=0,
+        beside = pn.Column(*beside, charts, sizing_mode="stretch_both", margin=0,
                            styles={**style.SHRINKABLE, "gap": "6px"})  # fmt: skip
         self._board = grid(scene.board, beside)
         self._board.stylesheets = [style.STYLESHEETS["board"]]

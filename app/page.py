@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel as pn
-import panel_material_ui as pmui
 
 from ldensf_app import curves, layout, readout, units
 from ldensf_app.chart import Chart
@@ -28,7 +26,6 @@ class Page:
         pressed: is told what a key means.
 
     Attributes:
-        variable: the widget that says which variable is shown.
         main: the area beside the sidebar; ``story``: the line in the page's head.
     """
 
@@ -36,26 +33,16 @@ class Page:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
         self.story = layout.html()
-        self.tiles, self.status, self.legend, self.race, self.numbers = (
-            layout.html() for _ in range(5)
-        )
-        self.variable = pmui.RadioButtonGroup(
-            options={"-": 0}, value=0, size="small", margin=(0, 0, 0, 0),
-            sx={"& .MuiToggleButton-root": {"py": "0px", "textTransform": "none"}},
-        )  # fmt: skip
+        self.tiles, self.status, self.race, self.numbers = (layout.html() for _ in range(4))
         logs = list(curves.log_charts())
         self.cards = {
             "errors": layout.ChartCard("errors", Chart(logarithmic=True), logs, logs[0]),
             "times": layout.ChartCard("times", Chart(logarithmic=True), logs, logs[1]),
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
-        head = pn.Row(
-            self.variable, self.legend, self.guide, sizing_mode="stretch_width", margin=0,
-            styles={"align-items": "center", "gap": "14px"},
-        )  # fmt: skip
-        foot = [self.race, self.numbers]
+        beside = [self.race, self.numbers, self.guide]
         self.main = layout.MainArea(
-            self.scene, [self.tiles, self.status, head], list(self.cards.values()), foot
+            self.scene, [self.tiles, self.status], list(self.cards.values()), beside
         )
         self.point: tuple[float, float] | None = None
 
@@ -70,8 +57,6 @@ class Page:
         self.main.arrange(benchmark)
         self.scene.describe(benchmark, shown)
         self.cards["parameters"].offer(self._linear(benchmark))
-        options = {units.symbol(v): i for i, v in enumerate(benchmark.variables)}
-        self.variable.param.update(options=options, value=shown)
 
     def _linear(self, benchmark: Any) -> list[str]:
         """What the chart with the linear axis can show."""
@@ -94,7 +79,6 @@ class Page:
         benchmark = self.scene.benchmark
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view, applied)
-        self.legend.object = readout.legend(view)
         self.race.object = readout.race(view, pace)
         self.numbers.object = readout.parameters(view, benchmark)
         if not view.history():

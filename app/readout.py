@@ -237,14 +237,6 @@ def sign(name: str) -> str:
     return MARKERS[filter_marker(name)]
 
 
-def legend(view: View) -> str:
-    """Colour and marker of the filters, and what the lines mean."""
-    names = view.lead.setup.filters if view.lead.setup else ()
-    items = [f'<span style="color: {filter_colour(n)}">{sign(n)} {called(n)}</span>' for n in names]
-    items.append('<span><i class="dotted"></i>spread</span>')
-    return f'<div class="legend">{"".join(items)}</div>'
-
-
 def race(view: View, pace: float) -> str:
     """How far every filter is, what it has used, and what it would take to keep up.
 
@@ -255,8 +247,6 @@ def race(view: View, pace: float) -> str:
         return ""
     last, rows = benchmark_of(view).n_times - 1, []
     for name, records in view.history().items():
-        if not filter_of(name).corrects:
-            continue
         snapshot = view.of(name)
         used = sum(r.cycle_ms for r in records) / 1000
         done = 100 * max(snapshot.index, 0) / last
@@ -269,7 +259,7 @@ def race(view: View, pace: float) -> str:
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         rows.append(
-            f'<span class="who" style="color: {filter_colour(name)}">{called(name)}</span>'
+            f'<span class="who" style="color: {filter_colour(name)}">{sign(name)} {called(name)}</span>'
             f'<span class="lane"><i style="width: {done:.1f}%; background: {filter_colour(name)}">'
             f'</i></span><span class="told" title="{hint}">{told}</span>'
         )

@@ -36,6 +36,7 @@ class Scene:
         if benchmark is not self.benchmark:
             self.board.describe(benchmark)
         self.benchmark, self.variable = benchmark, variable
+        self.board.variable = variable
         self.scales.expect(benchmark.variables[variable])
 
     def views(self, view: View) -> list[Shown]:

@@ -40,7 +40,7 @@ THEME = {
 GAP = 8
 CARD_HEAD = 30  # px, a card's title
 CARD_PADDING = 8  # px, left and right
-CURVES = 352  # px, least width of the column of charts
+CURVES = 336  # px, least width of the column of charts
 CURVES_HEIGHT = 216  # px, least height of the charts where they stand in a row
 LEAST_SIDE = 130  # px, least width of a map
 WIDE = 1.5  # aspect of maps from which on the charts stand below them
@@ -57,7 +57,7 @@ SHRINKABLE = {"min-width": "0", "min-height": "0"}
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "repeat(3, max-content) minmax(max-content, 1fr)",
+    "grid-template-rows": "repeat(2, max-content) minmax(max-content, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",

@@ -38,6 +38,7 @@ class Board(JSComponent):
         domain: axes and lines of the ground; see ``describe``.
         sensors: ``positions`` (n, 2) flat, ``silent`` (n,), 1 where nothing was reported.
         choices: what a panel can show: (name, title). ``views``: what each shows.
+        variables: how they are written, with units. ``variable``: the one shown.
         point: where the series is taken, or None.
     """
 
@@ -48,6 +49,8 @@ class Board(JSComponent):
     )
     choices = param.List(default=[])
     views = param.List(default=["truth"] * PANELS)
+    variables = param.List(default=[])
+    variable = param.Integer(default=0)
     point = param.List(default=None, allow_None=True)
     palettes = param.Dict(default={scale: palette(name) for scale, name in PALETTES.items()})
 
@@ -70,6 +73,7 @@ class Board(JSComponent):
             "y": axis(benchmark.y),
             "lines": ground(benchmark),
         }
+        self.variables = [units.named(units.symbol(v), v.units) for v in benchmark.variables]
 
     def place(self, positions: np.ndarray, silent: np.ndarray | None) -> None:
         """Draw sensors at ``positions`` (n, 2); hollow where ``silent`` (n,)."""

@@ -36,11 +36,13 @@ class Board {
           "the number of sensors that is set. A click elsewhere draws the series at that point." },
       ...TOOLS.map(([value, label]) => element("option", { value }, label)),
     )
+    this.variables = element("select", { "aria-label": "Variable shown", title: "The variable that all maps show." })
+    this.variables.addEventListener("change", () => this.send({ variable: Number(this.variables.value) }))
     const whole = element("button", { type: "button", title: "Show the whole domain (0)." }, "Whole map")
     this.root = element(
       "div", { class: "board" },
       element("div", { class: "panels" }, ...this.panels.map((panel) => panel.root)),
-      element("div", { class: "below" }, this.scrub, this.where, this.live, this.tools, whole),
+      element("div", { class: "below" }, this.variables, this.scrub, this.where, this.live, this.tools, whole),
     )
     this.scrub.addEventListener("input", () => this.send({ shown: Number(this.scrub.value) }))
     this.live.addEventListener("click", () => this.send({ shown: null }))
@@ -63,7 +65,11 @@ class Board {
   }
 
   offer() {
-    const { choices, views } = this.model
+    const { choices, views, variables, variable } = this.model
+    this.variables.replaceChildren(
+      ...variables.map((name, n) => element("option", { value: String(n) }, name)),
+    )
+    this.variables.value = String(variable)
     this.panels.forEach((panel, place) => panel.offer(choices, views[place]))
   }
 
@@ -177,7 +183,7 @@ export function render({ model, el }) {
   if (model.domain.x) board.describe()
   board.offer()
   model.on("domain", () => board.describe())
-  model.on(["choices", "views"], () => board.offer())
+  model.on(["choices", "views", "variables", "variable"], () => board.offer())
   model.on("frame", () => board.show())
   model.on("sensors", () => board.place())
   model.on("point", () => board.drawOver())
