@@ -112,5 +112,17 @@ class Filter(Protocol):
     def expect(self, observation: Observation) -> None:
         """Prepare for the next observation; optional."""
 
+    def resize(self, members: int, seed: int) -> None:
+        """Go on with ``members`` members that say the same of the state; optional.
+
+        Args:
+            members: at least 1; nothing changes where there are so many already.
+            seed: of what is drawn.
+
+        Raises:
+            ValueError: if the filter cannot do so.
+        """
+        raise ValueError(f"filter {self.name!r}: it cannot change its number of members")
+
     def estimate(self) -> Estimate:
         """The present ensemble. Later calls of the filter do not change an estimate."""

@@ -68,19 +68,39 @@ class FreeRun(Filter):
     @torch.inference_mode()
     def reset(self, members: int, seed: int) -> None:
         """Draw ``members`` from the prior; the ensemble stands at snapshot 0."""
-        benchmark, device = self.model.benchmark, self.model.device
         self.index, self.seed = 0, seed
-        draws = benchmark.parameter_array(benchmark.sample_parameters(members, seed))
+        self._hold(self._prior(members))
+        self.generator.manual_seed(seed)
+
+    @torch.inference_mode()
+    def resize(self, members: int, seed: int) -> None:
+        """Take the ensemble that as many draws from the prior would have become by now.
+
+        These are the first of the same sequence of draws: ``seed`` is not used.
+        """
+        if members == len(self.state):
+            return
+        state, ldnet = self._prior(members), self.model.ldnet
+        for _ in range(self.index):
+            self.functions.step(ldnet.dynamics, state, ldnet.n_latent, STEP)
+        self._hold(state)
+
+    def _prior(self, members: int) -> Tensor:
+        """Draws from the prior at snapshot 0, (M, L+P)."""
+        benchmark, device = self.model.benchmark, self.model.device
+        draws = benchmark.parameter_array(benchmark.sample_parameters(members, self.seed))
         physical = torch.as_tensor(draws, dtype=torch.float32, device=device)
         parameters = benchmark.unit_parameters(physical)
-        state = torch.cat([self.model.ldnet.initial_state(parameters), parameters], dim=1)
+        return torch.cat([self.model.ldnet.initial_state(parameters), parameters], dim=1)
+
+    def _hold(self, state: Tensor) -> None:
+        """Make ``state`` (M, L+P) the ensemble; its size may differ."""
         if state.shape == self.state.shape:
             self.state.copy_(state)
         else:
             self.state, self._graphs = state, {}
             self.forecasts = state[:MOST].clone()
         self.compared = None
-        self.generator.manual_seed(seed)
 
     @torch.inference_mode()
     def forecast(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ldensf_core.analyses.resampling import resampled
 from ldensf_core.encoders import ObservationHistory
 from ldensf_core.filters.free import FreeRun
 from ldensf_core.observations import Observation
@@ -47,6 +48,15 @@ class LatentFilter(FreeRun, ABC):
         """Draw ``members`` from the prior and forget all observations."""
         super().reset(members, seed)
         self.history.reset()
+
+    @torch.inference_mode()
+    def resize(self, members: int, seed: int) -> None:
+        """Keep a random part of the members, or all and add random combinations of them."""
+        if members == len(self.state):
+            return
+        state = resampled(self.state, members, torch.Generator().manual_seed(seed))
+        state[:, self.model.ldnet.n_latent :].clamp_(-1, 1)  # the prior has bounds
+        self._hold(state)
 
     @torch.inference_mode()
     def expect(self, observation: Observation) -> None:

@@ -87,12 +87,31 @@ class LatentSmoother(FreeRun):
         width = OVERLAP * 2 / count ** (1 / unknowns)
         self.sum = GaussianSum(centres.to(device), width)
         self.seen = self.seen_at_move = self.moves = 0
-        generator = torch.Generator().manual_seed(seed)
-        self.normals = even_normals(members, unknowns, generator).to(device)
-        self.order = torch.randperm(members, generator=generator).to(device)
+        self._draw_normals(members)
         self.runs = self.state.new_empty(count, 1 + unknowns, self.state.shape[1])
         self._graphs = {}  # they read the old buffers
         self._roll_out(0)
+
+    @torch.inference_mode()
+    def resize(self, members: int, seed: int) -> None:
+        """Draw so many members of the posterior.
+
+        From the next observation on they are those of a filter that always had so many: ``seed`` is
+        not used.
+        """
+        if members == len(self.state):
+            return
+        super().resize(members, seed)
+        self._draw_normals(members)
+        if self.seen:
+            self._draw()
+
+    def _draw_normals(self, members: int) -> None:
+        """What ``_draw`` makes members of."""
+        unknowns, device = len(self.model.benchmark.parameters), self.model.device
+        generator = torch.Generator().manual_seed(self.seed)
+        self.normals = even_normals(members, unknowns, generator).to(device)
+        self.order = torch.randperm(members, generator=generator).to(device)
 
     @torch.inference_mode()
     def expect(self, observation: Observation) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ldensf_core.benchmarks import Benchmark
@@ -23,16 +24,20 @@ class Conditions:
     Attributes:
         sensors: the network.
         noise: (V,), for each variable, as a fraction of its standard deviation.
+        every: snapshots whose index it divides are observed.
         missing: probability that a sensor reports nothing at a time.
         variables: names of the variables that are measured.
         assimilate: whether filters get the observations.
+        members: ensemble size of latent filters; None where there are no filters.
     """
 
     sensors: SensorNetwork
     noise: tuple[float, ...]
+    every: int
     missing: float
     variables: tuple[str, ...]
-    assimilate: bool = True
+    assimilate: bool
+    members: int | None = None
 
     @classmethod
     def checked(
@@ -40,11 +45,16 @@ class Conditions:
         benchmark: Benchmark,
         sensors: Any,
         noise: Any,
+        every: Any,
         missing: Any,
         variables: Any,
-        assimilate: Any = True,
+        assimilate: Any,
+        **sizes: Any,
     ) -> Conditions:
         """Check the arguments; None for ``sensors`` or ``variables`` takes the default.
+
+        Args:
+            sizes: ``members`` where there are filters.
 
         Raises:
             ValueError: for any argument out of range, naming it and what is allowed.
@@ -72,13 +82,12 @@ class Conditions:
         return cls(
             sensors,
             tuple(number("noise", value, 0.0, LARGEST_NOISE) for value in by_variable),
+            whole("every", every, 1),
             number("missing", missing, 0.0, 1.0),
             tuple(name for name in names if name in chosen),
             assimilate,
+            **{name: whole(name, size, 1) for name, size in sizes.items()},
         )
-
-
-CHANGEABLE = tuple(f.name for f in fields(Conditions))
 
 
 def timeline(
@@ -87,14 +96,15 @@ def timeline(
     """All conditions with the cycle from which they hold, the first from 0.
 
     Args:
-        base: arguments of ``Conditions.checked``.
+        base: arguments of ``Conditions.checked``; no others may change.
 
     Raises:
         ValueError: for a change that cannot be made, naming it and what is allowed.
     """
     now = dict(base)
     found = [(0, Conditions.checked(benchmark, **now))]
-    for change in sorted(_checked(changes, benchmark.n_times), key=lambda change: change[0]):
+    possible = _checked(changes, benchmark.n_times, tuple(base))
+    for change in sorted(possible, key=lambda change: change[0]):
         now |= change[1]
         found.append((change[0], Conditions.checked(benchmark, **now)))
     return found
@@ -127,7 +137,29 @@ def whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def _checked(changes: Any, n_times: int) -> list[Change]:
+def changes_from(attribute: str, benchmark: Benchmark) -> list[Change]:
+    """The changes of an earlier run, for the argument ``changes`` of a new one.
+
+    Args:
+        attribute: ``changes`` of the run's dataset: JSON, with sensors as lists of positions.
+        benchmark: in whose domain the sensors stand.
+
+    Raises:
+        ValueError: if ``attribute`` is anything else, or a sensor is outside of the domain.
+    """
+    try:
+        found = [(index, dict(change)) for index, change in json.loads(attribute)]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"changes {attribute!r}: JSON is needed, a list of cycles and what changes at each"
+        ) from None
+    for _, change in found:
+        if change.get("sensors") is not None:
+            change["sensors"] = SensorNetwork.at(benchmark, change["sensors"])
+    return found
+
+
+def _checked(changes: Any, n_times: int, allowed: Sequence[str]) -> list[Change]:
     found = list(changes) if isinstance(changes, Iterable) else [changes]
     for change in found:
         pair = isinstance(change, Sequence) and len(change) == 2
@@ -135,6 +167,11 @@ def _checked(changes: Any, n_times: int) -> list[Change]:
             raise ValueError(f"change {change!r}: a cycle and what changes, by name, is needed")
         if change[0] >= n_times:
             raise ValueError(f"change at cycle {change[0]}: the last is {n_times - 1}")
-        if unknown := [name for name in change[1] if name not in CHANGEABLE]:
-            raise ValueError(f"change of {unknown}: allowed are {', '.join(CHANGEABLE)}")
+        if "full_space_members" in change[1]:
+            raise ValueError(
+                "change of full_space_members: each of them is a run of the solver from the first "
+                "snapshot on, so that another number needs a new experiment"
+            )
+        if unknown := [name for name in change[1] if name not in allowed]:
+            raise ValueError(f"change of {unknown}: allowed are {', '.join(allowed)}")
     return found

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 from tqdm import tqdm
 
 from ldensf_core.benchmarks import Benchmark, get_benchmark
-from ldensf_core.filters import EnSF, LDEnSF
+from ldensf_core.filters import EnSF, Filter, LDEnSF
 from ldensf_core.filters.chosen import Wanted, chosen
 from ldensf_core.filters.full_space import prior_ensemble
 from ldensf_core.observations import SensorNetwork
-from ldensf_core.twin.conditions import whole
+from ldensf_core.twin.conditions import Change, Conditions, at, timeline, whole
 from ldensf_core.twin.follow import Cycle, follow
 from ldensf_core.twin.results import result_dataset
 from ldensf_core.twin.twin import Twin
@@ -33,9 +35,11 @@ class TwinExperiment(Twin):
         filters: names, classes or objects of filters; a mapping gives them labels:
             ``{"small": ("ld-ensf", {"members": 5}), "large": "ld-ensf"}``.
         sensors, noise, every, seed, device: see ``Twin``, also for all other arguments.
-        members: ensemble size; ``full_space_members``: the same for full-space filters.
+        members: ensemble size; ``changes`` may hold it for the latent filters, see ``resize`` of
+            ``Filter``. ``full_space_members``: the same for full-space filters; never changes.
         options: of the filters, by label: ``{"letkf": {"radius": 200.0}}``; those not given are
-            the tuned ones or the defaults. ``members`` is an option of every filter.
+            the tuned ones or the defaults. ``members`` is an option of every filter, and stays as
+            it is.
         model: for the latent filters, on ``device``; by default the shipped one.
 
     Attributes:
@@ -65,7 +69,7 @@ class TwinExperiment(Twin):
         weights = model is not None or has_weights(benchmark)
         self.filters = chosen(filters, options, weights)
         full_space_members = members if full_space_members is None else full_space_members
-        self.members = whole("members", members, 1)
+        self._members = whole("members", members, 1)
         self.full_space_members = whole("full_space_members", full_space_members, 1)
         super().__init__(benchmark, sensors, noise, every, seed, device, **twin)
         latent = any(one.latent and one.ready is None for one in self.filters.values())
@@ -76,6 +80,27 @@ class TwinExperiment(Twin):
         if model is not None and model.benchmark is not benchmark:
             raise ValueError(f"the model is for {model.benchmark.name!r}, not {benchmark.name!r}")
         self.model: LatentModel | None = model if latent else None
+
+    @property
+    def members(self) -> int:
+        """Ensemble size at the first snapshot, where filters have none of their own."""
+        return self.conditions(0).members
+
+    def _timeline(self, changes: Iterable[Change]) -> list[tuple[int, Conditions]]:
+        found = timeline(self.benchmark, {**self._base, "members": self._members}, changes)
+        if any(of_then.members != at(found, 0).members for _, of_then in found):
+            for label in self._resizable:
+                if self.filters[label].kind.resize is Filter.resize:
+                    raise ValueError(
+                        f"change of members: the filter {label!r} has no method resize; give it "
+                        "members among its options, and it keeps them"
+                    )
+        return found
+
+    @property
+    def _resizable(self) -> list[str]:
+        """Labels of the filters whose ensemble size is that of the experiment and may change."""
+        return [label for label, one in self.filters.items() if one.latent and not one.members]
 
     def __iter__(self) -> Iterator[Cycle]:
         seed = self.stream("prior")
@@ -89,7 +114,18 @@ class TwinExperiment(Twin):
             )
             for label, one in self.filters.items()
         }
-        return follow(running, self)
+        return self._cycles(running)
+
+    def _cycles(self, running: Mapping[str, Filter]) -> Iterator[Cycle]:
+        """One cycle after the other; before each, filters get the number of members of then."""
+        cycles, size = follow(running, self), self.members
+        for index in range(len(self)):
+            if (members := self.conditions(index).members) != size:
+                words = np.random.SeedSequence([self.stream("prior"), index]).generate_state(1)
+                for label in self._resizable:
+                    running[label].resize(members, int(words[0]))
+                size = members
+            yield next(cycles)
 
     def spin_up(self) -> Iterator[float]:
         """Carry the members of full-space filters to the first snapshot, in many small steps.
@@ -132,5 +168,8 @@ class TwinExperiment(Twin):
 
 
 def _plain(value: Any) -> Any:
-    """Sensors as their positions; everything else as it is."""
-    return value.positions.tolist() if isinstance(value, SensorNetwork) else value
+    """Sensors as their positions, whole numbers as those of Python, all else as it is."""
+    if isinstance(value, SensorNetwork):
+        return value.positions.tolist()
+    whole_number = isinstance(value, Integral) and not isinstance(value, bool)
+    return int(value) if whole_number else value

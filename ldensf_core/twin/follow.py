@@ -26,8 +26,8 @@ class FilterCycle:
         cycle_ms: time of forecast, encoding and analysis; the initial snapshot has no forecast,
             a snapshot without observation no analysis. On a GPU it is the time in the filter's
             stream, without what the filter prepares on the CPU (``expect``).
-        forecast_ms, analysis_ms: separate times, at every ``SPLIT_EVERY``-th observation;
-            elsewhere NaN.
+        forecast_ms, analysis_ms: separate times, at every ``SPLIT_EVERY``-th observation that the
+            filter got; elsewhere NaN.
         decode_ms: time of decoding mean and spread.
     """
 
@@ -65,22 +65,24 @@ def follow(filters: Filter | Mapping[str, Filter], twin: Twin) -> Iterator[Cycle
     """
     if not isinstance(filters, Mapping):
         filters = {filters.name: filters}
+    earlier = 0  # observations that the filters got
     for moment in map(twin.moment, range(len(twin))):
+        given = moment.assimilate and moment.observation is not None
+        split = given and moment.index > 0 and earlier % SPLIT_EVERY == 1 % SPLIT_EVERY
         # Keep no cycle's estimates in memory while the next is computed.
         yield Cycle(
             **vars(moment),
             filters={
-                label: _cycle(filter_, moment, twin.every, twin.device)
+                label: _cycle(filter_, moment, split, twin.device)
                 for label, filter_ in filters.items()
             },
         )
+        earlier += given
 
 
-def _cycle(filter_: Filter, moment: Moment, every: int, device: torch.device) -> FilterCycle:
+def _cycle(filter_: Filter, moment: Moment, split: bool, device: torch.device) -> FilterCycle:
     watch = Stopwatch(device)
     observation = moment.observation if moment.assimilate else None
-    turn = moment.index // every % SPLIT_EVERY
-    split = moment.index > 0 and observation is not None and turn == 1 % SPLIT_EVERY
     if observation is not None and device.type == "cuda":
         filter_.expect(observation)  # timing on a GPU starts with the transfer
     watch.mark()

@@ -92,11 +92,11 @@ def run_dataset(
     ``v_spread`` (filter, time, y, x), all without ``time`` if the fields are of one cycle;
     ``v_observed`` (time, sensor), NaN where nothing was measured. For each parameter ``p``: ``p``
     (the true one) and ``p_ensemble`` (filter, time, member), NaN for members that a filter does
-    not have. ``rel_rmse`` and ``rel_spread`` (filter, time) and the times of the three steps
-    (filter, time), in ms. ``chi2`` and ``v_chi2`` (filter, time): χ²/n of the latest innovations,
-    of all variables and of each (see ``innovation``); ``disagrees`` (filter, time): 1 where the
-    observations disagree with the filter's model, 0 where not, NaN for filters that do not judge.
-    Cycles that a filter has not run yet are NaN.
+    not have at that time. ``rel_rmse`` and ``rel_spread`` (filter, time) and the times of the three
+    steps (filter, time), in ms. ``chi2`` and ``v_chi2`` (filter, time): χ²/n of the latest
+    innovations, of all variables and of each (see ``innovation``); ``disagrees`` (filter, time): 1
+    where the observations disagree with the filter's model, 0 where not, NaN for filters that do
+    not judge. Cycles that a filter has not run yet are NaN.
 
     Args:
         sensors: of the first snapshot; sensors of later ones are added after them.
@@ -125,7 +125,7 @@ def run_dataset(
             measured[..., i],
             described(f"{v.long_name}, measured", *cf),
         )
-    members = max(len(of_filter[0].parameters) for of_filter in records.values())
+    members = max(len(r.parameters) for rs in records.values() for r in rs)
     shape = n_times, members, len(benchmark.parameters)
     draws = [_filled([r.parameters for r in rs], shape) for rs in records.values()]
     for i, p in enumerate(benchmark.parameters):

@@ -53,7 +53,8 @@ class Twin:
         benchmark: name or object.
         sensors: a network in the benchmark's domain; by default its own grid of sensors.
         noise: as a fraction of each variable's standard deviation; one for all, or by name.
-        every: snapshots 0, ``every``, 2 ``every``, … are observed.
+        every: snapshots 0, ``every``, 2 ``every``, … are observed; where it changes, those whose
+            index the ``every`` of then divides.
         seed: of all random draws.
         device: ``auto``, ``cpu`` or ``cuda``.
         missing: probability that a sensor reports nothing at a time.
@@ -67,11 +68,14 @@ class Twin:
         variables: names of the measured variables; by default all.
         changes: arguments that change, each from a cycle on:
             ``[(20, {"noise": 0.3}), (30, {"sensors": fewer}), (40, {"assimilate": False})]``; with
-            ``assimilate`` false, filters do not get the observations.
+            ``assimilate`` false, filters do not get the observations. ``sensors``, ``noise``,
+            ``every``, ``missing``, ``variables`` and ``assimilate`` can change; ``change`` adds
+            changes later.
         truth_benchmark: other physics that make the truth, with the same variables, parameters,
             grid and times: ``benchmark.with_error(...)``, or any. Filters know ``benchmark`` only.
 
     Attributes:
+        changes: all so far, in the order in which they were given.
         truth_benchmark: that makes the truth; ``benchmark`` by default.
         true_parameters: (P,), in their units; NaN where unknown.
 
@@ -96,10 +100,17 @@ class Twin:
         truth_benchmark: Benchmark | None = None,
     ) -> None:
         self.benchmark, self.device = get_benchmark(benchmark), resolve_device(device)
-        self.every, self.seed = whole("every", every, 1), whole("seed", seed, 0)
-        base = {"sensors": sensors, "noise": noise, "missing": missing, "variables": variables}
+        self.seed = whole("seed", seed, 0)
+        self._base = {
+            "sensors": sensors,
+            "noise": noise,
+            "every": every,
+            "missing": missing,
+            "variables": variables,
+            "assimilate": True,
+        }
         self.changes = list(changes) if isinstance(changes, Iterable) else changes
-        self._conditions = timeline(self.benchmark, base, self.changes)
+        self._conditions = self._timeline(self.changes)
         self._own: dict[int, Observation] | None = None
         if observations is not None:
             if sensors is not None:
@@ -144,9 +155,32 @@ class Twin:
         return dict(zip(names, by_variable, strict=True))
 
     @property
+    def every(self) -> int:
+        """Snapshots from one observation to the next, at first."""
+        return self.conditions(0).every
+
+    @property
     def missing(self) -> float:
         """Probability of missing values at the first snapshot."""
         return self.conditions(0).missing
+
+    def change(self, index: int, **changes: Any) -> None:
+        """Change arguments from snapshot ``index`` on, as one of ``changes`` does.
+
+        A running iteration follows it from its next snapshot on: change what has not been observed
+        yet, for a new twin with these ``changes`` to give the same run. Call it from the thread
+        that iterates.
+
+        Raises:
+            ValueError: for a change that cannot be made, naming it and what is allowed; nothing
+                has changed then.
+        """
+        new = index, changes
+        self._conditions = self._timeline([*self.changes, new])
+        self.changes.append(new)
+
+    def _timeline(self, changes: Iterable[Change]) -> list[tuple[int, Conditions]]:
+        return timeline(self.benchmark, self._base, changes)
 
     def conditions(self, index: int) -> Conditions:
         """How snapshot ``index`` is observed."""
@@ -168,11 +202,11 @@ class Twin:
 
     def observation(self, index: int) -> Observation | None:
         """The observation of snapshot ``index``, on the CPU: the same at every call."""
-        if index % self.every:
+        now = self.conditions(index)
+        if index % now.every:
             return None
         if self._own is not None:
             return self._own.get(index)
-        now = self.conditions(index)
         return now.sensors.observe(
             self._truth[index],
             index,
