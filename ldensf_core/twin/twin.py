@@ -97,9 +97,11 @@ class Twin:
     ) -> None:
         self.benchmark, self.device = get_benchmark(benchmark), resolve_device(device)
         self.every, self.seed = whole("every", every, 1), whole("seed", seed, 0)
-        base = {"sensors": sensors, "noise": noise, "missing": missing, "variables": variables}
+        self._base = {
+            "sensors": sensors, "noise": noise, "missing": missing, "variables": variables
+        }  # fmt: skip
         self.changes = list(changes) if isinstance(changes, Iterable) else changes
-        self._conditions = timeline(self.benchmark, base, self.changes)
+        self._conditions = timeline(self.benchmark, self._base, self.changes)
         self._own: dict[int, Observation] | None = None
         if observations is not None:
             if sensors is not None:
@@ -147,6 +149,17 @@ class Twin:
     def missing(self) -> float:
         """Probability of missing values at the first snapshot."""
         return self.conditions(0).missing
+
+    def change(self, index: int, **changes: Any) -> None:
+        """Change arguments from snapshot ``index`` on, as one of ``changes`` does.
+
+        Raises:
+            ValueError: for a change that cannot be made, naming it and what is allowed; nothing
+                has changed then.
+        """
+        wanted = [*self.changes, (index, changes)]
+        self._conditions = timeline(self.benchmark, self._base, wanted)
+        self.changes = wanted
 
     def conditions(self, index: int) -> Conditions:
         """How snapshot ``index`` is observed."""
