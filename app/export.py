@@ -3,59 +3,108 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ldensf_app.frames import coarsening, reduced
+from ldensf_app.snapshot import Snapshot
 from ldensf_app.view import View
+from ldensf_core.benchmarks import Benchmark
+from ldensf_core.benchmarks.model_errors import altered
 from ldensf_core.twin.results import run_dataset
 
 
-def view_dataset(view: View, benchmark: Any) -> xr.Dataset:
-    """Numbers, observations and ensembles of every cycle so far, and the fields of the latest.
+def view_dataset(view: View, benchmark: Benchmark) -> xr.Dataset:
+    """Everything of every cycle so far, as ``TwinExperiment.run`` has it.
 
-    It is made as ``TwinExperiment.run`` makes its own, where all fields of all cycles are to be
-    had. A filter that is behind has NaN for the cycles that it has not run; ``latest`` says which
-    cycle the fields of each filter are of.
+    Fields are those of the frames, of the latest cycle of each filter in full precision; of a
+    large grid they are the means that the page draws, at the means of the coordinates. A filter
+    that is behind has NaN for the cycles that it has not run; ``latest`` is its latest cycle.
 
     Raises:
         ValueError: if nothing has been computed yet.
     """
-    history, lead = view.history(), view.lead
-    if lead.setup is None or lead.truth is None or not history:
+    history = view.history()
+    ahead = max(view.snapshots, key=lambda s: len(s.records))
+    if not history:
         raise ValueError("There is nothing to export yet: wait for the first cycle.")
+    drawn = as_drawn(benchmark)
+    shape = len(ahead.records), len(benchmark.variables), *drawn.grid_shape
     snapshots = {name: view.of(name) for name in history}
     mean, spread = (
-        np.stack([getattr(s, kind)[name] for name, s in snapshots.items()])
+        np.stack([
+            fields(s, (kind, name), getattr(s, kind)[name], shape) for name, s in snapshots.items()
+        ])
         for kind in ("mean", "spread")
-    )
+    )  # fmt: skip
     dataset = run_dataset(
-        benchmark,
-        lead.sensors,
-        lead.true_parameters,
+        drawn,
+        ahead.networks[0],
+        ahead.true_parameters,
         history,
-        max((s.observed for s in view.snapshots), key=len),
-        lead.truth,
+        ahead.observed,
+        fields(ahead, ("truth", ""), ahead.truth, shape),
         mean,
         spread,
-        {
-            **lead.settings,
-            "options": {
-                name: options
-                for s in view.snapshots
-                for name, options in s.settings.get("options", {}).items()
-            },
-            "device": lead.device,
-            "cycle": lead.index,
-        },
+        attributes(view, ahead),
     )
     indices = [s.index for s in snapshots.values()]
     return dataset.assign_coords(
-        latest=("filter", indices, {"long_name": "cycle of the fields", "units": "1"})
+        latest=("filter", indices, {"long_name": "latest cycle, in full precision", "units": "1"})
     )
 
 
-def netcdf(view: View, benchmark: Any) -> io.BytesIO:
-    """``view_dataset`` as a netCDF file in memory: a full disk of the server does not matter."""
-    return io.BytesIO(view_dataset(view, benchmark).to_netcdf(engine="h5netcdf"))
+def fields(
+    snapshot: Snapshot, key: tuple[str, str], latest: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """The fields of all cycles, ``shape`` (T, V, ny, nx); NaN for cycles that are not there yet.
+
+    Args:
+        key: of the frames.
+        latest: the field of the latest cycle in full, (V, ny, nx).
+    """
+    found = np.full(shape, np.nan, np.float32)
+    for of_cycle, frames in zip(found, snapshot.frames, strict=False):
+        for variable, of_variable in enumerate(of_cycle):
+            of_variable[...] = frames[key].unpack(variable)
+    found[snapshot.index] = reduced(latest)
+    return found
+
+
+def attributes(view: View, ahead: Snapshot) -> Mapping[str, Any]:
+    """How the run was made, its changes included: as ``TwinExperiment.settings`` says it."""
+    options = {
+        name: of_one
+        for s in view.snapshots
+        for name, of_one in s.settings.get("options", {}).items()
+    }
+    own = {"options": options, "device": ahead.device, "cycle": ahead.index}
+    return {"sensors": len(ahead.networks[0]), **ahead.settings, **own}
+
+
+def as_drawn(benchmark: Benchmark) -> Benchmark:
+    """The benchmark, or where its grid is large another with the grid that the page draws."""
+    side = coarsening(*benchmark.grid_shape)
+    if side == 1:
+        return benchmark
+    x, y = (axis.coarser(side) for axis in (benchmark.x, benchmark.y))
+    return altered(benchmark, domain=replace(benchmark.domain, x=x, y=y))
+
+
+def netcdf(view: View, benchmark: Benchmark) -> io.BytesIO:
+    """``view_dataset`` as a netCDF file in memory: a full disk of the server does not matter.
+
+    Raises:
+        ValueError: if nothing has been computed yet, or there is too little memory for the file.
+    """
+    try:
+        return io.BytesIO(view_dataset(view, benchmark).to_netcdf(engine="h5netcdf"))
+    except MemoryError as error:
+        raise ValueError(
+            "The server has too little memory for this file: close other pages and press Export "
+            "again, or make a shorter run."
+        ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ldensf_app import curves, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls

@@ -1,12 +1,16 @@
 """Two workers on one track: the latent filters, and the full-space ones at their own pace.
 
-Both run the same truth and the same observations, since these are pure functions of the seed.
-Neither waits for the other; how far the full-space filters fall behind is what there is to see.
+Both run the same truth and the same observations, since these are pure functions of the seed and
+of the changes on one timeline. Neither waits for the other; how far the full-space filters fall
+behind is what there is to see.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from ldensf_app.setup import FULL_SPACE, LATENT, Setup
+from ldensf_app.timeline import Timeline
 from ldensf_app.view import View
 from ldensf_app.worker import Worker
 
@@ -18,11 +22,23 @@ class Race:
         self.latent = Worker(LATENT, first=True)
         self.full_space = Worker(FULL_SPACE)
         self.workers = (self.latent, self.full_space)
+        self._timeline = Timeline()
 
     def reset(self, setup: Setup) -> None:
         """Start both on a new setup, paused at its first cycle."""
+        self._timeline = Timeline()
         for worker in self.workers:
-            worker.reset(setup)
+            worker.reset(setup, self._timeline)
+
+    def change(self, **changes: Any) -> None:
+        """Change what is named from the next cycle on, see ``Twin.change``; the run goes on.
+
+        The next cycle is that of the worker in front; the other one sees the change when it comes
+        there. Of a change that cannot be made, ``Snapshot.notice`` tells.
+        """
+        self._timeline.change(**changes)
+        for worker in self.workers:
+            worker.heed()
 
     def play(self) -> None:
         """Let both run."""
@@ -52,6 +68,3 @@ class Race:
     def view(self) -> View:
         """The two snapshots of this moment."""
         return View(self.latent.snapshot, self.full_space.snapshot)
-
-    def change(self, **changes):
-        pass

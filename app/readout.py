@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -177,25 +176,28 @@ def status(view: View, applied: Setup) -> str:
             f"{called(name)}: {option.replace('_', ' ')} <b>{escape(_value(value))}</b>"
             for name, option, value in setup.options
         ),
-        *(f"<b>step {index}</b>: {escape(_change(change))}" for index, change in view.lead.changes),
+        *_changes(view),
     ]
     told = "".join(map(message, [*view.notices, *view.disagreements]))
     return f'<div class="status">{" · ".join(parts)}</div>{told}'
 
 
-def _change(change: Mapping[str, Any]) -> str:
-    """What has changed during a run."""
-    told = []
-    for name, value in change.items():
-        if name == "assimilate":
-            told.append("assimilation on" if value else "assimilation off")
-        elif name == "sensors":
-            told.append(f"{len(value)} sensors moved")
-        elif name == "variables":
-            told.append(f"measured {', '.join(value)}")
-        else:
-            told.append(f"{name} {_value(value)}")
-    return ", ".join(told)
+def _changes(view: View) -> list[str]:
+    """What has changed during the run, by the step from which it holds."""
+    told: dict[int, list[str]] = {}
+    for index, change in view.lead.changes:
+        told.setdefault(index, []).extend(_change(name, value) for name, value in change.items())
+    return [f"<b>from step {i}</b> {escape(', '.join(texts))}" for i, texts in told.items()]
+
+
+def _change(name: str, value: Any) -> str:
+    if name == "assimilate":
+        return "assimilation on" if value else "assimilation off"
+    if name == "sensors":
+        return f"{len(value)} sensors placed anew"
+    if name == "variables":
+        return f"measured {', '.join(value)}"
+    return f"{name} {_value(value)}"
 
 
 def _model_error(benchmark: Any, name: str) -> list[str]:

@@ -2,8 +2,11 @@
 
 Snapshots are immutable and complete, so that they cross threads without a lock: the worker
 replaces its one snapshot, the page reads it and draws if the version has advanced. All arrays
-are float32 on the CPU and read-only; the conversion happens here, on the worker's thread. What is
-observed is kept as the library has it, which nobody changes.
+are on the CPU and read-only; the conversion happens here, on the worker's thread. What is observed
+is kept as the library has it, which nobody changes.
+
+The fields of the latest cycle are there in full, those of all cycles so far as frames. A snapshot
+refers to the frames of the one before: a cycle adds its own and copies none.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ldensf_app.frames import Frame, pack
 from ldensf_app.setup import Setup
 from ldensf_core import Observation, SensorNetwork
+from ldensf_core.twin.conditions import Change
 from ldensf_core.twin.record import Record, frozen, record_cycle
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -29,24 +34,33 @@ class Snapshot:
     Attributes:
         version: grows with every snapshot of a worker.
         phase: ``idle``, ``loading``, ``paused``, ``playing``, ``finished`` or ``failed``.
-        message: what went wrong, for people; empty unless ``failed``.
+        message: what went wrong, for people; empty unless ``failed``, where all that was computed
+            before is kept.
+        notice: why the latest change could not be made, for people; empty from the next command on.
         setup: of the experiment that is shown; None before the first.
         device: where the filters compute.
         settings: of the experiment, as the library records them.
-        sensors: the network that observes the first snapshot.
+        sensors: the network of the cycle shown.
         true_parameters: (P,).
         spun_up: share of the way to the first snapshot that the full-space members have gone.
         index: of the cycle shown, -1 before the first.
         silent: (n,), true where a sensor reported nothing at this cycle.
-        truth: (V, ny, nx), physical units.
+        truth: (V, ny, nx), float32, physical units.
         mean, spread: the same of each filter.
         records: one mapping from filter to ``Record`` for each cycle so far.
+        frames: one mapping for each cycle so far: the truth by ``("truth", "")``, a filter's mean
+            and spread by ``("mean", filter)`` and ``("spread", filter)``.
         observed: the observation of each cycle so far, None where nothing was measured.
+        networks: the sensors of each cycle so far.
+        assimilated: for each cycle so far, whether filters get its observation.
+        changes: that were made on the way, each with the cycle from which it holds; the latest may
+            be of a cycle to come.
     """
 
     version: int = 0
     phase: str = "idle"
     message: str = ""
+    notice: str = ""
     setup: Setup | None = None
     device: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
@@ -59,12 +73,11 @@ class Snapshot:
     mean: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     spread: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     records: tuple[Mapping[str, Record], ...] = ()
+    frames: tuple[Mapping[tuple[str, str], Frame], ...] = ()
     observed: tuple[Observation | None, ...] = ()
-    frames: tuple[Mapping[tuple[str, str], Any], ...] = ()
-    networks: tuple[Any, ...] = ()
+    networks: tuple[SensorNetwork, ...] = ()
     assimilated: tuple[bool, ...] = ()
-    changes: tuple[Any, ...] = ()
-    notice: str = ""
+    changes: tuple[Change, ...] = ()
 
     def median_ms(self, name: str) -> float:
         """Median time of a complete cycle of filter ``name``; NaN if there was none."""
@@ -72,20 +85,28 @@ class Snapshot:
         return float(np.median(times)) if times else float("nan")
 
 
-def cycle_contents(benchmark: Any, cycle: Any) -> tuple[dict[str, Any], Mapping[str, Record]]:
-    """What a ``Cycle`` contributes to the next snapshot: fields and records."""
-    mean, spread, records = {}, {}, {}
+def after(snapshot: Snapshot, experiment: Any, cycle: Any) -> dict[str, Any]:
+    """What is new in the snapshot that follows ``snapshot`` with a ``Cycle`` of an experiment."""
+    truth, mean, spread, records = frozen(cycle.truth), {}, {}, {}
+    frames = {("truth", ""): pack(truth)}
     for name in cycle.filters:
-        records[name], mean[name], spread[name] = record_cycle(benchmark, cycle, name)
+        records[name], mean[name], spread[name] = record_cycle(experiment.benchmark, cycle, name)
+        frames["mean", name], frames["spread", name] = pack(mean[name]), pack(spread[name])
     silent = None
     if cycle.observation is not None:
         silent = (~cycle.observation.present).all(dim=-1).cpu().numpy()
         silent.setflags(write=False)
-    contents = {
+    now = experiment.conditions(cycle.index)
+    return {
         "index": cycle.index,
+        "sensors": now.sensors,
         "silent": silent,
-        "truth": frozen(cycle.truth),
+        "truth": truth,
         "mean": MappingProxyType(mean),
         "spread": MappingProxyType(spread),
+        "records": (*snapshot.records, MappingProxyType(records)),
+        "frames": (*snapshot.frames, MappingProxyType(frames)),
+        "observed": (*snapshot.observed, cycle.observation),
+        "networks": (*snapshot.networks, now.sensors),
+        "assimilated": (*snapshot.assimilated, cycle.assimilate),
     }
-    return contents, MappingProxyType(records)

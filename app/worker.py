@@ -2,18 +2,20 @@
 
 It takes commands from a queue and publishes immutable snapshots; nobody else touches the
 experiment, and the thread never touches the page. Whatever goes wrong in a command becomes a
-snapshot with a message, and the thread lives on to take the next command.
+snapshot with a message, which keeps the run so far, and the thread lives on to take the next
+command. A change that cannot be made becomes a notice, and the run goes on without it.
 """
 
 from __future__ import annotations
 
 import atexit
+import errno
 import itertools
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -21,17 +23,19 @@ from typing import Any
 
 import torch
 
-from ldensf_app.frames import pack
 from ldensf_app.setup import Setup
-from ldensf_app.snapshot import Snapshot, cycle_contents, frozen
+from ldensf_app.snapshot import Snapshot, after, frozen
+from ldensf_app.timeline import Timeline
 from ldensf_core import CheckpointError
 from ldensf_core.device import device_name, is_lost, own_stream, release_memory
+from ldensf_core.twin.conditions import Change
 
 log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
 TOLD = 0.1
 """Share of a spin-up after which the page is told of it once more."""
+TOO_LATE = "The run has come to its last cycle, so nothing changes in it any more: press Reset."
 
 
 class Worker(threading.Thread):
@@ -55,6 +59,8 @@ class Worker(threading.Thread):
         self._latest_reset = 0
         self._experiment: Any = None
         self._cycles: Any = iter(())
+        self._timeline = Timeline()
+        self._heeded = 0  # changes of the timeline
         self._playing = self._closed = False
         self._period, self._due = 0.25, 0.0  # seconds
         # An interpreter that ends while a thread is inside torch aborts: end the thread first.
@@ -63,10 +69,18 @@ class Worker(threading.Thread):
 
     # -- commands, from any thread --------------------------------------------------------
 
-    def reset(self, setup: Setup) -> None:
-        """Drop the experiment, make the one of ``setup`` and show its first cycle, paused."""
+    def reset(self, setup: Setup, timeline: Timeline | None = None) -> None:
+        """Drop the experiment, make the one of ``setup`` and show its first cycle, paused.
+
+        Args:
+            timeline: of the changes to come, shared by all workers of a run; by default of none.
+        """
         self._latest_reset = number = next(self._resets)
-        self._commands.put(lambda: self._build(setup, number))
+        self._commands.put(lambda: self._build(setup, timeline or Timeline(), number))
+
+    def heed(self) -> None:
+        """Tell of what has come onto the timeline now, and not only when the next cycle begins."""
+        self._commands.put(lambda: self._take_up(self._timeline.changes))
 
     def play(self) -> None:
         """Run on, cycle by cycle, to the end."""
@@ -123,10 +137,11 @@ class Worker(threading.Thread):
         except queue.Empty:
             return self._advance
 
-    def _build(self, setup: Setup, number: int) -> None:
+    def _build(self, setup: Setup, timeline: Timeline, number: int) -> None:
         if number != self._latest_reset:
             return
         self._let_go()
+        self._timeline, self._heeded = timeline, 0
         self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
         kinds = {of.kind for of in setup.classes.values()}
         if kinds and self.kind not in kinds:
@@ -140,14 +155,15 @@ class Worker(threading.Thread):
                 return
             if share >= self.snapshot.spun_up + TOLD:
                 self._publish(spun_up=share)
-        self._experiment, self._cycles = experiment, iter(experiment)
         self.snapshot = replace(
             self.snapshot,
             device=device_name(experiment.device),
             settings=MappingProxyType(experiment.settings),
-            sensors=experiment.sensors,
             true_parameters=frozen(experiment.true_parameters),
         )
+        self._experiment = experiment
+        self._take_up(timeline.enter(0))  # before the filters start, with their first members
+        self._cycles = iter(experiment)
         self._advance()
 
     def _let_go(self) -> None:
@@ -165,40 +181,51 @@ class Worker(threading.Thread):
 
     def _advance(self) -> None:
         self._due = time.monotonic() + self._period
-        cycle = next(self._cycles, None)
-        if cycle is None:
+        if self._experiment is None:
             return
-        contents, records = cycle_contents(self._experiment.benchmark, cycle)
+        self._take_up(self._timeline.enter(self.snapshot.index + 1))
+        cycle = next(self._cycles)
         last = cycle.index == len(self._experiment) - 1
         self._playing = self._playing and not last
         self._publish(
             phase="finished" if last else "playing" if self._playing else "paused",
-            records=(*self.snapshot.records, records),
-            observed=(*self.snapshot.observed, cycle.observation),
-            frames=(
-                *self.snapshot.frames,
-                {
-                    ("truth", ""): pack(contents["truth"]),
-                    **{("mean", n): pack(m) for n, m in contents["mean"].items()},
-                    **{("spread", n): pack(m) for n, m in contents["spread"].items()},
-                },
-            ),
-            networks=(*self.snapshot.networks, self._experiment.conditions(cycle.index).sensors),
-            assimilated=(*self.snapshot.assimilated, cycle.assimilate),
-            **contents,
+            **after(self.snapshot, self._experiment, cycle),
         )
         if last:
             self._let_go()
 
+    def _take_up(self, changes: Sequence[Change]) -> None:
+        """Make those changes that are new, and tell which cannot be made."""
+        new, self._heeded = changes[self._heeded :], len(changes)
+        if not new or (self._experiment is None and self.snapshot.phase != "finished"):
+            return
+        made, notice = [], ""
+        for index, change in new:
+            if self._experiment is None or index >= len(self._experiment):
+                notice = TOO_LATE
+                continue
+            try:
+                self._experiment.change(index, **change)
+                made.append((index, change))
+            except ValueError as error:
+                notice = explain(error)
+        if made:
+            self.snapshot = replace(
+                self.snapshot, settings=MappingProxyType(self._experiment.settings)
+            )
+        self._publish(changes=(*self.snapshot.changes, *made), notice=notice)
+
     def _single_step(self) -> None:
         self._playing = False
+        if self.snapshot.notice:
+            self._publish(notice="")
         self._advance()
 
     def _set_playing(self, playing: bool) -> None:
         if self.snapshot.phase not in ("paused", "playing"):
             return
         self._playing, self._due = playing, time.monotonic()
-        self._publish(phase="playing" if playing else "paused")
+        self._publish(phase="playing" if playing else "paused", notice="")
 
     def _publish(self, **changes: Any) -> None:
         self.snapshot = replace(self.snapshot, version=self.snapshot.version + 1, **changes)
@@ -209,6 +236,8 @@ def explain(error: Exception, device: torch.device = CPU) -> str:
     text = str(error).strip() or type(error).__name__
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
         return "Too little memory for this ensemble: choose fewer members, then press Reset."
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return f"{text}: make room on the server's disk, then try again."
     if is_lost(device):
         log.critical("%s is lost to this process: restart it, or serve with --device cpu", device)
         return (

@@ -179,7 +179,9 @@ def test_a_filter_that_is_behind_has_nothing_there(tmp_path):
         assert behind.rel_rmse.isnull().values.tolist() == [False, True]
         assert behind.source_x_ensemble.isnull().all("member").values.tolist() == [False, True]
         assert (int(ahead.latest), int(behind.latest), run.attrs["cycle"]) == (1, 0, 1)
-        assert run.eta_mean.dims == ("filter", "y", "x")
+        assert run.eta_mean.dims == ("filter", "time", "y", "x")
+        assert ahead.eta_mean.notnull().all() and behind.eta_mean[0].notnull().all()
+        assert behind.eta_mean[1].isnull().all()
 
 
 def test_the_export_holds_the_observations_of_the_library(tmp_path):
@@ -195,7 +197,7 @@ def test_library_and_app_write_the_same_names(tmp_path):
     paths = run_file(tmp_path / "run.nc"), app_file(tmp_path / "app.nc")
     run, app = (xr.open_dataset(path, engine="h5netcdf") for path in paths)
     assert set(app.variables) == {*run.variables, "latest"}
-    assert set(app.attrs) == {*run.attrs, "cycle"}
+    assert set(app.attrs) == {*run.attrs, "cycle", "sensors"}
     assert {n: app[n].attrs for n in run.variables} == {n: run[n].attrs for n in run.variables}
     run.close(), app.close()
 

@@ -1,13 +1,18 @@
+import errno
 import math
 import threading
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
 
 import ldensf_app.setup
+from ldensf_app.export import view_dataset
+from ldensf_app.snapshot import Snapshot
+from ldensf_app.timeline import Timeline
+from ldensf_app.view import View
 from ldensf_app.worker import Worker, explain
-from ldensf_core import CheckpointError, get_benchmark
+from ldensf_core import CheckpointError, SensorNetwork, get_benchmark
 from ldensf_core.device import device_name
 from ldensf_core.filters.full_space import prior_ensemble
 
@@ -171,11 +176,121 @@ def test_snapshots_cannot_be_changed(worker, setup, wait):
     assert np.array_equal(snapshot.truth, before) and snapshot.index == 0
 
 
+def test_every_cycle_keeps_its_fields_as_frames(worker, setup, wait):
+    setup = replace(setup, filters=("ensf", "letkf"))
+    worker.reset(setup)
+    seen = []
+    for index in range(3):
+        wait(lambda index=index: worker.snapshot.index == index)
+        seen.append(worker.snapshot)
+        worker.step()
+    keys = {("truth", ""), *((kind, n) for kind in ("mean", "spread") for n in setup.filters)}
+    for index, snapshot in enumerate(seen):
+        assert len(snapshot.frames) == index + 1
+        frames = snapshot.frames[index]
+        assert set(frames) == keys
+        full = {("truth", ""): snapshot.truth}
+        full |= {("mean", name): field for name, field in snapshot.mean.items()}
+        full |= {("spread", name): field for name, field in snapshot.spread.items()}
+        for key, frame in frames.items():
+            for variable, field in enumerate(full[key]):
+                level = float(np.ptp(field)) / 65534
+                assert np.abs(frame.unpack(variable) - field).max() <= 0.51 * level
+        with pytest.raises(TypeError):
+            frames["truth", ""] = None
+    first, _, last = (snapshot.frames for snapshot in seen)
+    assert last[0] is first[0]  # and no pixels were copied
+
+
+def test_a_snapshot_tells_who_measured_at_each_cycle(worker, setup, wait):
+    timeline, fewer = Timeline(), SensorNetwork.random(get_benchmark("tsunami"), 4, seed=1)
+    worker.reset(setup, timeline)
+    wait(lambda: worker.snapshot.index == 0)
+    first = worker.snapshot.sensors
+    timeline.change(sensors=fewer, assimilate=False)
+    worker.step()
+    wait(lambda: worker.snapshot.index == 1)
+    timeline.change(assimilate=True)
+    worker.step()
+    wait(lambda: worker.snapshot.index == 2)
+    snapshot = worker.snapshot
+    assert len(first) == 16 and snapshot.networks == (first, fewer, fewer)
+    assert snapshot.sensors is fewer and snapshot.silent.shape == (4,)
+    assert [len(o.sensors) for o in snapshot.observed] == [16, 4, 4]
+    assert snapshot.assimilated == (True, False, True)
+
+
+def test_a_change_is_told_at_once_and_holds_from_the_next_cycle(worker, setup, wait):
+    timeline = Timeline()
+    worker.reset(setup, timeline)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.changes == () and worker.snapshot.settings["changes"] == []
+    timeline.change(noise=0.4)
+    worker.heed()
+    wait(lambda: worker.snapshot.changes)
+    assert worker.snapshot.changes == ((1, {"noise": 0.4}),)
+    assert worker.snapshot.settings["changes"] == [[1, {"noise": 0.4}]]
+    assert worker.snapshot.phase == "paused" and worker.snapshot.index == 0
+    worker.step()
+    wait(lambda: worker.snapshot.index == 1)
+    before, after = (o.std for o in worker.snapshot.observed)
+    assert after.tolist() == pytest.approx((4 * before).tolist())
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused" and worker.snapshot.index == 0)
+    assert worker.snapshot.changes == ()
+
+
+def test_a_change_before_the_first_cycle_holds_from_there(worker, setup, wait):
+    timeline = Timeline()
+    timeline.change(noise=0.4)
+    worker.reset(setup, timeline)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.changes == ((0, {"noise": 0.4}),)
+    std = [v.std for v in get_benchmark("tsunami").variables]
+    assert worker.snapshot.observed[0].std.tolist() == pytest.approx([0.4 * s for s in std])
+
+
+def test_a_change_that_cannot_be_made_is_a_notice_and_the_run_goes_on(worker, setup, wait):
+    timeline = Timeline()
+    worker.reset(setup, timeline)
+    wait(lambda: worker.snapshot.phase == "paused")
+    timeline.change(missing=2.0, noise=0.2)
+    worker.heed()
+    wait(lambda: worker.snapshot.notice)
+    assert worker.snapshot.notice == "missing = 2.0: allowed is 0 to 1"
+    assert worker.snapshot.changes == ((1, {"noise": 0.2}),)
+    assert worker.snapshot.phase == "paused" and worker.snapshot.message == ""
+    worker.step()
+    wait(lambda: worker.snapshot.index == 1)
+    assert worker.snapshot.notice == "" and worker.snapshot.phase == "paused"
+    timeline.change(wind=3.0)
+    worker.heed()
+    wait(lambda: worker.snapshot.notice)
+    assert "change of ['wind']: allowed are" in worker.snapshot.notice
+    worker.play()
+    wait(lambda: worker.snapshot.index > 2)
+    assert worker.snapshot.notice == "" and worker.snapshot.phase == "playing"
+
+
+def test_after_the_last_cycle_nothing_can_change(worker, setup, wait):
+    timeline = Timeline()
+    worker.reset(setup, timeline)
+    worker.set_speed(math.inf)
+    worker.play()
+    wait(lambda: worker.snapshot.phase == "finished")
+    timeline.change(noise=0.2)
+    worker.heed()
+    wait(lambda: worker.snapshot.notice)
+    assert "last cycle" in worker.snapshot.notice and "Reset" in worker.snapshot.notice
+    assert worker.snapshot.changes == () and worker.snapshot.phase == "finished"
+
+
 def test_a_worker_without_its_filters_stays_idle(worker, setup, wait):
     worker.reset(replace(setup, filters=("none",)))
     wait(lambda: worker.snapshot.phase == "idle" and worker.snapshot.setup is not None)
     worker.play()
     worker.step()
+    worker.heed()
     assert worker.snapshot.truth is None
 
 
@@ -190,11 +305,17 @@ def test_a_bad_setting_becomes_a_message_and_the_session_lives_on(worker, setup,
     assert worker.snapshot.message == ""
 
 
-def test_a_failing_cycle_becomes_a_message_and_keeps_what_was_computed(
+def test_a_failing_cycle_becomes_a_message_and_the_run_so_far_is_kept(
     worker, setup, wait, monkeypatch
 ):
-    worker.reset(setup)
-    wait(lambda: worker.snapshot.phase == "paused")
+    timeline = Timeline()
+    worker.reset(setup, timeline)
+    worker.step()
+    wait(lambda: worker.snapshot.index == 1)
+    timeline.change(noise=0.3)
+    worker.heed()
+    wait(lambda: worker.snapshot.changes)
+    before = worker.snapshot
 
     def fail():
         raise RuntimeError("the water ran out")
@@ -203,9 +324,19 @@ def test_a_failing_cycle_becomes_a_message_and_keeps_what_was_computed(
     worker._cycles = fail()
     worker.play()
     wait(lambda: worker.snapshot.phase == "failed")
-    assert "the water ran out" in worker.snapshot.message
-    assert "Reset" in worker.snapshot.message
-    assert worker.snapshot.truth is not None and len(worker.snapshot.records) == 1
+    failed = worker.snapshot
+    assert "the water ran out" in failed.message
+    assert "Reset" in failed.message
+    told = ("version", "phase", "message")
+    assert [f.name for f in fields(failed) if getattr(failed, f.name) is not getattr(before, f.name)
+            and f.name not in told] == []  # fmt: skip
+    assert len(failed.records) == len(failed.frames) == len(failed.observed) == 2
+    data = view_dataset(View(Snapshot(), failed), get_benchmark("tsunami"))
+    assert data.sizes["time"] == 2 and np.isfinite(data["eta_mean"]).all()
+    worker.step()  # there is nothing to go on with
+    worker.reset(setup)
+    wait(lambda: worker.snapshot.phase == "paused")
+    assert worker.snapshot.message == "" and worker.snapshot.index == 0
 
 
 def test_missing_weights_become_a_message(setup, wait, monkeypatch, tmp_path):
@@ -238,6 +369,7 @@ def test_close_ends_the_thread_and_lets_go_of_the_experiment(setup, wait):
         (CheckpointError("card.json is damaged"), "card.json is damaged"),
         (MemoryError(), "fewer members"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "fewer members"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room on the server's disk"),
         (KeyError("u"), "Press Reset"),
     ],
 )
