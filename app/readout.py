@@ -184,10 +184,13 @@ def status(view: View, applied: Setup) -> str:
 
 def _changes(view: View) -> list[str]:
     """What has changed during the run, by the step from which it holds."""
-    told: dict[int, list[str]] = {}
+    told: dict[int, dict[str, Any]] = {}
     for index, change in view.lead.changes:
-        told.setdefault(index, []).extend(_change(name, value) for name, value in change.items())
-    return [f"<b>from step {i}</b> {escape(', '.join(texts))}" for i, texts in told.items()]
+        told.setdefault(index, {}).update(change)
+    return [
+        f"<b>from step {index}</b> {escape(', '.join(_change(*of) for of in changes.items()))}"
+        for index, changes in told.items()
+    ]
 
 
 def _change(name: str, value: Any) -> str:

@@ -263,6 +263,6 @@ def _explained() -> str:
     return "\n".join(
         [
             *lines,
-            "Maps show the first latent and the first full-space filter until others are chosen there.",
+            "Maps show the first of each kind until others are chosen there.",
         ]
     )

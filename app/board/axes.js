@@ -1,7 +1,7 @@
 // The numbers at the axes of a map, and how a place is written.
 
 /** About `wanted` round numbers between two others. */
-function rounds(low, high, wanted = 4) {
+function rounds(low, high, wanted = 5) {
   const rough = (high - low) / wanted
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough)
