@@ -38,8 +38,10 @@ class Frame:
     def unpack(self, variable: int) -> np.ndarray:
         """A variable's field, (ny, nx), float32, physical units."""
         pixels, low, high = self.pixels[variable], self.low[variable], self.high[variable]
-        values = low + pixels * ((high - low) / LEVELS)
-        return np.where(pixels == MISSING, np.nan, values).astype(np.float32)
+        values = pixels * np.float64((high - low) / LEVELS)
+        values += low
+        values[pixels == MISSING] = np.nan
+        return values.astype(np.float32)
 
     def bytes(self, variable: int) -> memoryview:
         """A variable's pixels, row by row, without a copy: two bytes each, the lower one first."""
