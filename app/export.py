@@ -35,19 +35,19 @@ def view_dataset(view: View, benchmark: Benchmark) -> xr.Dataset:
     drawn = as_drawn(benchmark)
     shape = len(ahead.records), len(benchmark.variables), *drawn.grid_shape
     snapshots = {name: view.of(name) for name in history}
-    mean, spread = (
-        np.stack([
-            fields(s, (kind, name), getattr(s, kind)[name], shape) for name, s in snapshots.items()
-        ])
-        for kind in ("mean", "spread")
-    )  # fmt: skip
+    truth = np.empty(shape, np.float32)
+    fill(truth, ahead, ("truth", ""), ahead.truth)
+    mean, spread = np.empty((2, len(history), *shape), np.float32)
+    for i, (name, s) in enumerate(snapshots.items()):
+        fill(mean[i], s, ("mean", name), s.mean[name])
+        fill(spread[i], s, ("spread", name), s.spread[name])
     dataset = run_dataset(
         drawn,
         ahead.networks[0],
         ahead.true_parameters,
         history,
         ahead.observed,
-        fields(ahead, ("truth", ""), ahead.truth, shape),
+        truth,
         mean,
         spread,
         attributes(view, ahead),
@@ -58,21 +58,18 @@ def view_dataset(view: View, benchmark: Benchmark) -> xr.Dataset:
     )
 
 
-def fields(
-    snapshot: Snapshot, key: tuple[str, str], latest: np.ndarray, shape: tuple[int, ...]
-) -> np.ndarray:
-    """The fields of all cycles, ``shape`` (T, V, ny, nx); NaN for cycles that are not there yet.
+def fill(fields: np.ndarray, snapshot: Snapshot, key: tuple[str, str], latest: np.ndarray) -> None:
+    """Write those of all cycles into ``fields`` (T, V, ny, nx): NaN where there are none yet.
 
     Args:
         key: of the frames.
-        latest: the field of the latest cycle in full, (V, ny, nx).
+        latest: that of the latest cycle in full, (V, ny, nx).
     """
-    found = np.full(shape, np.nan, np.float32)
-    for of_cycle, frames in zip(found, snapshot.frames, strict=False):
+    for of_cycle, frames in zip(fields, snapshot.frames, strict=False):
         for variable, of_variable in enumerate(of_cycle):
             of_variable[...] = frames[key].unpack(variable)
-    found[snapshot.index] = reduced(latest)
-    return found
+    fields[snapshot.index] = reduced(latest)
+    fields[snapshot.index + 1 :] = np.nan
 
 
 def attributes(view: View, ahead: Snapshot) -> Mapping[str, Any]:

@@ -125,3 +125,25 @@ def test_a_change_goes_with_its_run(race, setup, wait):
     race.change(noise=0.2)
     wait(lambda: race.view().lead.changes)
     assert race.view().lead.changes == ((1, {"noise": 0.2}),)
+
+
+def test_members_are_those_of_latent_filters(race, setup, wait):
+    race.reset(setup)
+    race.change(members=7)  # from the first cycle on
+    wait(lambda: all(w.snapshot.phase == "paused" for w in race.workers))
+    race.change(members=0, noise=0.3)
+    race.change(members=9, every=2)
+    wait(lambda: all(w.snapshot.notice for w in race.workers))
+    assert "members = 0" in race.view().lead.notice
+    race.step()
+    wait(lambda: all(w.snapshot.index == 1 for w in race.workers))
+    race.step()
+    wait(lambda: all(w.snapshot.index == 2 for w in race.workers))
+    assert [len(r.parameters) for r in race.view().history()["ld-ensf"]] == [7, 9, 9]
+    assert [len(r.parameters) for r in race.view().history()["ensf"]] == [2, 2, 2]
+    assert [o is None for o in race.view().lead.observed] == [False, True, False]
+    changes = [(0, {"members": 7}), (1, {"noise": 0.3}), (1, {"members": 9}), (1, {"every": 2})]
+    assert [w.snapshot.changes for w in race.workers] == [tuple(changes)] * 2
+    history = race.view().history()
+    errors = [[history[name][i].error for name in setup.filters] for i in range(3)]
+    np.testing.assert_allclose(errors, in_one_go(setup, changes)[:3], rtol=1e-5)
