@@ -47,6 +47,8 @@ PATIENCE = 120.0
 """Seconds to a first cycle, or to the next frame."""
 PAUSE = 4.0
 """Seconds in which a server ends what it does for a page after its first cycle."""
+LET_GO = 35.0
+"""Seconds after which a server has let go of a closed page; the bare one plays on until then."""
 WINDOW = {"width": 1440, "height": 900}
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
@@ -151,6 +153,8 @@ def opening(chromium: Browser, what: str, opens: int, errors: list[str]) -> dict
                     if arguments:
                         blocks.append(monitor(address)["longest_block_s"])
                     page.wait_for_timeout(1000 * PAUSE)
+                if what == BARE:
+                    time.sleep(LET_GO)
             context.close()
     return {
         "first_of_server_s": cold[0],
