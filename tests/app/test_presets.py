@@ -105,6 +105,18 @@ def test_few_sensors_or_strange_ones_are_enough_for_the_smoother_alone(name):
     assert error[moment] < 0.1 and error[: moment - 4].min() > 0.3
 
 
+def test_the_smoother_keeps_what_sensors_told_it_that_fail():
+    error, moment = followed("sensors-fail").rel_rmse, presets()["sensors-fail"].moment
+    before, after = error[:, :moment], error[:, moment:]
+    assert after.sel(filter="ld-ensf").max() > 4 * before.sel(filter="ld-ensf").mean()
+    assert error.sel(filter="ld-ensf")[moment] > 3 * error.sel(filter="ld-ensf")[moment - 1]
+    assert after.sel(filter="latent-smoother").max() < 0.025
+
+
+def test_latent_filters_weather_a_storm():
+    assert followed("noise-storm").rel_rmse.max() < 0.03
+
+
 def test_five_members_are_enough_for_the_score_filter_and_not_for_the_etkf():
     assert late("five-members", "ld-ensf@5") < 1.3 * late("five-members", "ld-ensf")
     assert late("five-members", "latent-etkf@5") > 5 * late("five-members", "latent-etkf")
