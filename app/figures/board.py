@@ -30,4 +30,4 @@ def board(result: xr.Dataset, time: int = -1) -> hv.Layout:
     figures += [*series.parameters(result), series.innovations(result), series.times(result)]
     if run.moving:
         figures.append(fields.fan(result, *liveliest(run, run.variable(None).name)))
-    return style.page(figures, fields.COLUMNS, style.WIDTH + 110, style.HEIGHT + 110)
+    return style.page(figures, fields.COLUMNS, style.WIDTH + 60, style.HEIGHT + 40)

@@ -17,6 +17,8 @@ from ldensf_app.figures.labels import colours, title
 from ldensf_app.figures.run import Run, tick_labels
 from ldensf_app.limits import Limits, palette
 
+LEFT, RIGHT, ABOVE = 46, 84, 58
+"""Pixels beside a map for numbers and the colour bar, and above and below it together."""
 MISSING = "#eef1f4"
 """Colour of a map that has no values."""
 COLUMNS = 4
@@ -92,8 +94,8 @@ def _map(
     A field that is NaN everywhere is a grey rectangle: HoloViews warns of its range.
     """
     width, height = map_size(run)
-    frame = {
-        "bokeh": {"frame_width": width, "frame_height": height},
+    frame: dict[str, Any] = {
+        "bokeh": {"width": width + LEFT + RIGHT, "height": height + ABOVE, "hooks": [_leave_room]},
         "mpl": {"aspect": width / height, "fig_inches": width / style.INCH},
         "title": told,
         "xlabel": "",
@@ -113,6 +115,8 @@ def _map(
         dims,
         hv.Dimension(name, label=what, unit=None if unit == "1" else unit),
     )
+    bar = {"width": 10, "padding": 4, "margin": 0}
+    frame["bokeh"] |= {"colorbar_opts": bar, "tools": ["hover"]}
     return style.styled(
         image,
         **frame,
@@ -121,6 +125,14 @@ def _map(
         colorbar=True,
         clabel=units.named("", unit).strip(" ()"),
     )
+
+
+def _leave_room(plot: Any, element: Any) -> None:
+    """Room in Bokeh for the numbers of the axis and of the colour bar, the same with and without.
+
+    It is not kept where the size of the frame is given: last digits of the numbers are cut off.
+    """
+    plot.state.update(min_border_left=LEFT, min_border_right=RIGHT)
 
 
 def _sensors(run: Run, cycle: int) -> list[hv.Points]:

@@ -76,6 +76,7 @@ def times(result: xr.Dataset) -> hv.Overlay:
         style.margin(steps),
         (low, high),
         logy=True,
+        yticks=[(v, f"{v:,g}") for v in style.round_ticks(low, high)],
     )
 
 
@@ -105,7 +106,7 @@ def parameters(result: xr.Dataset) -> hv.Layout:
         told = "median and 90 % of the ensemble"
         limits = style.limits(curves)
         figures.append(style.figure(elements, told, (axis, named), style.margin(times_), limits))
-    return style.page(figures, len(figures), style.WIDTH + 120, style.HEIGHT + 110)
+    return style.page(figures, len(figures), style.WIDTH + 60, style.HEIGHT + 40)
 
 
 def innovations(result: xr.Dataset) -> hv.Overlay:
@@ -144,6 +145,7 @@ def innovations(result: xr.Dataset) -> hv.Overlay:
         style.margin(times_),
         (low, high),
         logy=True,
+        yticks=[(v, f"{v:g}") for v in style.round_ticks(low, high)],
     )
 
 
@@ -186,7 +188,7 @@ def rank_histogram(results: Sequence[xr.Dataset], seed: int = 0) -> hv.Layout:
         for name in labels:
             ranks = _ranks([run for run in runs if name in run.filters], parameter, name, rng)
             figures.append(_histogram(ranks, parameter, name, tint[name]))
-    return style.page(figures, len(labels), style.WIDTH + 110, style.HEIGHT + 110)
+    return style.page(figures, len(labels), style.WIDTH + 60, style.HEIGHT + 40)
 
 
 def _ranks(runs: Sequence[Run], parameter: str, label: str, rng: np.random.Generator) -> np.ndarray:

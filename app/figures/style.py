@@ -12,14 +12,17 @@ import holoviews as hv
 import holoviews.plotting.bokeh
 import holoviews.plotting.mpl
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 MAP = 230
 """Pixels, √(width × height) of a map."""
-WIDTH, HEIGHT = 330, 220
+WIDTH, HEIGHT = 360, 270
 """Pixels of a figure of curves."""
-ENDS = ("high", "low")
 INCH = 80
 """Pixels in an inch, with Matplotlib."""
+ENDS = ("high", "low")
+TICKS = 6
+"""Most ticks of a logarithmic axis."""
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -55,7 +58,12 @@ def band(
     name = dims[1].name
     ends = [hv.Dimension(f"{name}_{end}", label=f"{dims[1].label}, {end} end") for end in ENDS]
     area = hv.Area((x[known], high[known], low[known]), dims[0], ends)
-    return styled(area, {"line_alpha": 0.0}, {"linewidth": 0.0}, color=colour, alpha=0.2)
+    return styled(
+        area,
+        {"color": colour, "line_alpha": 0.0},
+        {"color": colour, "facecolor": colour, "linewidth": 0.0},
+        alpha=0.2,
+    )
 
 
 def points(
@@ -96,8 +104,8 @@ def figure(
         ]
     return styled(
         hv.Overlay(drawn),
-        {"frame_width": WIDTH, "frame_height": HEIGHT, "legend_opts": LEGEND},
-        {"aspect": WIDTH / HEIGHT, "fig_inches": WIDTH / INCH},
+        {"width": WIDTH, "height": HEIGHT, "legend_opts": LEGEND},
+        {"aspect": "auto", "fig_inches": (WIDTH / INCH, HEIGHT / INCH), "hooks": [_major]},
         title=title,
         xlabel=labels[0],
         ylabel=labels[1],
@@ -107,6 +115,11 @@ def figure(
         show_grid=True,
         **more,
     )
+
+
+def _major(plot: Any, element: Any) -> None:
+    """No ticks between those that are given: Matplotlib would label them."""
+    plot.handles["axis"].yaxis.set_minor_locator(NullLocator())
 
 
 LEGEND = {"background_fill_alpha": 0.7, "label_text_font_size": "9pt", "spacing": 0, "padding": 4}
@@ -152,3 +165,18 @@ def limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis: 1, 2 and 5 in each decade; fewer where they were many.
+
+    >>> round_ticks(0.3, 6.0)
+    [0.5, 1.0, 2.0, 5.0]
+    """
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for leading in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [float(f"{k}e{d}") for d in decades for k in leading]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= TICKS:
+            return ticks
+    return ticks[:: -(-len(ticks) // TICKS)]

@@ -19,8 +19,6 @@ from ldensf_app.pictures.sheet import INK, PALE, Room, Sheet
 DASHED = (0, (4, 2.5))
 ASIDE = 42
 """Pixels by which a title begins left of the frame, above the numbers of the axis."""
-TICKS = 6
-"""Most ticks of a logarithmic axis."""
 
 
 class Curves:
@@ -74,24 +72,9 @@ class Curves:
         self.ax.set_yscale("log")
         self.ax.set_ylim(low, high)
         axis = self.ax.yaxis
-        axis.set_major_locator(FixedLocator(round_ticks(low, high)))
+        axis.set_major_locator(FixedLocator(style.round_ticks(low, high)))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
-
-
-def round_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2 and 5 in each decade; fewer where they were many.
-
-    >>> round_ticks(0.3, 6.0)
-    [0.5, 1.0, 2.0, 5.0]
-    """
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for leading in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(f"{k}e{d}") for d in decades for k in leading]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= TICKS:
-            return ticks
-    return ticks[:: -(-len(ticks) // TICKS)]
 
 
 def errors(sheet: Sheet, room: Room, run: Run) -> Curves:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from ldensf_app import pictures
 from ldensf_app.figures.run import Run
+from ldensf_app.figures.style import round_ticks
 from ldensf_app.limits import palette
 from ldensf_app.pictures import film
-from ldensf_app.pictures.curves import round_ticks
 from ldensf_app.pictures.film import Film
 from ldensf_app.pictures.maps import Maps
 from ldensf_app.pictures.sheet import Room, Sheet
@@ -90,7 +90,7 @@ def test_maps_show_the_fields_in_the_colours_of_their_bar():
     peak = max(float(np.abs(at[name]).max()) for name in ("u", "u_mean"))
     assert truth.get_clim() == mean.get_clim() == pytest.approx((-peak, peak))
     # One pixel in the middle of a map has the colour of one of the values around it.
-    pixels, box = sheet.pixels(), mean.axes.get_window_extent()
+    pixels, box = sheet.pixels(maps.moving), mean.axes.get_window_extent()
     column, row = int((box.x0 + box.x1) / 2) + 7, int(300 - (box.y0 + box.y1) / 2)
     at_x = (column + 0.5 - box.x0) / box.width * 150
     at_y = (300 - row - 0.5 - box.y0) / box.height * 150
