@@ -17,7 +17,7 @@ from ldensf_app.figures.labels import colours, title
 from ldensf_app.figures.run import Run, tick_labels
 from ldensf_app.limits import Limits, palette
 
-LEFT, RIGHT, ABOVE = 46, 84, 58
+LEFT, RIGHT, ABOVE = 72, 84, 58
 """Pixels beside a map for numbers and the colour bar, and above and below it together."""
 MISSING = "#eef1f4"
 """Colour of a map that has no values."""

@@ -16,7 +16,7 @@ from matplotlib.ticker import NullLocator
 
 MAP = 230
 """Pixels, √(width × height) of a map."""
-WIDTH, HEIGHT = 360, 270
+WIDTH, HEIGHT = 386, 280
 """Pixels of a figure of curves."""
 INCH = 80
 """Pixels in an inch, with Matplotlib."""
