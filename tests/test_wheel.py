@@ -33,7 +33,8 @@ def test_every_folder_of_modules_is_a_package_of_the_distribution():
     }
     names = {"app": "ldensf_app", "pretrained": "ldensf_core.pretrained"}
     assert folders == modules
-    assert setuptools["packages"] == sorted(names.get(folder, folder) for folder in folders)
+    tops = (folder.partition(".") for folder in folders)
+    assert setuptools["packages"] == sorted(names.get(top, top) + d + b for top, d, b in tops)
 
 
 @pytest.fixture(scope="module")
