@@ -117,7 +117,8 @@ def _apart(axis: Axis, places: np.ndarray, place: float) -> np.ndarray:
 def _told(run: Run, x: float, y: float) -> str:
     if run.x.units == "°E":
         return f"{units.longitude(round(x))}, {units.latitude(round(y))}"
-    return ", ".join(
-        f"{axis.name} = {value:.{units.decimals(axis.high - axis.low)}f}{units.unit(axis.units)}"
+    values = (
+        f"{value:.{units.decimals(axis.high - axis.low)}f}"
         for axis, value in ((run.x, x), (run.y, y))
     )
+    return f"({', '.join(values)}){units.unit(run.x.units)}"

@@ -201,7 +201,7 @@ def fan(
         elements.append(style.points(*dots, dims, "measured", TRUTH_COLOUR))
     return style.figure(
         elements,
-        there.place,
+        f"at {there.place}",
         (axis, run.named(of.name)),
         style.margin(times),
         style.limits(there.curves),
