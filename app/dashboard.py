@@ -244,6 +244,7 @@ class Dashboard(Viewer):
         scene, settings = self.page.scene, self.settings
         if name == "drawn":
             self._drawn = int(value)
+            self.pull()  # the next picture, if there is one, without waiting for the clock
         elif name == "shown":
             scene.index = None if value is None else int(value)
             self._draw_maps(self.race.view())
