@@ -34,12 +34,12 @@ from ldensf_app.brushes import brush
 from ldensf_app.controls import Controls
 from ldensf_app.page import Page
 from ldensf_app.race import Race
-from ldensf_app.settings import Settings
+from ldensf_app.settings import MOST_SENSORS, Settings
 from ldensf_app.setup import LIVE
 from ldensf_app.takeaway import Takeaway
 from ldensf_app.view import View
 from ldensf_app.warmup import warm_up
-from ldensf_core import get_benchmark, register_filter
+from ldensf_core import SensorNetwork, get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
 from ldensf_core.filters import Filter
 
@@ -185,8 +185,16 @@ class Dashboard(Viewer):
             self.play()
 
     def place_sensors(self, positions: Iterable[tuple[float, float]]) -> None:
-        """Let sensors stand at ``positions`` from the next cycle on."""
-        self.settings.positions = [tuple(map(float, p)) for p in positions]
+        """Let sensors stand at ``positions`` from the next cycle on.
+
+        Raises:
+            ValueError: if there are none or too many, or one is not in the domain.
+        """
+        wanted = list(positions)
+        if len(wanted) > MOST_SENSORS:
+            raise ValueError(f"{len(wanted)} sensors: at most {MOST_SENSORS} can be placed by hand")
+        SensorNetwork.at(get_benchmark(self.settings.benchmark), wanted)
+        self.settings.positions = [tuple(map(float, p)) for p in wanted]
 
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
@@ -237,7 +245,7 @@ class Dashboard(Viewer):
         """Do what was asked for on the maps."""
         try:
             self._obey(name, value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             self.page.status.object = readout.message(f"That cannot be done. {error}")
 
     def _obey(self, name: str, value: Any) -> None:
@@ -246,10 +254,10 @@ class Dashboard(Viewer):
             self._drawn = int(value)
             self.pull()  # the next picture, if there is one, without waiting for the clock
         elif name == "shown":
-            scene.index = None if value is None else int(value)
+            scene.index = None if value is None else max(0, int(value))
             self._draw_maps(self.race.view())
         elif name == "views":
-            scene.choose(self.race.view(), list(value))
+            scene.choose(self.race.view(), list(map(str, value)))
             self._draw_maps(self.race.view())
         elif name == "variable":
             scene.describe(scene.benchmark, int(value))

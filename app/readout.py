@@ -264,7 +264,8 @@ def race(view: View, pace: float) -> str:
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         rows.append(
-            f'<span class="who" style="color: {filter_colour(name)}">{sign(name)} {called(name)}</span>'
+            f'<span class="who" style="color: {filter_colour(name)}">'
+            f"{sign(name)} {called(name)}</span>"
             f'<span class="lane"><i style="width: {done:.1f}%; background: {filter_colour(name)}">'
             f'</i></span><span class="told" title="{hint}">{told}</span>'
         )
