@@ -216,6 +216,8 @@ def test_a_file_that_cannot_be_made_is_told(wait):
     takeaway.make("netcdf", View(Snapshot(), Snapshot()), get_benchmark("tsunami"), 0)
     assert takeaway.busy == "ldensf-run.nc"
     wait(lambda: takeaway._job[1].done())
-    with pytest.raises(RuntimeError, match=r"ldensf-run\.nc could not be made\. There is nothing to"):
+    with pytest.raises(
+        RuntimeError, match=r"ldensf-run\.nc could not be made\. There is nothing to"
+    ):
         takeaway.made()
     assert takeaway.busy == "" and takeaway.made() is None
