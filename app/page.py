@@ -8,6 +8,7 @@ from ldensf_app import curves, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
+from ldensf_app.presets import presets
 from ldensf_app.scene import Scene, first_shown
 from ldensf_app.setup import Setup
 from ldensf_app.view import View
@@ -32,7 +33,9 @@ class Page:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
         self.story = layout.html()
-        self.tiles, self.status, self.race, self.numbers = (layout.html() for _ in range(4))
+        self.tiles, self.status, self.said, self.race, self.numbers = (
+            layout.html() for _ in range(5)
+        )
         logs = list(curves.log_charts())
         self.cards = {
             "errors": layout.ChartCard("errors", Chart(logarithmic=True), logs, logs[0]),
@@ -41,7 +44,7 @@ class Page:
         }
         beside = [self.race, self.numbers, self.guide]
         self.main = layout.MainArea(
-            self.scene, [self.tiles, self.status], list(self.cards.values()), beside
+            self.scene, [self.tiles, self.status, self.said], list(self.cards.values()), beside
         )
         self.point: tuple[float, float] | None = None
 
@@ -64,6 +67,14 @@ class Page:
             for p in benchmark.parameters
         ]
         return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
+
+    def say(self, text: str) -> None:
+        """Tell the visitor something until the next reset; an empty text takes it back."""
+        self.said.object = readout.message(text) if text else ""
+
+    def draw_preset(self, view: View, name: str) -> None:
+        """Say what to look at, and once it happens what that is."""
+        self.controls.about_preset.object = readout.preset(presets().get(name), view.lead.index)
 
     def draw_maps(self, view: View) -> int:
         """Send the next picture of the maps; returns its number."""

@@ -57,7 +57,7 @@ SHRINKABLE = {"min-width": "0", "min-height": "0"}
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "repeat(2, max-content) minmax(max-content, 1fr)",
+    "grid-template-rows": "repeat(3, max-content) minmax(max-content, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",

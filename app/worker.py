@@ -61,6 +61,7 @@ class Worker(threading.Thread):
         self._cycles: Any = iter(())
         self._timeline = Timeline()
         self._heeded = 0  # changes of the timeline
+        self._ahead = 0  # snapshots of the truth that are there
         self._playing = self._closed = False
         self._period, self._due = 0.25, 0.0  # seconds
         # An interpreter that ends while a thread is inside torch aborts: end the thread first.
@@ -131,11 +132,23 @@ class Worker(threading.Thread):
         atexit.unregister(self._end)
 
     def _next_action(self) -> Callable[[], None]:
-        wait = max(0.0, self._due - time.monotonic()) if self._playing else None
+        if self._playing:
+            wait, action = max(0.0, self._due - time.monotonic()), self._advance
+        else:
+            wait, action = 0.0 if self._can_look_ahead else None, self._look_ahead
         try:
             return self._commands.get(timeout=wait)
         except queue.Empty:
-            return self._advance
+            return action
+
+    @property
+    def _can_look_ahead(self) -> bool:
+        return self.first and self._experiment is not None and self._ahead < len(self._experiment)
+
+    def _look_ahead(self) -> None:
+        """Compute the truth's next snapshot while nothing is asked for, so that play is smooth."""
+        self._experiment.truth_at(self._ahead)
+        self._ahead += 1
 
     def _build(self, setup: Setup, timeline: Timeline, number: int) -> None:
         if number != self._latest_reset:
@@ -161,7 +174,7 @@ class Worker(threading.Thread):
             settings=MappingProxyType(experiment.settings),
             true_parameters=frozen(experiment.true_parameters),
         )
-        self._experiment = experiment
+        self._experiment, self._ahead = experiment, 0
         self._take_up(timeline.enter(0))  # before the filters start, with their first members
         self._cycles = iter(experiment)
         self._advance()
