@@ -58,7 +58,7 @@ def tiles(view: View, benchmark: Any) -> str:
         '<div class="tiles">'
         + _step_tile(view, benchmark)
         + "".join(_error_tile(view, name) for name in view.in_tiles)
-        + _ratio_tile(view)
+        + (_ratio_tile(view) if set(view.shown) <= set(view.in_tiles) else "")
         + "</div>"
     )
 
@@ -165,7 +165,8 @@ def status(view: View, applied: Setup) -> str:
         count, layout = len(applied.positions), "by hand"
     measured = [units.symbol(v) for v in benchmark.variables if v.name in applied.variables]
     parts = [
-        f"<b>{count}</b> sensors ({layout}) of <b>{escape(', '.join(measured))}</b> "
+        f"<b>{count}</b> sensor{'s' * (count > 1)} ({layout}) of "
+        f"<b>{escape(', '.join(measured))}</b> "
         f"every <b>{units.interval(benchmark, applied.every)}</b>",
         f"noise <b>{applied.noise:.2f}</b> std",
         f"missing <b>{applied.missing:.0%}</b>",
@@ -267,7 +268,7 @@ def race(view: View, pace: float) -> str:
         used = sum(r.cycle_ms for r in records) / 1000
         done = 100 * max(snapshot.index, 0) / last
         median = snapshot.median_ms(name)
-        size = len(records[-1].parameters)
+        size, colour = len(records[-1].parameters), filter_colour(name)
         told = f"{snapshot.index} in {used:.{2 if used < 10 else 0}f} s"
         if snapshot.index < view.lead.index and median > 0:
             wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
@@ -275,9 +276,9 @@ def race(view: View, pace: float) -> str:
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         rows.append(
-            f'<span class="who" style="color: {filter_colour(name)}">{sign(name)} {called(name)}</span>'
-            f'<span class="lane"><i style="width: {done:.1f}%; background: {filter_colour(name)}">'
-            f'</i></span><span class="told" title="{hint}">{told}</span>'
+            f'<span class="who" style="color: {colour}">{sign(name)} {called(name)}</span>'
+            f'<span class="lane"><i style="width: {done:.1f}%; background: {colour}"></i></span>'
+            f'<span class="told" title="{hint}">{told}</span>'
         )
     device = escape(view.lead.device)
     return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
@@ -351,7 +352,7 @@ def map_note(view: View, kind: str, name: str, index: int | None) -> str:
     if kind == "truth":
         at = -1 if index is None else index
         count = len(view.lead.networks[at]) if view.lead.networks else 0
-        return f"{count} sensors" if count else ""
+        return f"{count} sensor{'s' * (count > 1)}" if count else ""
     if filter_of(name).kind == FULL_SPACE and index is None:
         return waiting(view) or lag(view)
     return ""
