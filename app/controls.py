@@ -139,7 +139,10 @@ class Controls:
         self.notice, self.lacking = html(), html()
         self.preset = pmui.Select(
             label="Scene",
-            options={"default": "", **{p.title: name for name, p in presets().items()}},
+            options={
+                "none: settings as below": "",
+                **{p.title: name for name, p in presets().items()},
+            },
             value="",
             size="small",
             sizing_mode="stretch_width",

@@ -464,6 +464,7 @@ class Dashboard(Viewer):
                 self.controls.bar(),
                 main,
                 self.controls.drawer(),
+                self.page.guide,
                 theme_config=style.THEME,
                 sizing_mode="stretch_width",
             )
@@ -507,7 +508,7 @@ class Dashboard(Viewer):
         """The page that ``panel serve app`` shows; its workers end with the session."""
         page = pmui.Page(
             title="LD-EnSF",
-            header=[self.page.story],
+            header=[self.page.story, self.page.guide],
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
             main=[self.page.main.view],

@@ -33,19 +33,15 @@ class Page:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
         self.story = layout.html()
-        self.tiles, self.status, self.said, self.race, self.numbers = (
-            layout.html() for _ in range(5)
-        )
+        self.tiles, self.status, self.said, self.facts = (layout.html() for _ in range(4))
         logs = list(curves.log_charts())
         self.cards = {
             "errors": layout.ChartCard("errors", Chart(logarithmic=True), logs, logs[0]),
             "times": layout.ChartCard("times", Chart(logarithmic=True), logs, logs[1]),
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
-        beside = [self.race, self.numbers, self.guide]
-        self.main = layout.MainArea(
-            self.scene, [self.tiles, self.status, self.said], list(self.cards.values()), beside
-        )
+        texts = [self.tiles, self.status, self.said]
+        self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
         self.point: tuple[float, float] | None = None
 
     def describe(self, name: str) -> None:
@@ -89,8 +85,7 @@ class Page:
         benchmark = self.scene.benchmark
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view, applied)
-        self.race.object = readout.race(view, pace)
-        self.numbers.object = readout.parameters(view, benchmark)
+        self.facts.object = readout.race(view, pace) + readout.parameters(view, benchmark)
         if not view.history():
             return
         logs = {

@@ -121,7 +121,8 @@ def waiting(view: View) -> str:
     if snapshot.phase != "loading" or not time:
         return ""
     if snapshot.spun_up:
-        return f"spinning up: {percent(snapshot.spun_up)}"
+        left = snapshot.spin_up_s * (1 / snapshot.spun_up - 1)
+        return f"spinning up: {percent(snapshot.spun_up)}, {left:.0f} s left"
     return f"spinning up {setup.full_space_members} members"
 
 

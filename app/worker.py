@@ -33,7 +33,7 @@ from ldensf_core.twin.conditions import Change
 log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
-TOLD = 0.1
+TOLD = 0.05
 """Share of a spin-up after which the page is told of it once more."""
 TOO_LATE = "The run has come to its last cycle, so nothing changes in it any more: press Reset."
 
@@ -163,11 +163,12 @@ class Worker(threading.Thread):
             return
         self._work_on(torch.device(setup.device))
         experiment = setup.experiment(self.kind)
+        began = time.monotonic()
         for share in experiment.spin_up():
             if number != self._latest_reset or self._closed:
                 return
             if share >= self.snapshot.spun_up + TOLD:
-                self._publish(spun_up=share)
+                self._publish(spun_up=share, spin_up_s=time.monotonic() - began)
         self.snapshot = replace(
             self.snapshot,
             device=device_name(experiment.device),
