@@ -210,7 +210,11 @@ class Controls:
     def _assimilation(self) -> pn.Row:
         styles = {"gap": "8px", "align-items": "center"}
         return pn.Row(
-            self.assimilate, self.forecast, sizing_mode="stretch_width", margin=0, styles=styles
+            self.assimilate,
+            self.forecast,
+            sizing_mode="stretch_width",
+            margin=(6, 0, 0, 0),
+            styles=styles,
         )
 
     def _takeaway(self) -> list[Any]:

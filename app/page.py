@@ -32,7 +32,7 @@ class Page:
     def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
-        self.story = layout.html()
+        self.story = layout.html(styles={"min-width": "0"})
         self.tiles, self.status, self.race, self.numbers = (layout.html() for _ in range(4))
         logs = list(curves.log_charts())
         self.cards = {
@@ -40,7 +40,7 @@ class Page:
             "times": layout.ChartCard("times", Chart(logarithmic=True), logs, logs[1]),
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
-        beside = [self.race, self.numbers, self.guide]
+        beside = [self.race, self.numbers]
         self.main = layout.MainArea(
             self.scene, [self.tiles, self.status], list(self.cards.values()), beside
         )
