@@ -165,6 +165,8 @@ class Controls:
             }
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
+        if kind is pmui.IntInput:  # its buttons are grey on black otherwise
+            options["sx"] = {"& .MuiIconButton-root": {"color": "inherit"}}
         if name == "device":
             options["visible"] = len(parameter.objects) > 1
         return kind.from_param(parameter, **options)

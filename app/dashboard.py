@@ -444,7 +444,10 @@ class Dashboard(Viewer):
                     styles={"min-width": "0", "gap": "12px"},
                 )
             ],
-            sx={"& .title": {"whiteSpace": "nowrap"}, "& .header .MuiBox-root": {"minWidth": 0}},
+            sx={
+                "& .title": {"whiteSpace": "nowrap"},
+                "& .header .MuiBox-root:has(> .child-wrapper)": {"minWidth": 0},
+            },
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
             main=[self.page.main.view],

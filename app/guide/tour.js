@@ -11,7 +11,7 @@ const STEPS = [
     "they say they may be. The two are alike where a filter knows how wrong it is."],
   [".race", "The race", "Every filter runs at its own pace. The bars tell how far each has come, " +
     "and how much computing time that took."],
-  [".presets, .section", "Settings", "Make it harder: fewer sensors, more noise, other filters, another " +
+  [".MuiDrawer-paper", "Settings", "Make it harder: fewer sensors, more noise, other filters, another " +
     "benchmark. Each setting says when it takes effect; further down are files and links to keep."],
 ]
 const ROOM = 6 // px between what is shown and the ring around it
@@ -40,7 +40,10 @@ function tour(root) {
   const skip = button("Skip", () => dialog.close())
   const dialog = made(
     "dialog", { "aria-label": "Tour", class: "tour" },
-    ring, heading, text, made("div", { class: "row" }, count, back, next, skip),
+    ring,
+    // With a ground of its own: the dialog's lies below the ring's shadow.
+    made("div", { class: "bubble" },
+      heading, text, made("div", { class: "row" }, count, back, next, skip)),
   )
   const place = () => {
     const target = everywhere(STEPS[at][0], outermost(root).shadowRoot)[0]
@@ -49,8 +52,10 @@ function tour(root) {
     ring.hidden = !there
     if (there) {
       Object.assign(ring.style, {
-        left: `${box.left - ROOM}px`, top: `${box.top - ROOM}px`,
-        width: `${box.width + 2 * ROOM}px`, height: `${box.height + 2 * ROOM}px`,
+        left: `${Math.max(0, box.left - ROOM)}px`,
+        top: `${Math.max(0, box.top - ROOM)}px`,
+        right: `${Math.max(0, innerWidth - box.right - ROOM)}px`,
+        bottom: `${Math.max(0, innerHeight - box.bottom - ROOM)}px`,
       })
     }
     const [left, top] = there ? beside(box, dialog) : [

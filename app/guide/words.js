@@ -4,16 +4,24 @@
 function explainWords(root) {
   const bubble = made("div", { class: "meaning", popover: "manual", role: "tooltip" })
   root.append(bubble)
+  let word = null
   let watched = null
   const leave = () => {
-    bubble.matches(":popover-open") && bubble.hidePopover()
+    word = null
     watched?.disconnect()
-    watched = null
+    if (bubble.matches(":popover-open")) bubble.hidePopover()
   }
-  const come = (event) => {
+  const look = (event) => {
+    const at = focused()
+    if (event.key === "Escape") {
+      leave()
+      return
+    }
+    if (at === word) return
     leave()
-    const word = event.composedPath()[0]
-    if (!word.matches?.(".term")) return
+    if (!at?.matches(".term")) return
+    word = at
+    watched = keepFocus(word)
     bubble.textContent = word.title
     bubble.showPopover()
     const box = word.getBoundingClientRect()
@@ -21,17 +29,13 @@ function explainWords(root) {
     const below = box.bottom + 6 + bubble.offsetHeight < innerHeight
     const top = below ? box.bottom + 6 : box.top - 6 - bubble.offsetHeight
     Object.assign(bubble.style, { left: `${left}px`, top: `${top}px` })
-    watched = keepFocus(word)
   }
-  const escape = (event) => { if (event.key === "Escape") leave() }
-  document.addEventListener("focusin", come)
-  document.addEventListener("focusout", leave)
-  document.addEventListener("keydown", escape)
+  // From one element to another of the same shadow root, the focus moves unheard from out here.
+  const heard = ["focusin", "keyup", "pointerup"]
+  for (const name of heard) document.addEventListener(name, look)
   return () => {
     leave()
-    document.removeEventListener("focusin", come)
-    document.removeEventListener("focusout", leave)
-    document.removeEventListener("keydown", escape)
+    for (const name of heard) document.removeEventListener(name, look)
   }
 }
 

@@ -25,7 +25,7 @@ CUT = """() => {
         (e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
     return all(document)
         .filter((e) => e.matches(
-            ".tile, .tile .name, .tile .value, .race .who, .title, .guide button"))
+            ".tile, .tile .name, .tile .value, .race .who, .title, .guide button, .below button"))
         .filter((e) => !e.matches(".jump") && e.getBoundingClientRect().width > 0)
         .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
             || e.getBoundingClientRect().right > innerWidth)
