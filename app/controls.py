@@ -181,6 +181,8 @@ class Controls:
             }
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
+        if kind is pmui.IntInput:  # its buttons are grey on black otherwise
+            options["sx"] = {"& .MuiIconButton-root": {"color": "inherit"}}
         if name == "device":
             options["visible"] = len(parameter.objects) > 1
         return kind.from_param(parameter, **options)
@@ -228,7 +230,11 @@ class Controls:
     def _assimilation(self) -> pn.Row:
         styles = {"gap": "8px", "align-items": "center"}
         return pn.Row(
-            self.assimilate, self.forecast, sizing_mode="stretch_width", margin=0, styles=styles
+            self.assimilate,
+            self.forecast,
+            sizing_mode="stretch_width",
+            margin=(6, 0, 0, 0),
+            styles=styles,
         )
 
     def _takeaway(self) -> list[Any]:

@@ -176,7 +176,10 @@ def series(view: View, benchmark: Any, variable: int, point: tuple[float, float]
     lead = view.lead.frames
     if lead and row is not None:
         truth = np.array([f[TRUTH, ""].at(variable, row, column) for f in lead], np.float32)
-        traces.append(Trace("truth", times[: len(truth)], truth, TRUTH_COLOUR, width=2.0))
+        traces += [  # to be seen on both pages
+            Trace("truth", times[: len(truth)], truth, colour, width=width)
+            for colour, width in (("#ffffff", 4.0), (TRUTH_COLOUR, 2.0))
+        ]
         values.append(truth)
     known = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.zeros(1)
     low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)

@@ -460,11 +460,12 @@ class Dashboard(Viewer):
             main = pn.Column(
                 self.page.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width"
             )
+            bar = self.controls.bar()
+            bar.append(self.page.guide)
             self._view = pmui.Column(
-                self.controls.bar(),
+                bar,
                 main,
                 self.controls.drawer(),
-                self.page.guide,
                 theme_config=style.THEME,
                 sizing_mode="stretch_width",
             )
@@ -508,7 +509,19 @@ class Dashboard(Viewer):
         """The page that ``panel serve app`` shows; its workers end with the session."""
         page = pmui.Page(
             title="LD-EnSF",
-            header=[self.page.story, self.page.guide],
+            header=[
+                pn.Row(
+                    self.page.story,
+                    self.page.guide,
+                    sizing_mode="stretch_width",
+                    margin=0,
+                    styles={"min-width": "0", "gap": "12px"},
+                )
+            ],
+            sx={
+                "& .title": {"whiteSpace": "nowrap"},
+                "& .header .MuiBox-root:has(> .child-wrapper)": {"minWidth": 0},
+            },
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
             main=[self.page.main.view],

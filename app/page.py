@@ -32,7 +32,7 @@ class Page:
     def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
-        self.story = layout.html()
+        self.story = layout.html(styles={"min-width": "0"})
         self.tiles, self.status, self.said, self.facts = (layout.html() for _ in range(4))
         logs = list(curves.log_charts())
         self.cards = {

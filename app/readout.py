@@ -8,6 +8,7 @@ from typing import Any
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour, filter_marker
+from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
 from ldensf_app.presets import Preset
 from ldensf_app.setup import Setup, runnable
@@ -63,10 +64,10 @@ def tiles(view: View, benchmark: Any) -> str:
     )
 
 
-def _tile(kind: str, name: str, value: str, sub: str, tint: str = "inherit") -> str:
+def _tile(kind: str, name: str, value: str, sub: str) -> str:
     hint = HINTS.get(kind, HINTS["error"])
     return (
-        f'<div class="tile {kind}" style="--tint: {tint}" title="{escape(hint)}">'
+        f'<div class="tile {kind}" title="{escape(hint)}">'
         f'<div class="name">{name}</div>'
         f'<div class="value">{value}</div><div class="sub">{sub}</div></div>'
     )
@@ -85,21 +86,24 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    heading, record = called(name), view.latest(name)
+    heading, record = marked(name), view.latest(name)
     full_space = filter_of(name).kind == FULL_SPACE
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
-        return _tile(name, heading, NOTHING, sub, filter_colour(name))
-    value = f'{percent(record.error)}<small class="what"> error</small>'
-    sub = f"spread {percent(record.spread)}"
+        return _tile(name, heading, NOTHING, sub)
+    explained = name == view.in_tiles[0]  # once is enough, and less to walk through by keys
+    spread, chi2 = (term(word) if explained else word for word in ("spread", "χ²/n"))
+    error = term("relative error", "error") if explained else "error"
+    value = f'{percent(record.error)}<small class="what"> {error}</small>'
+    sub = f"{spread} {percent(record.spread)}"
     agreement = normalised_square([r.innovation for r in view.history()[name]])
     if math.isfinite(agreement):
-        sub += f"<br>χ²/n {agreement:.2f}"
+        sub += f"<br>{chi2} {agreement:.2f}"
     if full_space:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
         sub = "Diverged: press Reset."
-    return _tile(name, heading, value, sub, filter_colour(name))
+    return _tile(name, heading, value, sub)
 
 
 def lag(view: View) -> str:
@@ -169,10 +173,10 @@ def status(view: View, applied: Setup) -> str:
         f"<b>{count}</b> sensor{'s' * (count > 1)} ({layout}) of "
         f"<b>{escape(', '.join(measured))}</b> "
         f"every <b>{units.interval(benchmark, applied.every)}</b>",
-        f"noise <b>{applied.noise:.2f}</b> std",
+        f"{term('noise')} <b>{applied.noise:.2f}</b> std",
         f"missing <b>{applied.missing:.0%}</b>",
-        f"<b>{applied.members}</b> members",
-        f"full space <b>{setup.full_space_members}</b> members",
+        f"<b>{applied.members}</b> {term('member', 'members')}",
+        f"{term('full space')} <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
         *_model_error(benchmark, setup.model_error),
         *(
@@ -251,8 +255,14 @@ def _no_solver(benchmark: Any) -> str:
 
 
 def sign(name: str) -> str:
-    """The marker of a filter as a letter."""
-    return MARKERS[filter_marker(name)]
+    """The marker of a filter in its colour, as HTML: texts themselves need more contrast."""
+    tint = f"--tint: {filter_colour(name)}"
+    return f'<i class="sign" style="{tint}" aria-hidden="true">{MARKERS[filter_marker(name)]}</i>'
+
+
+def marked(name: str) -> str:
+    """The title of a filter after its marker, as HTML."""
+    return sign(name) + called(name)
 
 
 def race(view: View, pace: float) -> str:
@@ -277,7 +287,7 @@ def race(view: View, pace: float) -> str:
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         rows.append(
-            f'<span class="who" style="color: {colour}">{sign(name)} {called(name)}</span>'
+            f'<span class="who">{marked(name)}</span>'
             f'<span class="lane"><i style="width: {done:.1f}%; background: {colour}"></i></span>'
             f'<span class="told" title="{hint}">{told}</span>'
         )
@@ -305,8 +315,8 @@ def parameters(view: View, benchmark: Any) -> str:
         for name in _estimating(view):
             values = view.latest(name).parameters[:, i]
             told.append(
-                f'<span style="color: {filter_colour(name)}" title="{called(name)}">'
-                f"{sign(name)} {estimate(values.mean(), values.std(), width)}</span>"
+                f'<span title="{called(name)}">'
+                f"{sign(name)}{estimate(values.mean(), values.std(), width)}</span>"
             )
         lines.append(f'<div class="numbers">{"".join(told)}</div>')
     return "".join(lines)

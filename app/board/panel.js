@@ -66,7 +66,7 @@ class Panel {
     if (this.choice.value !== panel.view) this.choice.value = panel.view
     if (before?.note !== panel.note) this.note.textContent = this.note.title = panel.note
     if (before?.unit !== panel.unit) this.unit.textContent = panel.unit
-    if (before?.colour !== panel.colour) this.choice.style.color = panel.colour
+    if (before?.colour !== panel.colour) this.choice.style.setProperty("--tint", panel.colour)
     if (before?.label !== panel.label) this.frame.setAttribute("aria-label", panel.label)
     this.empty.textContent = panel.empty
     this.pixels.hidden = !pixels
