@@ -124,7 +124,7 @@ def cloud(view: View, benchmark: Any) -> Drawing:
             )  # fmt: skip
     at = truth if known else (math.nan, math.nan)
     return Drawing(
-        _fitting(px, at[0]), _fitting(py, at[1]), _called(px), _called(py), traces,
+        _fitting(px, at[0]), _fitting(py, at[1]), f"{_called(px)} → {_called(py)} ↑", "", traces,
         x_ticks=_ends_of(px), y_ticks=_ends_of(py), hover="@x{0.[000]}, @y{0.[000]}",
     )  # fmt: skip
 

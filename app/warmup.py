@@ -1,17 +1,12 @@
 """Benchmarks that a visitor may switch to next are made ready while the first one is looked at.
 
-The atmosphere's truth takes seconds to its first snapshot, and a third of a second for each further
-one, which is more than the filters need. It is the same for everyone with the same seed, and the
-library keeps it: one thread for all sessions computes it ahead of its time, when no other needs
-the core.
+The atmosphere's truth takes seconds to its first snapshot. It is the same for everyone with the
+same seed, and the library keeps it: one thread for all sessions computes it ahead of its time.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -22,28 +17,13 @@ from ldensf_core.device import own_stream, release_memory
 
 log = logging.getLogger(__name__)
 
-LAST_IN_LINE = 19
-"""The least urgent of Unix's priorities."""
-
-
-def _begin() -> None:
-    torch.set_num_threads(1)
-    if sys.platform == "linux":  # where a thread has a priority
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST_IN_LINE)
-
-
-_one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=_begin)
-
-
-_warmed: set[tuple[int, str]] = set()
+_one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))
 
 
 def warm_up(seed: int, device: str) -> None:
-    """Load all models, and compute all truths of a seed; returns at once."""
-    if (seed, device) not in _warmed:
-        _warmed.add((seed, device))
-        for name in list_benchmarks():
-            _one_thread.submit(_prepare, name, seed, device)
+    """Load all models, and compute the first snapshot of all truths of a seed; returns at once."""
+    for name in list_benchmarks():
+        _one_thread.submit(_prepare, name, seed, device)
 
 
 def _prepare(name: str, seed: int, device: str) -> None:
@@ -51,9 +31,7 @@ def _prepare(name: str, seed: int, device: str) -> None:
     try:
         with own_stream(torch.device(device)):
             kind = next(iter(setup.classes.values())).kind
-            experiment = setup.experiment(kind)
-            for index in range(len(experiment)):
-                experiment.truth_at(index)
+            setup.experiment(kind).observation(0)
     except CheckpointError:
         pass  # the page says so when it is chosen
     except Exception:
