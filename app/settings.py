@@ -162,6 +162,11 @@ class Settings(param.Parameterized):
         label="First filter once more, members",
         doc="Runs the first latent filter a second time with another ensemble size, to compare.",
     )
+    again = param.List(
+        default=[],
+        label="Filters once more",
+        doc="Labels of filters that run once more with another ensemble size, see ``labels``.",
+    )
     options = param.Dict(
         default={},
         label="Options of the filters",
@@ -217,6 +222,8 @@ class Settings(param.Parameterized):
             sensors=math.prod(benchmark.sensor_grid),
             every=1,
             filters=self._that_run(),
+            again=[],
+            second=NO_SECOND,
             options={},
         )
         sensors.objects = choices
@@ -240,9 +247,15 @@ class Settings(param.Parameterized):
     def setup(self) -> Setup:
         """An immutable copy of the present values."""
         filters = tuple(name for name in FILTERS if name in self.filters)
+        again = list(self.again)
         first = next((name for name in filters if FILTERS[name].kind == LATENT), None)
         if self.second != NO_SECOND and first:
-            filters = (first, f"{first}{AT}{self.second}", *(f for f in filters if f != first))
+            again.append(f"{first}{AT}{self.second}")
+        filters = tuple(
+            label
+            for name in filters
+            for label in (name, *(a for a in dict.fromkeys(again) if a.startswith(name + AT)))
+        )
         options = tuple(
             (name, option, value)
             for name in filters
