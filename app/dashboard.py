@@ -301,7 +301,7 @@ class Dashboard(Viewer):
         """Do what was asked for on the maps."""
         try:
             self._obey(name, value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             self.page.say(f"That cannot be done. {error}")
 
     def _obey(self, name: str, value: Any) -> None:
@@ -310,10 +310,10 @@ class Dashboard(Viewer):
             self._drawn = int(value)
             self.pull()  # the next picture, if there is one, without waiting for the clock
         elif name == "shown":
-            scene.index = None if value is None else int(value)
+            scene.index = None if value is None else max(0, int(value))
             self._draw_maps(self.race.view())
         elif name == "views":
-            scene.choose(self.race.view(), list(value))
+            scene.choose(self.race.view(), list(map(str, value)))
             self._draw_maps(self.race.view())
         elif name == "variable":
             scene.describe(scene.benchmark, int(value))

@@ -110,7 +110,16 @@ class Page:
         }
 
     def show_point(self, point: tuple[float, float]) -> None:
-        """Draw the series at a point from now on."""
+        """Draw the series at a point from now on.
+
+        Raises:
+            ValueError: if it is not in the domain.
+        """
+        for place, axis in zip(
+            point, (self.scene.benchmark.x, self.scene.benchmark.y), strict=True
+        ):
+            if not axis.low <= place <= axis.high:
+                raise ValueError(f"{axis.name} = {place}: allowed is {axis.low:g} to {axis.high:g}")
         self.point = point
         self.scene.board.point = list(point)
         self.cards["parameters"].choice.value = AT_POINT

@@ -28,8 +28,6 @@ ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
 MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
 FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
 NO_SECOND = 0
-MOST_SENSORS = 1024
-"""That can be placed by hand."""
 
 
 def sensor_choices(benchmark: Any) -> list[int]:
@@ -197,6 +195,8 @@ class Settings(param.Parameterized):
         # The benchmark comes first: it says which of the other values can be chosen.
         self.benchmark = values.pop("benchmark", self.benchmark)
         self._offer_choices()
+        placing = ["sensors", "layout", "positions"]
+        self.param.watch(self._leave_positions, placing, onlychanged=False)
         self.param.update(device=str(resolve_device(device)), **values)
         for name, options in self.options.items():
             check_options(FILTERS[name], options, name)
@@ -228,9 +228,10 @@ class Settings(param.Parameterized):
         self.param.model_error.objects = errors
         measured.objects = symbols(benchmark)
 
-    @param.depends("sensors", "layout", watch=True)
-    def _leave_positions(self) -> None:
-        self.positions = []
+    def _leave_positions(self, *events: Any) -> None:
+        """Another number or layout takes the place of sensors by hand, unless given with them."""
+        if all(event.name != "positions" for event in events):
+            self.positions = []
 
     def _that_run(self) -> list[str]:
         """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""
