@@ -28,8 +28,6 @@ ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
 MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
 FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
 NO_SECOND = 0
-MOST_SENSORS = 1024
-"""That can be placed by hand."""
 
 
 def sensor_choices(benchmark: Any) -> list[int]:
