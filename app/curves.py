@@ -270,7 +270,7 @@ def _is_drawn(label: str) -> bool:
 
 
 def _positive(values: list[float]) -> np.ndarray:
-    """Values for a logarithmic axis: what is not positive is left out."""
+    """Values for a logarithmic axis: what is not positive and finite is left out."""
     array = np.array(values, np.float32)
-    array[~(array > 0)] = np.nan
+    array[~((array > 0) & np.isfinite(array))] = np.nan
     return array

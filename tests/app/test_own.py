@@ -12,6 +12,8 @@ import xarray as xr
 from ldensf_app import Dashboard, readout
 from ldensf_app.colours import COLOURS, UNCORRECTED, filter_colour
 from ldensf_app.controls import Controls
+from ldensf_app.export import netcdf
+from ldensf_app.panels import usual
 from ldensf_app.race import Race
 from ldensf_app.settings import Settings
 from ldensf_core import FILTERS, get_benchmark, register_filter
@@ -110,7 +112,7 @@ def own(monkeypatch):
 
 def test_a_registered_filter_can_be_chosen_and_explains_itself():
     register_filter(Nudging)
-    controls = Controls(Settings(filters=["nudging", "ensf"]), None)
+    controls = Controls(Settings(filters=["nudging", "ensf"]))
     button = controls.widgets["filters"]
     assert button.options["Nudging"] == "nudging"
     assert "Nudging (full space): Pulls the fields at the sensors" in button.description
@@ -143,7 +145,7 @@ def test_colours_go_by_the_registry_and_are_never_the_same():
 def test_options_are_fields_of_the_chosen_filters():
     register_filter(LatentNudging)
     settings = Settings(filters=["latent-nudging", "letkf", "none"])
-    options = Controls(settings, None).options
+    options = Controls(settings).options
     assert options.widgets == {}  # nobody has looked
     options.view.active = [0]
     assert list(options.widgets) == ["letkf", "latent-nudging"]
@@ -162,7 +164,7 @@ def test_options_are_fields_of_the_chosen_filters():
 
 def test_fields_show_what_is_tuned_for_the_benchmark():
     settings = Settings(filters=["letkf"], benchmark="tsunami")
-    options = Controls(settings, None).options
+    options = Controls(settings).options
     options.view.active = [0]
     radius, tuned = options.widgets["letkf"]["radius"], BENCHMARKS["tsunami"].tuning["letkf"]
     assert radius.value == tuned["radius"]
@@ -198,8 +200,8 @@ def test_own_filters_run_each_in_the_worker_of_its_kind(race, wait):
     assert list(race.latent.snapshot.records[-1]) == ["none", "latent-nudging"]
     assert list(race.full_space.snapshot.records[-1]) == ["nudging"]
     assert view.latest("nudging").error < view.latest("none").error
-    assert "Nudging (full space)" in readout.map_title("full space", view, "η (m)")
-    assert "Latent nudging: gain <b>0.2</b>" in readout.status(view)
+    assert [s.title for s in usual(view)][1:3] == ["Latent nudging", "Nudging (full space)"]
+    assert "Latent nudging: gain <b>0.2</b>" in readout.status(view, view.lead.setup)
 
 
 def close(dashboard):
@@ -218,7 +220,9 @@ def test_a_dashboard_takes_a_filter_class_and_shows_what_it_is_told(wait):
         dashboard.controls.options.widgets["nudging"]["gain"].value = 1.5
         wait(lambda: dashboard.race.view().message)
         dashboard.pull()
-        assert "gain of &#x27;nudging&#x27; = 1.5: allowed is 0 to 1" in dashboard.status.object
+        assert (
+            "gain of &#x27;nudging&#x27; = 1.5: allowed is 0 to 1" in dashboard.page.status.object
+        )
         wait(lambda: dashboard.race.view().of("ld-ensf"))  # which runs all the same
         dashboard.controls.options.widgets["nudging"]["gain"].value = 1.0
         wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
@@ -227,8 +231,9 @@ def test_a_dashboard_takes_a_filter_class_and_shows_what_it_is_told(wait):
         dashboard.controls.options.widgets["nudging"]["gain"].value = 0.5
         assert "changed: options of the filters" in dashboard.controls.notice.object
         dashboard.pull()
-        assert len(dashboard.scene.errors.sources["nudging"].data["error"]) >= 1
-        assert "nudging" not in dashboard.scene.cloud.sources
+        cards = dashboard.page.cards
+        assert "Nudging" in cards["errors"].chart.dots.data["name"]
+        assert "Nudging" not in cards["parameters"].chart.dots.data["name"]
     finally:
         close(dashboard)
 
@@ -244,17 +249,19 @@ def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
         wait(lambda: dashboard.race.full_space.snapshot.phase == "finished")
         dashboard.pull()
         assert list(dashboard.race.view().history()) == ["ensf", "none"]
-        assert "A drifting wave" in dashboard.story.object
-        assert dashboard.unit.object == '<div class="unit">c (g/m³)</div>'
-        (image,) = dashboard.scene.maps["full space"].pixels.data["image"]
-        assert image.shape == (16, 24)
-        assert len(dashboard.scene.track.sources["none"].data["time"]) == 6
+        assert "A drifting wave" in dashboard.page.story.object
+        frame = dashboard.page.scene.board.frame
+        assert frame["shape"] == [16, 24] and len(frame["pixels"]) == 4 * 16 * 24
+        assert [p["unit"] for p in frame["panels"]][:2] == ["c (g/m³)"] * 2
+        card = dashboard.page.cards["parameters"]
+        assert card.choice.value == "speed (km/h) over time"
+        assert card.chart.dots.data["name"].count("no assimilation") == 6
         told = dashboard.controls.lacking.object
         assert (
             "LD-EnSF, latent smoother, latent ETKF, latent EnKF, encoder alone cannot run" in told
         )
         assert "ldensf train advection" in told
-        with xr.open_dataset(dashboard._export(), engine="h5netcdf") as run:
+        with xr.open_dataset(netcdf(dashboard.race.view(), benchmark), engine="h5netcdf") as run:
             assert list(run["filter"].values) == ["ensf", "none"]
             assert set(json.loads(run.attrs["options"])) == {"ensf", "none"}
 
@@ -262,8 +269,8 @@ def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
         dashboard.reset()
         wait(lambda: dashboard.race.view().message and dashboard.race.view().of("none"))
         dashboard.pull()
-        assert "LD-EnSF cannot run: there are no trained weights" in dashboard.status.object
-        assert "ldensf train advection" in dashboard.status.object
+        assert "LD-EnSF cannot run: there are no trained weights" in dashboard.page.status.object
+        assert "ldensf train advection" in dashboard.page.status.object
     finally:
         close(dashboard)
 

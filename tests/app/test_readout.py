@@ -1,15 +1,22 @@
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ldensf_app import readout
+from ldensf_app.colours import MARKERS, filter_colour, filter_marker
 from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Record, Snapshot
 from ldensf_app.view import View
-from ldensf_core import get_benchmark
+from ldensf_core import FILTERS, SensorNetwork, get_benchmark
 from ldensf_core.benchmarks import Benchmark
+
+
+def text(html):
+    """What one reads of it."""
+    return re.sub("<[^>]+>", "", html)
 
 
 def record(error=0.02, cycle=3.0, complete=True):
@@ -75,7 +82,7 @@ def test_a_filter_that_has_blown_up_is_told(benchmark_):
 def test_the_lead_is_the_full_space_filter_where_it_runs_alone():
     alone = View(Snapshot(phase="idle"), snapshot("ensf", 2))
     assert alone.lead.index == 1
-    assert "spread of EnSF" in readout.map_title("spread", alone, "σ(η) (m)")
+    assert "EnSF" in readout.tiles(alone, get_benchmark("tsunami"))
 
 
 def chosen(*filters):
@@ -105,47 +112,101 @@ def test_another_filter_takes_the_place_of_its_kind(benchmark_):
         replace(snapshot(name, n), setup=setup) for name, n in (("latent-etkf", 5), ("letkf", 2))
     )
     view = View(latent, full_space)
-    assert "latent ETKF<" in readout.map_title("latent", view, "η (m)")
-    title = readout.map_title("full space", view, "η (m)")
-    assert "LETKF (full space)<" in title and "at step 1, 3 behind" in title
-    assert "spread of latent ETKF" in readout.map_title("spread", view, "σ(η) (m)")
+    assert readout.map_note(view, "mean", "letkf", None) == "at step 1, 3 behind"
+    assert readout.map_note(view, "mean", "letkf", 1) == ""  # a cycle that was chosen
+    assert readout.map_note(view, "mean", "latent-etkf", None) == ""
     html = readout.tiles(view, benchmark_)
-    assert ">latent ETKF<" in html and ">LETKF<" in html
+    assert "latent ETKF</div>" in html and ">LETKF</div>" in html.replace("</i>", ">")
     assert "latent ETKF against full-space LETKF" in html and "1.0 ×" in html
-    assert 'class="latent-etkf"' in readout.parameters(view, benchmark_)
+    assert 'title="latent ETKF"' in readout.parameters(view, benchmark_)
 
 
-def test_curves_name_the_filters_that_are_chosen():
-    view = chosen("ld-ensf", "letkf", "none")
-    errors, times = (readout.curves_title(name, view) for name in readout.CURVES)
-    assert all(
-        f"</i>{name}<" in errors for name in ("LD-EnSF", "LETKF", "no assimilation", "spread")
-    )
-    assert all(f"</i>{name}<" in times for name in ("LD-EnSF", "LETKF"))
-    assert "</i>no assimilation" not in times and "</i>EnSF" not in errors
+def test_signs_are_markers_in_the_colour_of_their_filters():
+    signs = {name: readout.sign(name) for name in FILTERS}
+    assert len(set(signs.values())) == len(FILTERS)
+    for name, sign in signs.items():
+        assert f"--tint: {filter_colour(name)}" in sign
+        assert text(sign) == readout.MARKERS[filter_marker(name)]
+    assert set(MARKERS) <= set(readout.MARKERS)
 
 
 def test_messages_are_escaped_and_said_once():
     failed = Snapshot(phase="failed", message="noise = <b>: allowed is 0 to 1")
-    html = readout.status(View(failed, failed))
+    html = readout.status(View(failed, failed), Settings().setup())
     assert html.count("allowed") == 1 and "&lt;b&gt;" in html and 'role="alert"' in html
 
 
+def status(view, **applied):
+    """The status line without its markup, with other settings ``applied`` since."""
+    setup = view.lead.setup
+    return text(readout.status(view, replace(setup, **applied) if applied else setup))
+
+
 def test_status_says_what_the_run_was_made_with(view):
-    html = readout.status(view)
-    assert "<b>100</b> sensors (grid) every <b>14 min</b>" in html
-    assert "<b>20</b> members" in html and "seed <b>7</b>" in html and "rule" not in html
+    told = status(view)
+    assert "100 sensors (grid) of u, v, η every 14 min · noise 0.10 std · missing 0%" in told
+    assert "20 members" in told and "seed 7" in told and "rule" not in told and "from" not in told
     setup = Settings(options={"ld-ensf": {"rule": "published"}}).setup()
-    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()))
-    assert "LD-EnSF: rule <b>published</b>" in html and "hidden model error" not in html
+    told = status(View(replace(view.lead, setup=setup), Snapshot()))
+    assert "LD-EnSF: rule published" in told and "hidden model error" not in told
     setup = Settings(model_error="deeper-water").setup()
-    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()))
+    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()), setup)
     assert 'waves are 5 % faster.">hidden model error: <b>deeper water (+10 %)</b>' in html
+
+
+def test_status_says_what_holds_now_and_since_when(view):
+    sensors = SensorNetwork.random(get_benchmark("tsunami"), 4, seed=1)
+    changes = (
+        (2, {"noise": 0.4}),
+        (2, {"members": 50}),
+        (3, {"sensors": sensors}),
+        (3, {"variables": ["eta"]}),
+        (4, {"assimilate": False}),
+        (5, {"assimilate": True}),
+    )
+    changed = View(replace(view.lead, changes=changes), Snapshot())
+    told = status(
+        changed, noise=0.4, members=50, positions=((1.0, 2.0),) * 4, variables=("eta",), every=2
+    )
+    assert "4 sensors (by hand) of η every 29 min · noise 0.40 std" in told
+    assert "50 members" in told
+    assert "from step 2 noise 0.4, members 50 · from step 3 4 sensors placed anew" in told
+    assert "placed anew, measured eta · from step 4 assimilation off" in told
+    assert told.endswith("from step 5 assimilation on")
+    one = status(view, positions=((1.0, 2.0),))
+    assert one.startswith("1 sensor (by hand)")
+
+
+def test_notices_are_told_below_the_settings(view):
+    noticed = View(replace(view.lead, notice="noise = <2>: too loud"), Snapshot())
+    html = readout.status(noticed, view.lead.setup)
+    assert "100</b> sensors" in html
+    assert '<div class="message" role="alert">noise = &lt;2&gt;: too loud</div>' in html
+
+
+def test_the_race_tells_how_far_each_is_and_what_it_took(view):
+    told = text(readout.race(view, 4.0))
+    assert "LD-EnSF4 in 0.01 s" in told  # five cycles of 3 ms
+    assert "EnSF1 in 6.06 s, 12 × too slow" in told  # two of 3.03 s; four a second were wanted
+    at_most = text(readout.race(view, math.inf))  # as fast as the other
+    assert "1,010 × too slow" in at_most
+    lanes = re.findall(r"width: ([0-9.]+)%", readout.race(view, 4.0))
+    assert [float(width) for width in lanes] == [8.0, 2.0]  # of 50 steps
+    assert readout.race(View(Snapshot(), Snapshot()), 4.0) == ""
+
+
+def test_a_map_of_the_truth_tells_its_sensors(view):
+    counted = View(replace(view.lead, networks=(range(16), range(1))), Snapshot())
+    assert readout.map_note(counted, "truth", "", 0) == "16 sensors"
+    assert readout.map_note(counted, "truth", "", None) == "1 sensor"
+    assert readout.map_note(view, "truth", "", None) == ""
 
 
 def test_parameters_are_compared_with_the_truth(view, benchmark_):
     html = readout.parameters(view, benchmark_)
-    assert "source x (km)" in html and "× 101 truth" in html and "101.0 ± 1.0" in html
+    told = text(html)
+    assert "source x (km)truth 101" in told and "101.0 ± 1.0" in told
+    assert "202.0 ± 2.0" in told
 
 
 def starting(name, latent="loading", full_space="loading"):
@@ -155,19 +216,19 @@ def starting(name, latent="loading", full_space="loading"):
 
 
 def test_a_spin_up_is_told():
-    html = readout.status(starting("atmosphere"))
-    assert "Spinning up the atmosphere: 252 h before the first snapshot" in html
-    assert "Spinning up the Kolmogorov flow: 4 time units" in readout.status(starting("kolmogorov"))
-    assert "Spinning" not in readout.status(starting("tsunami"))
+    told = status(starting("atmosphere"))
+    assert told == "Spinning up the atmosphere: 252 h before the first snapshot"
+    assert "Spinning up the Kolmogorov flow: 4 time units" in status(starting("kolmogorov"))
+    assert "Spinning" not in status(starting("tsunami"))
 
 
 def test_a_spin_up_of_the_full_space_filter_is_told_at_its_own_place():
     view = starting("atmosphere", latent="paused")
-    assert "Spinning" not in readout.status(view)
-    assert "spinning up 20 members" in readout.map_title("full space", view, "h (m)")
+    assert "Spinning" not in status(view)
+    assert readout.map_note(view, "mean", "ensf", None) == "spinning up 20 members"
     assert "spinning up 20 members" in readout.tiles(view, get_benchmark("atmosphere"))
-    further = replace(view.snapshots[1], spun_up=0.4032)
-    assert readout.waiting(View(view.lead, further)) == "spinning up: 40 %"
+    further = replace(view.snapshots[1], spun_up=0.4, spin_up_s=8.0)
+    assert readout.waiting(View(view.lead, further)) == "spinning up: 40 %, 12 s left"
     assert readout.waiting(starting("tsunami")) == ""
     assert readout.waiting(starting("atmosphere", full_space="paused")) == ""
 
@@ -179,10 +240,10 @@ def test_a_full_space_filter_in_an_earlier_run_is_told():
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("kolmogorov", "every <b>0.2</b> "), ("atmosphere", "every <b>8 h</b>")]
+    ("name", "words"), [("kolmogorov", "every 0.2 "), ("atmosphere", "every 8 h ")]
 )
 def test_status_is_in_the_units_of_the_benchmark(name, words):
-    assert words in readout.status(starting(name, latent="paused"))
+    assert words in status(starting(name, latent="paused"))
 
 
 @pytest.mark.parametrize("name", ["tsunami", "kolmogorov", "atmosphere"])

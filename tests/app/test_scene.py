@@ -124,17 +124,17 @@ def test_a_click_draws_the_series_of_that_point(dashboard, run_to):
     row = np.abs(tsunami.y.points - 801.0).argmin()
     column = np.abs(tsunami.x.points - 203.0).argmin()
     lines = card.chart.lines.data
-    assert [len(y) for y in lines["ys"]] == [5, 5]
+    assert [len(y) for y in lines["ys"]] == [5, 5, 5]
     assert all(x == pytest.approx(tsunami.times[:5]) for x in lines["xs"])
-    mean, truth = lines["ys"]
+    mean, _, truth = lines["ys"]  # the truth has a border
     for line, key in ((mean, ("mean", "ld-ensf")), (truth, ("truth", ""))):
         stored = [f[key].unpack(ETA)[row, column] for f in snapshot.frames]
         assert line == pytest.approx(stored)
-    level = np.ptp(snapshot.truth[ETA]) / 65534
+    level = float(np.ptp(snapshot.truth[ETA])) / 65534
     assert truth[-1] == pytest.approx(snapshot.truth[ETA, row, column], abs=level)
     dashboard._hear("variable", 0)  # the same point, another variable
-    _, truth = card.chart.lines.data["ys"]
-    level = np.ptp(snapshot.truth[0]) / 65534
+    *_, truth = card.chart.lines.data["ys"]
+    level = float(np.ptp(snapshot.truth[0])) / 65534
     assert truth[-1] == pytest.approx(snapshot.truth[0, row, column], abs=level)
 
 
