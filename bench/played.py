@@ -21,13 +21,12 @@ import numpy as np
 import torch
 import typer
 from bokeh.client import ClientSession
-from bokeh.models import ColumnDataSource
-from bokeh.models.plots import Plot
 from panel.models.reactive_html import DOMEvent
 from serving import served, visit, wait_until
 
 from ldensf_app import Dashboard
-from ldensf_app.maps import reduced
+from ldensf_app.frames import LEVELS, reduced
+from ldensf_app.panels import TRUTH
 from ldensf_app.readout import percent
 from ldensf_app.scene import first_shown
 from ldensf_app.settings import Settings
@@ -80,7 +79,7 @@ def held(name: str, device: str) -> dict[str, Any]:
         "frames": len(frames),
         "snapshots": last,
         "error": percent(view.latest("ld-ensf").error),
-        "off": off(dashboard.scene.maps["truth"].pixels, get_benchmark(name), device),
+        "off": off(dashboard.page.scene.board.frame, get_benchmark(name), device),
         "device": view.lead.device,
     }
 
@@ -97,9 +96,10 @@ def played(session: ClientSession, name: str, device: str) -> dict[str, Any]:
         f"first cycle of {name}",
     )
     first = time.perf_counter() - start
-    source, frames = pixels(session, "truth"), []
-    source.on_change("data", lambda attr, old, new: frames.append(step(session)))
+    maps, frames = board(session), []
+    maps.on_change("frame", lambda attr, old, new: frames.append(new["cycle"]))
     click(session, "Play")
+    wait_until(session, lambda: maps.frame["cycle"] == last, f"the last picture of {name}")
     wait_until(session, lambda: step(session) == last, f"the end of {name}")
     wait_until(session, lambda: "%" in tile(session, "ensf"), f"EnSF on {name}")
     return {
@@ -109,17 +109,25 @@ def played(session: ClientSession, name: str, device: str) -> dict[str, Any]:
         "frames": len(frames),
         "snapshots": last,
         "error": tile(session, "ld-ensf"),
-        "off": off(source, benchmark, device),
+        "off": off(maps.frame, benchmark, device),
         "device": re.search(r"median, on ([^<]*)", tiles(session)).group(1),
     }
 
 
-def off(source: ColumnDataSource, benchmark: Any, device: str) -> float:
-    """Largest difference of a picture from the truth at the last snapshot, over its range."""
+def off(frame: dict[str, Any], benchmark: Any, device: str) -> float:
+    """Largest difference of a picture from the truth at the last snapshot, over its range.
+
+    Args:
+        frame: what the maps were sent last, see ``Scene``.
+    """
     setup = Settings(benchmark=benchmark.name, device=device).setup()
     truth = setup.experiment("latent").truth_at(benchmark.n_times - 1)
     expected = reduced(truth[first_shown(benchmark)].numpy())
-    shown = np.asarray(source.data["image"][0])
+    there = [panel for panel in frame["panels"] if not panel["empty"]]
+    place = [panel["view"] for panel in there].index(TRUTH)
+    levels = frame["pixels"].reshape(len(there), *frame["shape"])[place]
+    low, high = (there[place][end] for end in ("low", "high"))
+    shown = low + levels * ((high - low) / LEVELS)
     return float(np.abs(shown - expected).max() / np.ptp(expected))
 
 
@@ -163,12 +171,10 @@ def tile(session: ClientSession, name: str) -> str:
     return found.group(1) if found else ""
 
 
-def pixels(session: ClientSession, name: str) -> ColumnDataSource:
-    """The source of the map ``name``."""
-    classes = {model: getattr(model, "css_classes", ()) for model in session.document.models}
-    card = next(model for model, names in classes.items() if f"card-{name}" in names)
-    figure = next(model for model in card.references() if isinstance(model, Plot))
-    return next(r.data_source for r in figure.renderers if "image" in r.data_source.data)
+def board(session: ClientSession) -> Any:
+    """What the server tells the component that draws the maps; its ``frame`` is a picture."""
+    told = (getattr(model, "data", None) for model in session.document.models)
+    return next(data for data in told if hasattr(data, "frame"))
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def test_status_says_what_holds_now_and_since_when(view):
     told = status(
         changed, noise=0.4, members=50, positions=((1.0, 2.0),) * 4, variables=("eta",), every=2
     )
-    assert "4 sensors (by hand) of η every 29 min · noise 0.40 std" in told
+    assert "4 sensors (by hand) of η every 28 min · noise 0.40 std" in told
     assert "50 members" in told
     assert "from step 2 noise 0.4, members 50 · from step 3 4 sensors placed anew" in told
     assert "placed anew, measured eta · from step 4 assimilation off" in told
