@@ -17,6 +17,8 @@ import panel_material_ui  # noqa: F401 - names the models that the client is sen
 from bokeh.client import ClientSession, pull_session
 from bokeh.events import DocumentReady
 
+import ldensf_app  # noqa: F401 - and so do the components of the page
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
 

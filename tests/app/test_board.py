@@ -133,7 +133,7 @@ def test_a_variable_that_is_not_there_changes_nothing():
     ("name", "aspect", "wide"), [("tsunami", 1, False), ("atmosphere", 2, True)]
 )
 def test_the_page_takes_the_proportions_of_the_domain(name, aspect, wide):
-    main = layout.MainArea(Scene(print), [layout.html()], [], [layout.html()])
+    main = layout.MainArea(Scene(print), [layout.html()], [], layout.html())
     main.arrange(get_benchmark(name))
     styles = main._board.styles
     assert float(styles["--aspect"]) == aspect
