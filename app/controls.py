@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 
 from ldensf_app.layout import html
 from ldensf_app.options import OptionFields
+from ldensf_app.presets import presets
 from ldensf_app.settings import Settings
 from ldensf_app.setup import LIVE
 
@@ -72,6 +73,7 @@ class Controls:
 
     Attributes:
         play, step, reset, speed, assimilate, forecast: for the dashboard to listen to.
+        preset: the choice of a scene; ``about_preset`` says what to look at.
         takeaway: buttons by what they give; ``take_notice`` says how far that is.
         widgets: by the name of the setting they edit.
         options: those of the filters' options.
@@ -135,6 +137,20 @@ class Controls:
             **_row(),
         )
         self.notice, self.lacking = html(), html()
+        self.preset = pmui.Select(
+            label="Scene",
+            options={
+                "none: settings as below": "",
+                **{p.title: name for name, p in presets().items()},
+            },
+            value="",
+            size="small",
+            sizing_mode="stretch_width",
+            margin=(8, 0, 4, 0),
+            description="Scenes that show one thing each. A scene begins at once.",
+            css_classes=["preset"],
+        )
+        self.about_preset = html()
         self.takeaway = {
             name: pmui.Button(label=label, description=what, css_classes=[f"take-{name}"], **small)
             for name, (label, what) in TAKEAWAY.items()
@@ -165,6 +181,8 @@ class Controls:
             }
         if kind in (pmui.Select, pmui.IntInput):
             options |= {"size": "small", "margin": (8, 0, 4, 0)}
+        if kind is pmui.IntInput:  # its buttons are grey on black otherwise
+            options["sx"] = {"& .MuiIconButton-root": {"color": "inherit"}}
         if name == "device":
             options["visible"] = len(parameter.objects) > 1
         return kind.from_param(parameter, **options)
@@ -176,6 +194,8 @@ class Controls:
             self.play,
             self._buttons(),
             self._assimilation(),
+            self.preset,
+            self.about_preset,
             self.notice,
             self.speed,
             *sections,
@@ -210,7 +230,11 @@ class Controls:
     def _assimilation(self) -> pn.Row:
         styles = {"gap": "8px", "align-items": "center"}
         return pn.Row(
-            self.assimilate, self.forecast, sizing_mode="stretch_width", margin=0, styles=styles
+            self.assimilate,
+            self.forecast,
+            sizing_mode="stretch_width",
+            margin=(6, 0, 0, 0),
+            styles=styles,
         )
 
     def _takeaway(self) -> list[Any]:

@@ -124,7 +124,7 @@ def cloud(view: View, benchmark: Any) -> Drawing:
             )  # fmt: skip
     at = truth if known else (math.nan, math.nan)
     return Drawing(
-        _fitting(px, at[0]), _fitting(py, at[1]), _called(px), _called(py), traces,
+        _fitting(px, at[0]), _fitting(py, at[1]), f"{_called(px)} → {_called(py)} ↑", "", traces,
         x_ticks=_ends_of(px), y_ticks=_ends_of(py), hover="@x{0.[000]}, @y{0.[000]}",
     )  # fmt: skip
 
@@ -176,7 +176,10 @@ def series(view: View, benchmark: Any, variable: int, point: tuple[float, float]
     lead = view.lead.frames
     if lead and row is not None:
         truth = np.array([f[TRUTH, ""].at(variable, row, column) for f in lead], np.float32)
-        traces.append(Trace("truth", times[: len(truth)], truth, TRUTH_COLOUR, width=2.0))
+        traces += [  # to be seen on both pages
+            Trace("truth", times[: len(truth)], truth, colour, width=width)
+            for colour, width in (("#ffffff", 4.0), (TRUTH_COLOUR, 2.0))
+        ]
         values.append(truth)
     known = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.zeros(1)
     low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)

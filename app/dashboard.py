@@ -29,11 +29,15 @@ import param
 from panel.util import edit_readonly
 from panel.viewable import Viewer
 
-from ldensf_app import cells, readout, style
+from ldensf_app import cells, scenes, style
+from ldensf_app.as_python import as_python
 from ldensf_app.brushes import brush
 from ldensf_app.controls import Controls
+from ldensf_app.link import decode, encode
 from ldensf_app.page import Page
+from ldensf_app.presets import presets
 from ldensf_app.race import Race
+from ldensf_app.scenario import MOST_SENSORS, Scenario, rounded
 from ldensf_app.settings import Settings
 from ldensf_app.setup import LIVE
 from ldensf_app.takeaway import Takeaway
@@ -42,6 +46,7 @@ from ldensf_app.warmup import warm_up
 from ldensf_core import get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
 from ldensf_core.filters import Filter
+from ldensf_core.twin.conditions import Change
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,9 @@ PATIENCE = 1.0
 """Seconds after which a picture is sent though the browser has not said that it drew the last."""
 SETTLED = 0.25
 """Seconds without another change after which changes are made: a slider passes many values."""
+
+SCENE = "scene"
+"""Name of a link's scene in the page's address."""
 
 FIRST_CYCLE = 10.0
 """Seconds for which a notebook's cell waits for it at most."""
@@ -102,6 +110,9 @@ class Dashboard(Viewer):
         self._puller: Any = None
         self._unseen: float | None = None  # seconds; None where no browser is asked
         self.page.describe(self.settings.benchmark)
+        self._script: list[Change] = []  # of the scene that was opened
+        self._preset = ""
+        self._opening = False
         self._start()
         self._connect()
 
@@ -127,7 +138,10 @@ class Dashboard(Viewer):
         controls.assimilate.param.watch(lambda event: self.assimilate(event.new), "value")
         controls.forecast.on_click(lambda _: self.forecast())
         self.settings.param.watch(
-            self._settings_changed, [*controls.widgets, "options", "positions"]
+            self._settings_changed, [*controls.widgets, "again", "options", "positions"]
+        )
+        controls.preset.param.watch(
+            lambda event: event.new != self._preset and self.open_preset(event.new), "value"
         )
         for kind, button in controls.takeaway.items():
             button.on_click(lambda _, kind=kind: self.take(kind))
@@ -142,7 +156,8 @@ class Dashboard(Viewer):
         self._playing = False  # what was asked for; the workers follow, a slow cycle later
         self._edited_at = -1e9
         self.page.scene.index = None
-        self.race.reset(self._wanted)
+        self.page.say("")
+        self.race.reset(self._wanted, self._script)
         self.controls.show_changes([])
         self._assimilating = True
         self.controls.assimilate.value = True
@@ -185,14 +200,58 @@ class Dashboard(Viewer):
             self.play()
 
     def place_sensors(self, positions: Iterable[tuple[float, float]]) -> None:
-        """Let sensors stand at ``positions`` from the next cycle on."""
-        self.settings.positions = [tuple(map(float, p)) for p in positions]
+        """Let sensors stand at ``positions`` from the next cycle on.
+
+        Raises:
+            ValueError: if one is outside the domain, or there are none or too many.
+        """
+        placed = list(rounded(get_benchmark(self.settings.benchmark), positions))
+        if len(placed) > MOST_SENSORS:
+            raise ValueError(f"{len(placed)} sensors: at most {MOST_SENSORS} can be placed by hand")
+        self.settings.positions = placed
+
+    @property
+    def scenario(self) -> Scenario:
+        """The description of the run: settings at its start, changes since."""
+        changes = max((s.changes for s in self.race.view().snapshots), key=len)
+        return scenes.described(self._wanted, changes)
+
+    def open(self, scenario: Scenario) -> None:
+        """Start a scene over, paused at its first cycle.
+
+        Raises:
+            ValueError: if the settings cannot show it; the present run goes on then.
+        """
+        before = self.settings.param.values()
+        self._opening = True
+        try:
+            scenes.take(self.settings, scenario)
+        except ValueError:
+            del before["name"]
+            self.settings.param.update(**before)
+            raise
+        finally:
+            self._opening = False
+        self._script = scenes.changes_of(scenario)
+        self.reset()
+
+    def open_link(self, text: str) -> None:
+        """Open the scene of a link; what is wrong with one is told on the page."""
+        try:
+            self.open(decode(text))
+        except ValueError as error:
+            self.page.say(str(error))
+
+    def open_preset(self, name: str) -> None:
+        """Open one of ``presets``; an empty name is the default scene."""
+        self._preset = name
+        self.open(presets()[name].scenario if name else Scenario())
 
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
         self.end()
         self._unseen = None  # pages that are still open do not start it
-        self.page.status.object = readout.message("This dashboard was closed. Display it again.")
+        self.page.say("This dashboard was closed. Display it again.")
         if self._view is not None:
             pn.io.push_notebook(self._view)
 
@@ -209,9 +268,14 @@ class Dashboard(Viewer):
         self._end_race()
 
     def _settings_changed(self, *_: Any) -> None:
+        if self._opening:
+            return
         lead, setup = self.race.view().lead, self.settings.setup()
         fresh = lead.index <= 0 and lead.phase != "playing"
         if fresh or setup.benchmark != self._wanted.benchmark:
+            if setup.benchmark != self._wanted.benchmark:
+                self._script, self._preset = [], ""
+                self.controls.preset.value = ""
             if setup != self._wanted:  # another benchmark brings other settings with it
                 self.reset()
             return
@@ -227,7 +291,7 @@ class Dashboard(Viewer):
         try:
             changes = setup.live_changes(self._applied)
         except ValueError as error:
-            self.page.status.object = readout.message(str(error))
+            self.page.say(str(error))
             return
         self._applied = replace(self._applied, **{name: getattr(setup, name) for name in LIVE})
         if changes:
@@ -237,8 +301,8 @@ class Dashboard(Viewer):
         """Do what was asked for on the maps."""
         try:
             self._obey(name, value)
-        except (ValueError, TypeError) as error:
-            self.page.status.object = readout.message(f"That cannot be done. {error}")
+        except (ValueError, TypeError, LookupError) as error:
+            self.page.say(f"That cannot be done. {error}")
 
     def _obey(self, name: str, value: Any) -> None:
         scene, settings = self.page.scene, self.settings
@@ -246,10 +310,10 @@ class Dashboard(Viewer):
             self._drawn = int(value)
             self.pull()  # the next picture, if there is one, without waiting for the clock
         elif name == "shown":
-            scene.index = None if value is None else int(value)
+            scene.index = None if value is None else max(0, int(value))
             self._draw_maps(self.race.view())
         elif name == "views":
-            scene.choose(self.race.view(), list(value))
+            scene.choose(self.race.view(), list(map(str, value)))
             self._draw_maps(self.race.view())
         elif name == "variable":
             scene.describe(scene.benchmark, int(value))
@@ -268,7 +332,15 @@ class Dashboard(Viewer):
         """Give the run so far as a file, or as a link or lines of Python."""
         view, scene = self.race.view(), self.page.scene
         if kind in ("link", "python"):
-            self._say(kind)
+            try:
+                if kind == "link":
+                    query = f"{SCENE}={encode(self.scenario)}"
+                    self.page.guide.offer("A link to this scene", query=query)
+                else:
+                    text = as_python(self.scenario)
+                    self.page.guide.offer("This run in Python", text=text)
+            except ValueError as error:
+                self.page.say(f"This run cannot be described. {error}")
             return
         cycle = view.lead.index if scene.index is None else scene.index
         self.takeaway.make(kind, view, scene.benchmark, cycle)
@@ -280,7 +352,7 @@ class Dashboard(Viewer):
             file = self.takeaway.made()
         except RuntimeError as error:
             self.controls.show_making("")
-            self.page.status.object = readout.message(str(error))
+            self.page.say(str(error))
             return
         if file is not None:
             self.controls.show_making("")
@@ -359,6 +431,7 @@ class Dashboard(Viewer):
 
     def _draw_rest(self, view: View) -> None:
         self.page.draw_rest(view, self._applied, self.controls.speed.value)
+        self.page.draw_preset(view, self._preset)
         self.controls.show_playing(self._playing)
         self._phases = tuple(s.phase for s in view.snapshots)
         self._rest_at = time.monotonic()
@@ -387,8 +460,10 @@ class Dashboard(Viewer):
             main = pn.Column(
                 self.page.main.view, height=NOTEBOOK_HEIGHT, sizing_mode="stretch_width"
             )
+            bar = self.controls.bar()
+            bar.append(self.page.guide)
             self._view = pmui.Column(
-                self.controls.bar(),
+                bar,
                 main,
                 self.controls.drawer(),
                 theme_config=style.THEME,
@@ -434,7 +509,19 @@ class Dashboard(Viewer):
         """The page that ``panel serve app`` shows; its workers end with the session."""
         page = pmui.Page(
             title="LD-EnSF",
-            header=[self.page.story],
+            header=[
+                pn.Row(
+                    self.page.story,
+                    self.page.guide,
+                    sizing_mode="stretch_width",
+                    margin=0,
+                    styles={"min-width": "0", "gap": "12px"},
+                )
+            ],
+            sx={
+                "& .title": {"whiteSpace": "nowrap"},
+                "& .header .MuiBox-root:has(> .child-wrapper)": {"minWidth": 0},
+            },
             sidebar=[self.controls.sidebar()],
             sidebar_width=280,
             main=[self.page.main.view],

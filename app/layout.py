@@ -48,16 +48,14 @@ class MainArea:
     Args:
         texts: in the order in which they stand above the maps.
         cards: of the charts.
-        beside: above the charts.
+        facts: above the charts, or at their left.
     """
 
-    def __init__(
-        self, scene: Scene, texts: list[Any], cards: list[ChartCard], beside: list[Any]
-    ) -> None:
+    def __init__(self, scene: Scene, texts: list[Any], cards: list[ChartCard], facts: Any) -> None:
         charts = grid(*(card.view for card in cards))
         charts.stylesheets = [style.STYLESHEETS["curves"]]
-        beside = pn.Column(*beside, charts, sizing_mode="stretch_both", margin=0,
-                           styles={**style.SHRINKABLE, "gap": "6px"})  # fmt: skip
+        beside = grid(facts, charts)
+        beside.stylesheets = [style.STYLESHEETS["beside"]]
         self._board = grid(scene.board, beside)
         self._board.stylesheets = [style.STYLESHEETS["board"]]
         self.view = grid(*texts, self._board, styles=style.MAIN)

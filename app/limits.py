@@ -66,6 +66,12 @@ class Limits:
         self.low, self.high = self.centre - reach * self.symmetric, self.centre + reach
 
 
+def extremes(field: np.ndarray) -> tuple[float, float]:
+    """The least and the largest finite value of a field; NaN where there is none."""
+    finite = field[np.isfinite(field)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
+
+
 def centre(variable: Any) -> float:
     """Middle of the colours of a variable: zero, unless it hardly ever comes near zero."""
     return variable.mean if abs(variable.mean) > 3 * variable.std else 0.0

@@ -8,6 +8,7 @@ from ldensf_app import curves, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
+from ldensf_app.presets import presets
 from ldensf_app.scene import Scene, first_shown
 from ldensf_app.setup import Setup
 from ldensf_app.view import View
@@ -31,18 +32,16 @@ class Page:
     def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
-        self.story = layout.html()
-        self.tiles, self.status, self.race, self.numbers = (layout.html() for _ in range(4))
+        self.story = layout.html(styles={"min-width": "0"})
+        self.tiles, self.status, self.said, self.facts = (layout.html() for _ in range(4))
         logs = list(curves.log_charts())
         self.cards = {
             "errors": layout.ChartCard("errors", Chart(logarithmic=True), logs, logs[0]),
             "times": layout.ChartCard("times", Chart(logarithmic=True), logs, logs[1]),
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
-        beside = [self.race, self.numbers, self.guide]
-        self.main = layout.MainArea(
-            self.scene, [self.tiles, self.status], list(self.cards.values()), beside
-        )
+        texts = [self.tiles, self.status, self.said]
+        self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
         self.point: tuple[float, float] | None = None
 
     def describe(self, name: str) -> None:
@@ -65,6 +64,14 @@ class Page:
         ]
         return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
 
+    def say(self, text: str) -> None:
+        """Tell the visitor something until the next reset; an empty text takes it back."""
+        self.said.object = readout.message(text) if text else ""
+
+    def draw_preset(self, view: View, name: str) -> None:
+        """Say what to look at, and once it happens what that is."""
+        self.controls.about_preset.object = readout.preset(presets().get(name), view.lead.index)
+
     def draw_maps(self, view: View) -> int:
         """Send the next picture of the maps; returns its number."""
         return self.scene.draw_maps(view)
@@ -78,8 +85,7 @@ class Page:
         benchmark = self.scene.benchmark
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view, applied)
-        self.race.object = readout.race(view, pace)
-        self.numbers.object = readout.parameters(view, benchmark)
+        self.facts.object = readout.race(view, pace) + readout.parameters(view, benchmark)
         if not view.history():
             return
         logs = {
@@ -104,7 +110,16 @@ class Page:
         }
 
     def show_point(self, point: tuple[float, float]) -> None:
-        """Draw the series at a point from now on."""
+        """Draw the series at a point from now on.
+
+        Raises:
+            ValueError: if it is not in the domain.
+        """
+        for place, axis in zip(
+            point, (self.scene.benchmark.x, self.scene.benchmark.y), strict=True
+        ):
+            if not axis.low <= place <= axis.high:
+                raise ValueError(f"{axis.name} = {place}: allowed is {axis.low:g} to {axis.high:g}")
         self.point = point
         self.scene.board.point = list(point)
         self.cards["parameters"].choice.value = AT_POINT

@@ -7,12 +7,14 @@ behind is what there is to see.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ldensf_app.setup import FULL_SPACE, LATENT, Setup
 from ldensf_app.timeline import Timeline
 from ldensf_app.view import View
 from ldensf_app.worker import Worker
+from ldensf_core.twin.conditions import Change
 
 
 class Race:
@@ -24,9 +26,13 @@ class Race:
         self.workers = (self.latent, self.full_space)
         self._timeline = Timeline()
 
-    def reset(self, setup: Setup) -> None:
-        """Start both on a new setup, paused at its first cycle."""
-        self._timeline = Timeline()
+    def reset(self, setup: Setup, changes: Iterable[Change] = ()) -> None:
+        """Start both on a new setup, paused at its first cycle.
+
+        Args:
+            changes: those that are known beforehand.
+        """
+        self._timeline = Timeline(changes)
         for worker in self.workers:
             worker.reset(setup, self._timeline)
 

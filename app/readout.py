@@ -8,7 +8,9 @@ from typing import Any
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour, filter_marker
+from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
+from ldensf_app.presets import Preset
 from ldensf_app.setup import Setup, runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
@@ -57,15 +59,15 @@ def tiles(view: View, benchmark: Any) -> str:
         '<div class="tiles">'
         + _step_tile(view, benchmark)
         + "".join(_error_tile(view, name) for name in view.in_tiles)
-        + _ratio_tile(view)
+        + (_ratio_tile(view) if set(view.shown) <= set(view.in_tiles) else "")
         + "</div>"
     )
 
 
-def _tile(kind: str, name: str, value: str, sub: str, tint: str = "inherit") -> str:
+def _tile(kind: str, name: str, value: str, sub: str) -> str:
     hint = HINTS.get(kind, HINTS["error"])
     return (
-        f'<div class="tile {kind}" style="--tint: {tint}" title="{escape(hint)}">'
+        f'<div class="tile {kind}" title="{escape(hint)}">'
         f'<div class="name">{name}</div>'
         f'<div class="value">{value}</div><div class="sub">{sub}</div></div>'
     )
@@ -84,21 +86,24 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    heading, record = called(name), view.latest(name)
+    heading, record = marked(name), view.latest(name)
     full_space = filter_of(name).kind == FULL_SPACE
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
-        return _tile(name, heading, NOTHING, sub, filter_colour(name))
-    value = f'{percent(record.error)}<small class="what"> error</small>'
-    sub = f"spread {percent(record.spread)}"
+        return _tile(name, heading, NOTHING, sub)
+    explained = name == view.in_tiles[0]  # once is enough, and less to walk through by keys
+    spread, chi2 = (term(word) if explained else word for word in ("spread", "χ²/n"))
+    error = term("relative error", "error") if explained else "error"
+    value = f'{percent(record.error)}<small class="what"> {error}</small>'
+    sub = f"{spread} {percent(record.spread)}"
     agreement = normalised_square([r.innovation for r in view.history()[name]])
     if math.isfinite(agreement):
-        sub += f"<br>χ²/n {agreement:.2f}"
+        sub += f"<br>{chi2} {agreement:.2f}"
     if full_space:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
         sub = "Diverged: press Reset."
-    return _tile(name, heading, value, sub, filter_colour(name))
+    return _tile(name, heading, value, sub)
 
 
 def lag(view: View) -> str:
@@ -120,7 +125,8 @@ def waiting(view: View) -> str:
     if snapshot.phase != "loading" or not time:
         return ""
     if snapshot.spun_up:
-        return f"spinning up: {percent(snapshot.spun_up)}"
+        left = snapshot.spin_up_s * (1 / snapshot.spun_up - 1)
+        return f"spinning up: {percent(snapshot.spun_up)}, {left:.0f} s left"
     return f"spinning up {setup.full_space_members} members"
 
 
@@ -164,12 +170,13 @@ def status(view: View, applied: Setup) -> str:
         count, layout = len(applied.positions), "by hand"
     measured = [units.symbol(v) for v in benchmark.variables if v.name in applied.variables]
     parts = [
-        f"<b>{count}</b> sensors ({layout}) of <b>{escape(', '.join(measured))}</b> "
+        f"<b>{count}</b> sensor{'s' * (count > 1)} ({layout}) of "
+        f"<b>{escape(', '.join(measured))}</b> "
         f"every <b>{units.interval(benchmark, applied.every)}</b>",
-        f"noise <b>{applied.noise:.2f}</b> std",
+        f"{term('noise')} <b>{applied.noise:.2f}</b> std",
         f"missing <b>{applied.missing:.0%}</b>",
-        f"<b>{applied.members}</b> members",
-        f"full space <b>{setup.full_space_members}</b> members",
+        f"<b>{applied.members}</b> {term('member', 'members')}",
+        f"{term('full space')} <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
         *_model_error(benchmark, setup.model_error),
         *(
@@ -215,6 +222,16 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def preset(scene: Preset | None, index: int) -> str:
+    """What to look at in a scene, and from its moment on what happens there."""
+    if scene is None:
+        return ""
+    told = f'<div class="look">{escape(scene.sentence)}</div>'
+    if index >= scene.moment:
+        told += f'<div class="now"><b>Step {scene.moment}:</b> {escape(scene.note)}</div>'
+    return told
+
+
 def lacking(benchmark: Any) -> str:
     """Which filters cannot run on a benchmark, what they lack, and how to make it."""
     run, lines = runnable(benchmark.name), []
@@ -238,8 +255,14 @@ def _no_solver(benchmark: Any) -> str:
 
 
 def sign(name: str) -> str:
-    """The marker of a filter as a letter."""
-    return MARKERS[filter_marker(name)]
+    """The marker of a filter in its colour, as HTML: texts themselves need more contrast."""
+    tint = f"--tint: {filter_colour(name)}"
+    return f'<i class="sign" style="{tint}" aria-hidden="true">{MARKERS[filter_marker(name)]}</i>'
+
+
+def marked(name: str) -> str:
+    """The title of a filter after its marker, as HTML."""
+    return sign(name) + called(name)
 
 
 def race(view: View, pace: float) -> str:
@@ -256,7 +279,7 @@ def race(view: View, pace: float) -> str:
         used = sum(r.cycle_ms for r in records) / 1000
         done = 100 * max(snapshot.index, 0) / last
         median = snapshot.median_ms(name)
-        size = len(records[-1].parameters)
+        size, colour = len(records[-1].parameters), filter_colour(name)
         told = f"{snapshot.index} in {used:.{2 if used < 10 else 0}f} s"
         if snapshot.index < view.lead.index and median > 0:
             wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
@@ -264,9 +287,9 @@ def race(view: View, pace: float) -> str:
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         rows.append(
-            f'<span class="who" style="color: {filter_colour(name)}">{sign(name)} {called(name)}</span>'
-            f'<span class="lane"><i style="width: {done:.1f}%; background: {filter_colour(name)}">'
-            f'</i></span><span class="told" title="{hint}">{told}</span>'
+            f'<span class="who">{marked(name)}</span>'
+            f'<span class="lane"><i style="width: {done:.1f}%; background: {colour}"></i></span>'
+            f'<span class="told" title="{hint}">{told}</span>'
         )
     device = escape(view.lead.device)
     return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
@@ -292,8 +315,8 @@ def parameters(view: View, benchmark: Any) -> str:
         for name in _estimating(view):
             values = view.latest(name).parameters[:, i]
             told.append(
-                f'<span style="color: {filter_colour(name)}" title="{called(name)}">'
-                f"{sign(name)} {estimate(values.mean(), values.std(), width)}</span>"
+                f'<span title="{called(name)}">'
+                f"{sign(name)}{estimate(values.mean(), values.std(), width)}</span>"
             )
         lines.append(f'<div class="numbers">{"".join(told)}</div>')
     return "".join(lines)
@@ -340,7 +363,7 @@ def map_note(view: View, kind: str, name: str, index: int | None) -> str:
     if kind == "truth":
         at = -1 if index is None else index
         count = len(view.lead.networks[at]) if view.lead.networks else 0
-        return f"{count} sensors" if count else ""
+        return f"{count} sensor{'s' * (count > 1)}" if count else ""
     if filter_of(name).kind == FULL_SPACE and index is None:
         return waiting(view) or lag(view)
     return ""

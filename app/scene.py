@@ -32,12 +32,17 @@ class Scene:
         self._numbers = count(1)
 
     def describe(self, benchmark: Any, variable: int) -> None:
-        """Put the names and units of a benchmark, and of one of its variables, on all maps."""
+        """Put the names and units of a benchmark, and of one of its variables, on all maps.
+
+        Raises:
+            IndexError: if it has no such variable.
+        """
+        shown = benchmark.variables[variable]
         if benchmark is not self.benchmark:
             self.board.describe(benchmark)
         self.benchmark, self.variable = benchmark, variable
         self.board.variable = variable
-        self.scales.expect(benchmark.variables[variable])
+        self.scales.expect(shown)
 
     def views(self, view: View) -> list[Shown]:
         """What each map shows."""

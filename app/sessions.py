@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import panel as pn
 from bokeh.application.handlers import Handler
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet
 from panel.io.state import set_curdoc
 
-from ldensf_app.dashboard import Dashboard
+from ldensf_app.dashboard import SCENE, Dashboard
 
 _one_thread = ThreadPoolExecutor(1, "ldensf-pages")
 
@@ -80,5 +81,11 @@ def _objects(json: Any) -> Iterator[dict[str, Any]]:
 
 
 def dashboard() -> Dashboard:
-    """A dashboard on the device that ``ldensf app --device`` has put into the environment."""
-    return Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    """A dashboard of the scene in the page's address, by default the first one.
+
+    On the device that ``ldensf app --device`` has put into the environment.
+    """
+    made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    for text in pn.state.session_args.get(SCENE, ())[:1]:
+        made.open_link(text.decode("ascii", errors="replace"))
+    return made

@@ -28,8 +28,6 @@ ROWS = (4, 5, 7, 8, 10, 12, 16, 20, 24, 32)
 MEMBERS = (5, 10, 20, 50, 100, 200, 500, 1000)
 FULL_SPACE_MEMBERS = (2, 5, 10, 20, 50, 100)
 NO_SECOND = 0
-MOST_SENSORS = 1024
-"""That can be placed by hand."""
 
 
 def sensor_choices(benchmark: Any) -> list[int]:
@@ -162,6 +160,11 @@ class Settings(param.Parameterized):
         label="First filter once more, members",
         doc="Runs the first latent filter a second time with another ensemble size, to compare.",
     )
+    again = param.List(
+        default=[],
+        label="Filters once more",
+        doc="Labels of filters that run once more with another ensemble size, see ``labels``.",
+    )
     options = param.Dict(
         default={},
         label="Options of the filters",
@@ -192,6 +195,8 @@ class Settings(param.Parameterized):
         # The benchmark comes first: it says which of the other values can be chosen.
         self.benchmark = values.pop("benchmark", self.benchmark)
         self._offer_choices()
+        placing = ["sensors", "layout", "positions"]
+        self.param.watch(self._leave_positions, placing, onlychanged=False)
         self.param.update(device=str(resolve_device(device)), **values)
         for name, options in self.options.items():
             check_options(FILTERS[name], options, name)
@@ -215,15 +220,18 @@ class Settings(param.Parameterized):
             sensors=math.prod(benchmark.sensor_grid),
             every=1,
             filters=self._that_run(),
+            again=[],
+            second=NO_SECOND,
             options={},
         )
         sensors.objects = choices
         self.param.model_error.objects = errors
         measured.objects = symbols(benchmark)
 
-    @param.depends("sensors", "layout", watch=True)
-    def _leave_positions(self) -> None:
-        self.positions = []
+    def _leave_positions(self, *events: Any) -> None:
+        """Another number or layout takes the place of sensors by hand, unless given with them."""
+        if all(event.name != "positions" for event in events):
+            self.positions = []
 
     def _that_run(self) -> list[str]:
         """Those of the chosen filters that run on the benchmark, and EnSF if none corrects."""
@@ -237,9 +245,15 @@ class Settings(param.Parameterized):
     def setup(self) -> Setup:
         """An immutable copy of the present values."""
         filters = tuple(name for name in FILTERS if name in self.filters)
+        again = list(self.again)
         first = next((name for name in filters if FILTERS[name].kind == LATENT), None)
         if self.second != NO_SECOND and first:
-            filters = (first, f"{first}{AT}{self.second}", *(f for f in filters if f != first))
+            again.append(f"{first}{AT}{self.second}")
+        filters = tuple(
+            label
+            for name in filters
+            for label in (name, *(a for a in dict.fromkeys(again) if a.startswith(name + AT)))
+        )
         options = tuple(
             (name, option, value)
             for name in filters

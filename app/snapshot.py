@@ -42,7 +42,8 @@ class Snapshot:
         settings: of the experiment, as the library records them.
         sensors: the network of the cycle shown.
         true_parameters: (P,).
-        spun_up: share of the way to the first snapshot that the full-space members have gone.
+        spun_up: share of the way to the first snapshot that the full-space members have gone, in
+            ``spin_up_s`` seconds.
         index: of the cycle shown, -1 before the first.
         silent: (n,), true where a sensor reported nothing at this cycle.
         truth: (V, ny, nx), float32, physical units.
@@ -67,6 +68,7 @@ class Snapshot:
     sensors: SensorNetwork | None = None
     true_parameters: np.ndarray | None = None
     spun_up: float = 0.0
+    spin_up_s: float = 0.0
     index: int = -1
     silent: np.ndarray | None = None
     truth: np.ndarray | None = None

@@ -41,7 +41,7 @@ GAP = 8
 CARD_HEAD = 30  # px, a card's title
 CARD_PADDING = 8  # px, left and right
 CURVES = 336  # px, least width of the column of charts
-CURVES_HEIGHT = 216  # px, least height of the charts where they stand in a row
+CURVES_HEIGHT = 180  # px, least height of the charts where they stand in a row
 LEAST_SIDE = 130  # px, least width of a map
 WIDE = 1.5  # aspect of maps from which on the charts stand below them
 
@@ -57,7 +57,7 @@ SHRINKABLE = {"min-width": "0", "min-height": "0"}
 MAIN = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
-    "grid-template-rows": "repeat(2, max-content) minmax(max-content, 1fr)",
+    "grid-template-rows": "repeat(3, max-content) minmax(max-content, 1fr)",
     "gap": f"{GAP}px",
     "padding": f"{GAP}px",
     "height": "100%",
@@ -80,6 +80,9 @@ def _arrangement(below: bool) -> dict[str, str]:
         "--map-height": f"max({least}, min({height}, {width}))",
         "--board": f"auto {free} / {free}" if below else f"{free} / auto {free}",
         "--maps": f"auto auto / repeat(2, {free if below else fitting})",
+        "--beside": f"{free} / minmax(230px, 1fr) minmax(0, 3.4fr)"
+        if below
+        else f"auto {free} / {free}",
         "--curves": f"{free} / repeat(3, {free})" if below else f"repeat(3, {free}) / {free}",
     }
 
@@ -101,6 +104,7 @@ STYLESHEETS = {
     "board": f":host {{ {_grid} container-type: size; grid-template: var(--board); "
     "min-height: var(--board-height) !important; }\n"
     f"@container (max-width: {_narrow}px) {{ :host {{ {_below} }} }}\n",
+    "beside": f":host {{ {_grid} grid-template: var(--beside); }}\n",
     "curves": f":host {{ {_grid} grid-template: var(--curves); }}\n",
 }
 """Of the board, and of the charts on it, which ``arrangement`` arranges."""

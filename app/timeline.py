@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -18,10 +19,11 @@ class Timeline:
     change, and every one is told of it on entering, however far behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Iterable[Change] = ()) -> None:
+        """Args: ``changes`` are known before the run."""
         self._lock = threading.Lock()
         self._entered = -1
-        self._changes: tuple[Change, ...] = ()
+        self._changes = tuple(changes)
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -71,12 +71,13 @@ class View:
         latent, full_space = self.shown
         chosen = self.lead.setup.classes if self.lead.setup else {}
         second = (n for n, of in chosen.items() if of.kind == KINDS[0] and of.corrects)
-        return (
+        wanted = (
             latent,
             *islice((n for n in second if n != latent), 1),
             full_space,
             self.uncorrected,
         )
+        return tuple(name for name in wanted if name in chosen) if chosen else wanted
 
     @property
     def disagreements(self) -> list[str]:

@@ -33,7 +33,7 @@ from ldensf_core.twin.conditions import Change
 log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
-TOLD = 0.1
+TOLD = 0.05
 """Share of a spin-up after which the page is told of it once more."""
 TOO_LATE = "The run has come to its last cycle, so nothing changes in it any more: press Reset."
 
@@ -61,6 +61,7 @@ class Worker(threading.Thread):
         self._cycles: Any = iter(())
         self._timeline = Timeline()
         self._heeded = 0  # changes of the timeline
+        self._ahead = 0  # snapshots of the truth that are there
         self._playing = self._closed = False
         self._period, self._due = 0.25, 0.0  # seconds
         # An interpreter that ends while a thread is inside torch aborts: end the thread first.
@@ -131,11 +132,23 @@ class Worker(threading.Thread):
         atexit.unregister(self._end)
 
     def _next_action(self) -> Callable[[], None]:
-        wait = max(0.0, self._due - time.monotonic()) if self._playing else None
+        if self._playing:
+            wait, action = max(0.0, self._due - time.monotonic()), self._advance
+        else:
+            wait, action = 0.0 if self._can_look_ahead else None, self._look_ahead
         try:
             return self._commands.get(timeout=wait)
         except queue.Empty:
-            return self._advance
+            return action
+
+    @property
+    def _can_look_ahead(self) -> bool:
+        return self.first and self._experiment is not None and self._ahead < len(self._experiment)
+
+    def _look_ahead(self) -> None:
+        """Compute the truth's next snapshot while nothing is asked for, so that play is smooth."""
+        self._experiment.truth_at(self._ahead)
+        self._ahead += 1
 
     def _build(self, setup: Setup, timeline: Timeline, number: int) -> None:
         if number != self._latest_reset:
@@ -150,18 +163,19 @@ class Worker(threading.Thread):
             return
         self._work_on(torch.device(setup.device))
         experiment = setup.experiment(self.kind)
+        began = time.monotonic()
         for share in experiment.spin_up():
             if number != self._latest_reset or self._closed:
                 return
             if share >= self.snapshot.spun_up + TOLD:
-                self._publish(spun_up=share)
+                self._publish(spun_up=share, spin_up_s=time.monotonic() - began)
         self.snapshot = replace(
             self.snapshot,
             device=device_name(experiment.device),
             settings=MappingProxyType(experiment.settings),
             true_parameters=frozen(experiment.true_parameters),
         )
-        self._experiment = experiment
+        self._experiment, self._ahead = experiment, 0
         self._take_up(timeline.enter(0))  # before the filters start, with their first members
         self._cycles = iter(experiment)
         self._advance()

@@ -3,8 +3,9 @@
     python bench/live.py --visitors 4 --seconds 60 --device cuda
 
 Each visitor has the two workers of a page and does with them what people do: plays runs of random
-settings to their end, resets or switches the benchmark in mid-run, closes the page and comes back.
-Every other run is the default scene of its benchmark. Printed are, of those scenes, the times of
+settings to their end, changes sensors, noise, members and more on the way, resets or switches the
+benchmark in mid-run, closes the page and comes back. Every other run is the default scene of its
+benchmark, which nobody touches. Printed are, of those scenes, the times of
 the cycles as the page tells them, beside what `ldensf bench` measures in this process before
 anyone comes, and how far estimates are from those of the same run in one thread alone; then cycles,
 failures, the time to the first cycle, threads and memory. It ends with 1 after any failure.
@@ -30,7 +31,8 @@ import typer
 from ldensf_app.race import Race
 from ldensf_app.settings import FULL_SPACE_MEMBERS, MEMBERS, ROWS, Settings
 from ldensf_app.setup import Setup
-from ldensf_core import FILTERS, list_benchmarks
+from ldensf_app.worker import TOO_LATE
+from ldensf_core import FILTERS, SensorNetwork, get_benchmark, list_benchmarks
 from ldensf_core.device import environment, machine_name, resolve_device
 from ldensf_core.speed import NAMES, bench
 from ldensf_core.verification.table import as_text
@@ -39,6 +41,8 @@ PATIENCE = 240.0
 """Seconds to a first cycle or to the next, after which a run counts as failed."""
 LOOK = 0.05
 """Seconds between two looks at the workers."""
+MEDDLING = 0.1
+"""Chance of a change at a look."""
 ALIKE = 1e-5
 """Relative difference of estimates that counts as none."""
 
@@ -116,6 +120,11 @@ class Visitor(threading.Thread):
             if view.message:
                 self._fail(f"{setup}: {view.message}")
                 return
+            if refused := [told for told in view.notices if told != TOO_LATE]:
+                self._fail(f"{setup}: {refused}")
+                return
+            if not default and self.random.random() < MEDDLING:
+                race.change(**self._change(setup))
             if first is None and view.lead.index >= 0:
                 first = now - start
             done = sum(len(s.records) for s in view.snapshots)
@@ -125,6 +134,22 @@ class Visitor(threading.Thread):
             if ended or view.lead.index >= leave_at or (now > self.until and first is not None):
                 self._note(view, first, default and ended)
                 return
+
+    def _change(self, setup: Setup) -> dict[str, Any]:
+        """Something else from the next cycle on."""
+        draw, benchmark = self.random, get_benchmark(setup.benchmark)
+        places = SensorNetwork.random(benchmark, draw.choice([4, 25, 100]), draw.randint(0, 9))
+        return draw.choice(
+            [
+                {"noise": draw.choice([0.05, 0.2])},
+                {"sensors": places},
+                {"members": draw.choice([5, 20, 100])},
+                {"variables": [draw.choice(benchmark.variables).name]},
+                {"assimilate": draw.random() < 0.7},
+                {"every": draw.choice([1, 2])},
+                {"missing": draw.choice([0.0, 0.3])},
+            ]
+        )
 
     def _setup(self, default: bool) -> Setup:
         draw = self.random

@@ -11,6 +11,7 @@ function element(tag, attributes = {}, ...children) {
   return made
 }
 
+const WIDEST_LABEL = 36 // px, of a number at the horizontal axis
 const HIT = 9 // px from a sensor that still touch it
 
 class Panel {
@@ -65,7 +66,7 @@ class Panel {
     if (this.choice.value !== panel.view) this.choice.value = panel.view
     if (before?.note !== panel.note) this.note.textContent = this.note.title = panel.note
     if (before?.unit !== panel.unit) this.unit.textContent = panel.unit
-    if (before?.colour !== panel.colour) this.choice.style.color = panel.colour
+    if (before?.colour !== panel.colour) this.choice.style.setProperty("--tint", panel.colour)
     if (before?.label !== panel.label) this.frame.setAttribute("aria-label", panel.label)
     this.empty.textContent = panel.empty
     this.pixels.hidden = !pixels
@@ -121,13 +122,17 @@ class Panel {
       width: `${(domain.x.high - domain.x.low) * perX}px`,
       height: `${(domain.y.high - domain.y.low) * perY}px`,
     })
+    const thinned = (labels) => {
+      const every = Math.max(1, Math.ceil((labels.length * WIDEST_LABEL) / width))
+      return labels.filter((_, n) => n % every === 0)
+    }
     const mark = (side, share) => ([value, label]) => {
       const made = element("span", {}, label)
       made.style[side] = `${100 * share(value)}%`
       return made
     }
     this.xLabels.replaceChildren(
-      ...ticks(domain.x, w.x0, w.x1).map(mark("left", (x) => (x - w.x0) / (w.x1 - w.x0))),
+      ...thinned(ticks(domain.x, w.x0, w.x1)).map(mark("left", (x) => (x - w.x0) / (w.x1 - w.x0))),
     )
     this.yLabels.replaceChildren(
       ...ticks(domain.y, w.y0, w.y1).map(mark("bottom", (y) => (y - w.y0) / (w.y1 - w.y0))),

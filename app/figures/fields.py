@@ -15,7 +15,7 @@ from ldensf_app.figures import style
 from ldensf_app.figures.course import course
 from ldensf_app.figures.labels import colours, title
 from ldensf_app.figures.run import Run, tick_labels
-from ldensf_app.limits import Limits, palette
+from ldensf_app.limits import Limits, extremes, palette
 
 LEFT, RIGHT, ABOVE = 72, 84, 58
 """Pixels beside a map for numbers and the colour bar, and above and below it together."""
@@ -55,9 +55,9 @@ def maps(
     errors = {name: mean - truth for name, mean in means.items()}
     of_fields, of_spreads = run.scales(of)
     of_errors = Limits(symmetric=True)
-    of_fields.follow(truth, *means.values())
-    of_spreads.follow(*spreads.values())
-    of_errors.follow(*errors.values())
+    of_fields.follow(*map(extremes, (truth, *means.values())))
+    of_spreads.follow(*map(extremes, spreads.values()))
+    of_errors.follow(*map(extremes, errors.values()))
     figures: list[Any] = []
     for name in names:
         when, called = run.latest(name, cycle), title(name)
@@ -121,7 +121,7 @@ def _map(
         image,
         **frame,
         cmap=palette("balance" if scale.symmetric else "tempo"),
-        clim=(float(scale.mapper.low), float(scale.mapper.high)),
+        clim=(scale.low, scale.high),
         colorbar=True,
         clabel=units.named("", unit).strip(" ()"),
     )

@@ -1,4 +1,4 @@
-"""What the browser does for the page beside drawing: keys, files to save, texts to copy."""
+"""What the browser does for the page beside drawing: keys, a tour, words, files, texts to copy."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import param
 from panel.custom import JSComponent
 
-PARTS = ("keys", "files", "guide")
+from ldensf_app.guide.glossary import TERMS
+
+PARTS = ("shadows", "dialogs", "keys", "words", "names", "tour", "files", "guide")
 _here = Path(__file__).parent
 
 
 class Guide(JSComponent):
-    """Takes no room on the page."""
+    """Two buttons: a tour of the page, and the list of keys and words.
+
+    Attributes:
+        words: what each means.
+    """
+
+    words = param.Dict(default=TERMS)
 
     _esm = "\n".join((_here / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
     _stylesheets: ClassVar[list[str]] = [(_here / "guide.css").read_text(encoding="utf-8")]
 
     def __init__(self, pressed: Callable[[str], None], **params: Any) -> None:
         """Args: ``pressed`` is called with what a key means, such as "play"."""
-        super().__init__(width=0, height=0, margin=0, **params)
+        super().__init__(margin=0, **params)
         self._pressed = pressed
 
     def _handle_msg(self, data: Any) -> None:

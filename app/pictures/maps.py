@@ -15,7 +15,7 @@ from ldensf_app.colours import TRUTH_COLOUR
 from ldensf_app.figures.fields import MISSING
 from ldensf_app.figures.labels import colours, title
 from ldensf_app.figures.run import Run, tick_labels
-from ldensf_app.limits import Limits, palette
+from ldensf_app.limits import Limits, extremes, palette
 from ldensf_app.pictures.sheet import INK, Room, Sheet, readable
 
 BAR = 66
@@ -169,8 +169,8 @@ class Maps:
                 shown.append(values)
             drawn.append(shown)
         for group, shown in zip(self.groups, drawn, strict=True):
-            group.limits.follow(*shown)
-            low, high = group.limits.mapper.low, group.limits.mapper.high
+            group.limits.follow(*map(extremes, shown))
+            low, high = group.limits.low, group.limits.high
             for map_, values in zip(group.maps, shown, strict=True):
                 map_.image.set_data(np.ma.masked_invalid(values))
                 map_.image.set_clim(low, high)

@@ -1,11 +1,9 @@
-import json
 import threading
 import time
 
 import numpy as np
 import panel as pn
 import pytest
-import xarray as xr
 
 from ldensf_app import Dashboard
 
@@ -25,32 +23,45 @@ def dashboard(wait):
 
 
 def images(dashboard):
-    return {name: m.pixels.data["image"] for name, m in dashboard.scene.maps.items()}
+    """What each map shows: levels (ny, nx), or nothing yet."""
+    frame = dashboard.page.scene.board.frame
+    parts = iter(frame["pixels"].reshape(-1, *frame["shape"]))
+    return {p["view"]: None if p["empty"] else next(parts) for p in frame["panels"]}
+
+
+def traces(dashboard, card):
+    """The lines and dots that a card's chart shows, by what they are called."""
+    chart = dashboard.page.cards[card].chart
+    dots = chart.dots.data
+    return {
+        name: np.column_stack([dots["x"], dots["y"]])[np.array(dots["name"]) == name]
+        for name in dict.fromkeys(dots["name"])
+    }
 
 
 def test_the_first_cycle_is_shown(dashboard):
-    assert all(
-        len(image) == 1 and image[0].shape == (150, 150) for image in images(dashboard).values()
-    )
-    assert len(dashboard.scene.sensors.source.data["x"]) == 16
-    assert '<span class="counter">0</span>' in dashboard.tiles.object
-    assert "noise <b>0.10</b>" in dashboard.status.object
+    shown = images(dashboard)
+    assert list(shown) == ["truth", "mean:ld-ensf", "mean:ensf", "spread:ld-ensf"]
+    assert all(image.shape == (150, 150) for image in shown.values())
+    assert dashboard.page.scene.board.sensors["positions"].shape == (32,)
+    assert '<span class="counter">0</span>' in dashboard.page.tiles.object
+    assert "noise <b>0.10</b>" in dashboard.page.status.object
     assert dashboard.controls.play.label == "Play"
-    truth = dashboard.scene.cloud.truth.data
-    assert 0 <= truth["x"][0] <= 500 and 0 <= truth["y"][0] <= 500
+    (truth,) = np.unique(traces(dashboard, "parameters")["truth"], axis=0)
+    assert truth == pytest.approx(dashboard.race.view().lead.true_parameters)
 
 
 def test_play_runs_to_the_end_and_play_again_starts_over(dashboard, wait):
-    before = images(dashboard)["latent"][0].copy()
+    before = images(dashboard)["mean:ld-ensf"].copy()
     dashboard.controls.speed.value = np.inf
     dashboard.controls.play.clicks += 1
     wait(lambda: dashboard.race.view().any("playing", "finished"))
     wait(lambda: all(s.phase == "finished" for s in dashboard.race.view().snapshots), 120)
     dashboard.pull()
-    assert not np.array_equal(images(dashboard)["latent"][0], before)
-    assert len(dashboard.scene.errors.sources["ensf"].data["error"]) == 51
-    assert '<span class="counter">50</span>' in dashboard.tiles.object
-    assert "× " in dashboard.tiles.object or "×<small>" in dashboard.tiles.object
+    assert not np.array_equal(images(dashboard)["mean:ld-ensf"], before)
+    assert len(traces(dashboard, "errors")["EnSF"]) == 51
+    assert '<span class="counter">50</span>' in dashboard.page.tiles.object
+    assert "× " in dashboard.page.tiles.object or "×<small>" in dashboard.page.tiles.object
     dashboard.controls.speed.value = 1.0
     dashboard.controls.play.clicks += 1
     wait(lambda: dashboard.race.latent.snapshot.index in (0, 1, 2))
@@ -78,9 +89,28 @@ def test_quick_clicks_on_play_count_one_by_one(full_space, wait, clicks):
 
 
 def test_pull_does_nothing_when_nothing_is_new(dashboard):
-    data = dashboard.scene.maps["truth"].pixels.data
+    frame = dashboard.page.scene.board.frame
     dashboard.pull()
-    assert dashboard.scene.maps["truth"].pixels.data is data
+    assert dashboard.page.scene.board.frame is frame
+
+
+def test_the_next_picture_waits_until_the_browser_has_drawn_the_last(full_space, wait):
+    def step():
+        index = full_space.race.view().lead.index + 1
+        full_space.step()
+        wait(lambda: full_space.race.view().lead.index == index)
+        full_space.pull()
+        return full_space.page.scene.board.frame
+
+    assert step()["cycle"] == 1  # nobody has ever said that a picture was drawn
+    full_space._hear("drawn", full_space.page.scene.board.frame["number"])
+    two = step()
+    assert two["cycle"] == 2
+    assert step() is two  # not drawn yet
+    assert 'counter">3<' in full_space.page.tiles.object  # all else is up to date
+    full_space._hear("drawn", two["number"])  # which asks for the next at once
+    three = full_space.page.scene.board.frame
+    assert three["cycle"] == 3 and three["number"] == two["number"] + 1
 
 
 @pytest.mark.alone
@@ -105,20 +135,20 @@ def test_a_change_at_the_first_cycle_resets_by_itself(dashboard, wait):
     wait(lambda: dashboard.race.latent.snapshot.setup.noise == 0.3)
 
 
-def test_a_later_change_waits_for_reset_and_says_so(dashboard, wait):
+def test_a_later_change_of_the_experiment_waits_for_reset_and_says_so(dashboard, wait):
     dashboard.controls.step.clicks += 1
     wait(lambda: dashboard.race.view().lead.index == 1)
-    dashboard.controls.widgets["noise"].value = 0.4
-    assert "changed: noise – press reset to apply" in dashboard.controls.notice.object
-    assert dashboard.race.latent.snapshot.setup.noise == 0.1
-    dashboard.settings.noise = 0.1  # changed back: nothing waits any longer
+    dashboard.controls.widgets["seed"].value = 9
+    assert "changed: seed – press reset to apply" in dashboard.controls.notice.object
+    assert dashboard.race.latent.snapshot.setup.seed == 7
+    dashboard.settings.seed = 7  # changed back: nothing waits any longer
     assert dashboard.controls.notice.object == ""
-    dashboard.settings.noise = 0.4
+    dashboard.settings.seed = 9
     dashboard.controls.reset.clicks += 1
     assert dashboard.controls.notice.object == ""
-    wait(lambda: dashboard.race.latent.snapshot.setup.noise == 0.4)
+    wait(lambda: dashboard.race.latent.snapshot.setup.seed == 9)
     dashboard.pull()
-    assert "noise <b>0.40</b>" in dashboard.status.object
+    assert "seed <b>9</b>" in dashboard.page.status.object
 
 
 def test_a_hidden_model_error_is_chosen_said_and_run(dashboard, wait):
@@ -127,7 +157,7 @@ def test_a_hidden_model_error_is_chosen_said_and_run(dashboard, wait):
     wait(lambda: dashboard.race.latent.snapshot.setup.model_error == "two-sources")
     wait(lambda: dashboard.race.latent.snapshot.truth is not None)
     dashboard.pull()
-    assert "hidden model error: <b>two sources</b>" in dashboard.status.object
+    assert "hidden model error: <b>two sources</b>" in dashboard.page.status.object
     bump = dashboard.race.view().lead.truth[2] - known[2]
     row, column = np.unravel_index(bump.argmax(), bump.shape)
     assert (row, column) == pytest.approx((112, 112), abs=1)  # 750 km of 1000, 150 cells
@@ -149,34 +179,35 @@ def full_space(wait):
 
 
 def test_another_full_space_filter_is_shown_in_the_place_of_ensf(full_space, wait):
+    assert list(images(full_space)) == ["truth", "mean:ensf", "error:ensf", "spread:ensf"]
     full_space.settings.filters = ["letkf"]
     wait(lambda: full_space.race.view().of("letkf"))
     full_space.pull()
-    assert images(full_space)["full space"][0].shape == (150, 150)
-    assert "LETKF" in full_space.titles["full space"].object
-    assert len(full_space.scene.errors.sources["letkf"].data["error"]) == 1
-    assert len(full_space.scene.cloud.sources["letkf"].data["x"]) == 2
-    assert len(full_space.scene.cloud.sources["ld-ensf"].data["x"]) == 0
+    assert images(full_space)["mean:letkf"].shape == (150, 150)
+    assert ("mean:letkf", "LETKF (full space)") in full_space.page.scene.board.choices
+    assert len(traces(full_space, "errors")["LETKF"]) == 1
+    assert len(traces(full_space, "parameters")["LETKF"]) == 2
+    assert "LD-EnSF" not in traces(full_space, "parameters")
 
 
 def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
-    assert full_space.main._cloud.visible and not full_space.main._track.visible
+    page = full_space.page
+    assert page.cards["parameters"].choice.value == "Parameters now"
     full_space.settings.benchmark = "kolmogorov"
     wait(lambda: full_space.race.full_space.snapshot.phase == "loading")
     full_space.pull()
-    assert "Spinning up the Kolmogorov flow" in full_space.status.object
-    assert "Kolmogorov flow" in full_space.story.object
+    assert "Spinning up the Kolmogorov flow" in page.status.object
+    assert "Kolmogorov flow" in page.story.object
     wait(lambda: full_space.race.view().lead.index == 0)
     full_space.pull()
-    assert images(full_space)["truth"][0].shape == (150, 150)
-    assert list(full_space.variable.options) == ["u", "v"] and full_space.variable.value == 1
-    assert full_space.unit.object == '<div class="unit">v</div>'
-    assert "/ 39" in full_space.tiles.object
-    assert "every <b>0.2</b>" in full_space.status.object
-    assert full_space.main._track.visible and not full_space.main._cloud.visible
-    assert "Unknown parameter<" in full_space.unknowns.object
-    with xr.open_dataset(full_space._export(), engine="h5netcdf") as data:
-        assert data["reynolds"].attrs["units"] == "1" and data.sizes["sensor"] == 100
+    assert images(full_space)["truth"].shape == (150, 150)
+    assert page.scene.board.variables == ["u", "v"] and page.scene.board.variable == 1
+    assert page.scene.board.frame["panels"][0]["unit"] == "v"
+    assert "/ 39" in page.tiles.object
+    assert "every <b>0.2</b>" in page.status.object
+    assert page.cards["parameters"].choice.options == ["reynolds over time", "At the point clicked"]
+    assert page.cards["parameters"].choice.value == "reynolds over time"
+    assert page.cards["parameters"].chart.figure.xaxis[0].axis_label == "model time"
 
 
 def test_a_switch_is_one_reset(full_space, monkeypatch):
@@ -194,9 +225,9 @@ def test_a_switch_in_the_middle_of_a_run_applies_at_once(full_space, wait, monke
     full_space.settings.benchmark = "atmosphere"
     assert [(s.benchmark, s.sensors) for s in resets] == [("atmosphere", 512)]
     assert full_space.controls.notice.object == ""
-    full_space.settings.noise = 0.3  # what is no other benchmark still waits
+    full_space.settings.seed = 3  # what is no other benchmark still waits
     assert len(resets) == 1
-    assert "changed: noise – press reset" in full_space.controls.notice.object
+    assert "changed: seed – press reset" in full_space.controls.notice.object
 
 
 def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkeypatch, tmp_path):
@@ -211,60 +242,29 @@ def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkey
     dashboard.settings.filters = ["ld-ensf"]
     wait(lambda: dashboard.race.latent.snapshot.phase == "failed")
     dashboard.pull()
-    assert "no trained weights" in dashboard.status.object
-    assert "ldensf train kolmogorov" in dashboard.status.object
+    assert "no trained weights" in dashboard.page.status.object
+    assert "ldensf train kolmogorov" in dashboard.page.status.object
 
 
 def test_another_variable_is_shown_with_its_unit(dashboard):
-    before = images(dashboard)["truth"][0]
-    dashboard.variable.value = 0
-    assert "u (m/s)" in dashboard.unit.object
-    assert not np.array_equal(images(dashboard)["truth"][0], before)
+    before = images(dashboard)["truth"]
+    dashboard._hear("variable", 0)
+    frame = dashboard.page.scene.board.frame
+    assert [p["unit"] for p in frame["panels"]] == [*["u (m/s)"] * 3, "σ(u) (m/s)"]
+    assert not np.array_equal(images(dashboard)["truth"], before)
 
 
 def test_an_empty_choice_of_filters_is_a_message_and_passes(dashboard, wait):
     dashboard.settings.filters = []
     wait(lambda: dashboard.race.view().any("failed"))
     dashboard.pull()
-    assert 'role="alert"' in dashboard.status.object
-    assert "Choose one filter or more" in dashboard.status.object
+    assert 'role="alert"' in dashboard.page.status.object
+    assert "Choose one filter or more" in dashboard.page.status.object
     dashboard.settings.filters = ["ensf"]
     wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
     dashboard.pull()
-    assert 'role="alert"' not in dashboard.status.object
-    assert images(dashboard)["latent"] == [] and len(images(dashboard)["spread"]) == 1
-
-
-def test_export_holds_what_was_computed(dashboard, wait):
-    dashboard.controls.step.clicks += 1
-    wait(lambda: all(s.index == 1 for s in dashboard.race.view().snapshots))
-    with xr.open_dataset(dashboard._export(), engine="h5netcdf") as data:
-        assert set(data["filter"].values) == {"ld-ensf", "latent-smoother", "ensf", "none"}
-        assert data.sizes["time"] == 2 and data.sizes["member"] == 5
-        assert np.isfinite(data["rel_rmse"]).all()
-        assert data["eta_mean"].dims == ("filter", "time", "y", "x")
-        assert data["eta"].attrs["units"] == "m"
-        assert data["source_x_ensemble"].sel(filter="ensf").isnull().sum() == 2 * 3
-        assert data.attrs["noise"] == 0.1 and data.attrs["cycle"] == 1
-        assert json.loads(data.attrs["changes"]) == []
-        options = json.loads(data.attrs["options"])
-        assert options["ld-ensf"] == {
-            "filter": "ld-ensf",
-            "rule": "gaussian",
-            "epsilon": 0.5,
-        }
-        assert options["ensf"]["steps"] == 100 and options["none"] == {"filter": "none"}
-        assert data["eta_observed"].dims == ("time", "sensor")
-        assert np.isfinite(data["eta_observed"]).all()
-
-
-def test_a_failed_export_is_a_message(dashboard, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("ldensf_app.dashboard.netcdf", full)
-    assert dashboard._export() is None
-    assert "No space left on device" in dashboard.status.object
+    assert 'role="alert"' not in dashboard.page.status.object
+    assert list(images(dashboard)) == ["truth", "mean:ensf", "error:ensf", "spread:ensf"]
 
 
 def test_it_shows_itself_in_a_notebook(dashboard):

@@ -173,7 +173,7 @@ def test_one_that_no_browser_shows_and_that_one_shows_again(wait, monkeypatch):
     assert not unseen.ended and len(threads()) == 2
     wait(lambda: unseen.race.view().lead.index == 0)
     unseen.close()
-    assert "was closed" in unseen.status.object
+    assert "was closed" in unseen.page.status.object
     pulse.beats += 1
     assert unseen.ended
     assert unseen.__panel__() is view and not unseen.ended

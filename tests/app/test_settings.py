@@ -18,6 +18,8 @@ def test_defaults_are_the_scene_that_teaches_untouched():
         model_error="none",
         sensors=100,
         layout="grid",
+        positions=(),
+        variables=("u", "v", "eta"),
         every=1,
         noise=0.1,
         missing=0.0,
@@ -114,7 +116,7 @@ def test_every_layout_of_the_library_can_be_chosen_and_is_explained(benchmark):
 def test_every_setting_explains_itself():
     for field in Setup.__dataclass_fields__:
         parameter = Settings.param[field]
-        assert parameter.label and len(parameter.doc) > 20
+        assert parameter.label and len(parameter.doc) > 15
 
 
 def test_a_setup_is_a_copy():
@@ -212,3 +214,60 @@ def test_settings_of_another_benchmark_can_be_given():
     assert (setup.sensors, setup.model_error) == (800, "more-diffusion")
     with pytest.raises(ValueError, match="sensors"):
         Settings(benchmark="atmosphere", sensors=100)
+
+
+def test_sensors_by_hand_stay_until_another_number_or_layout_is_chosen():
+    places = [(100.0, 200.0), (300.0, 400.0)]
+    settings = Settings(positions=places, sensors=16, layout="random")
+    assert settings.setup().positions == tuple(places)
+    assert settings.setup().network.positions.tolist() == [[100, 200], [300, 400]]
+    settings.param.update(sensors=25, positions=places)  # given together
+    assert settings.positions == places
+    settings.noise = 0.3
+    assert settings.positions == places
+    settings.sensors = 49
+    assert settings.positions == [] and len(settings.setup().network) == 49
+    for other in ({"layout": "grid"}, {"benchmark": "kolmogorov"}):
+        settings = Settings(positions=places, layout="random")
+        settings.param.update(**other)
+        assert settings.positions == []
+
+
+def test_measured_variables_are_those_of_the_benchmark():
+    settings = Settings(variables=["eta"])
+    assert settings.setup().experiment("full space").conditions(0).variables == ("eta",)
+    settings.benchmark = "kolmogorov"
+    assert settings.setup().variables == ("u", "v")
+    assert list(settings.param.variables.objects) == ["u", "v"]
+    with pytest.raises(ValueError, match="variables"):
+        Settings(benchmark="kolmogorov", variables=["eta"])
+
+
+def test_the_first_latent_filter_runs_once_more_with_members_of_its_own():
+    settings = Settings(filters=["ld-ensf", "ensf"], second=5, members=10)
+    setup = settings.setup()
+    assert setup.filters == ("ld-ensf", "ld-ensf@5", "ensf")
+    experiment = setup.experiment("latent")
+    first, again = experiment.filters["ld-ensf"], experiment.filters["ld-ensf@5"]
+    assert first.kind is again.kind and (first.members, again.members) == (None, 5)
+    settings.options = {"ld-ensf": {"rule": "published"}}
+    assert [name for name, *_ in settings.setup().options] == ["ld-ensf", "ld-ensf@5"]
+    settings.filters = ["ensf"]
+    assert settings.setup().filters == ("ensf",)  # there is none to run once more
+
+
+def test_what_changes_live_is_told_in_arguments_of_the_twin():
+    settings = Settings(sensors=16)
+    before = settings.setup()
+    assert before.live_changes(before) == {}
+    settings.param.update(noise=0.3, members=50, variables=["eta"], seed=3)
+    changes = settings.setup().live_changes(before)
+    assert changes == {"noise": 0.3, "members": 50, "variables": ["eta"]}  # not the seed
+    settings.layout = "random"
+    placed = settings.setup().live_changes(before)["sensors"]
+    assert placed == SensorNetwork.random(get_benchmark("tsunami"), 16, seed=3)
+    settings.positions = [(1.0, 2.0)]
+    assert settings.setup().live_changes(before)["sensors"].positions.tolist() == [[1, 2]]
+    settings.positions = [(-1.0, 2.0)]
+    with pytest.raises(ValueError, match="-1"):
+        settings.setup().live_changes(before)

@@ -8,6 +8,7 @@ import pytest
 
 import ldensf_app.setup
 from ldensf_app.export import view_dataset
+from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Snapshot
 from ldensf_app.timeline import Timeline
 from ldensf_app.view import View
@@ -100,6 +101,11 @@ def test_of_many_resets_only_the_last_is_built(worker, setup, wait, monkeypatch)
 
 
 @pytest.fixture
+def kolmogorov():
+    return Settings(benchmark="kolmogorov", filters=["ensf"], full_space_members=2).setup()
+
+
+@pytest.fixture
 def endless(monkeypatch):
     """The Kolmogorov flow, which never gets going; gives what happens at its steps."""
     under_way = threading.Event()
@@ -115,15 +121,15 @@ def endless(monkeypatch):
     prior_ensemble.cache_clear()
 
 
-def test_a_reset_does_not_wait_for_an_earlier_spin_up(worker, setup, wait, endless):
-    worker.reset(replace(setup, benchmark="kolmogorov"))
+def test_a_reset_does_not_wait_for_an_earlier_spin_up(worker, setup, kolmogorov, wait, endless):
+    worker.reset(kolmogorov)
     assert endless.wait(30)
     worker.reset(setup)
     wait(lambda: worker.snapshot.phase == "paused")
     assert worker.snapshot.setup == setup and worker.snapshot.index == 0
 
 
-def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
+def test_a_spin_up_tells_how_far_it_is(kolmogorov, wait, monkeypatch):
     worker, told = Worker("full space"), []
 
     def publish(**changes):
@@ -133,7 +139,7 @@ def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
     monkeypatch.setattr(worker, "_publish", publish)
     monkeypatch.setattr(type(get_benchmark("kolmogorov")), "advance", lambda _, state, *a: state)
     prior_ensemble.cache_clear()
-    worker.reset(replace(setup, benchmark="kolmogorov"))
+    worker.reset(kolmogorov)
     wait(lambda: worker.snapshot.phase == "paused")
     *shares, of_the_cycle = told
     assert of_the_cycle is None and 8 <= len(shares) <= 10
@@ -143,9 +149,9 @@ def test_a_spin_up_tells_how_far_it_is(setup, wait, monkeypatch):
     worker.join(timeout=30)
 
 
-def test_close_does_not_wait_for_a_spin_up(setup, endless):
+def test_close_does_not_wait_for_a_spin_up(kolmogorov, endless):
     worker = Worker("full space")
-    worker.reset(replace(setup, benchmark="kolmogorov"))
+    worker.reset(kolmogorov)
     assert endless.wait(30)
     worker.close()
     worker.join(timeout=30)
