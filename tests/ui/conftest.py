@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
+from tests.ui.acts import opened, reset
+
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = (
     "--headless",
@@ -95,14 +97,20 @@ def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
 
 @pytest.fixture
 def page(browser, address):
-    """The app in a window of a laptop, its first cycle on show; no error may reach the console."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    page.on("requestfailed", lambda request: errors.append(f"not found: {request.url}"))
-    page.goto(address)
-    page.locator(".tile .counter").wait_for(timeout=60_000)
-    yield page
-    page.close()
-    assert errors == []
+    """The app in a window of a laptop, as somebody sees it who comes for the first time."""
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def window(browser, address):
+    """The same for all tests of a module that leave settings as they are."""
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture
+def run(window):
+    """A run at its first cycle, paused, in a window that other tests have used."""
+    reset(window)
+    return window

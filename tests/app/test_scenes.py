@@ -1,0 +1,88 @@
+"""Scenes on the page: presets, links, lines of Python; and back to a description."""
+
+import pytest
+
+from ldensf_app import Dashboard, scenes
+from ldensf_app.link import decode, encode
+from ldensf_app.presets import presets
+from ldensf_app.scenario import Scenario
+from ldensf_app.settings import Settings
+from ldensf_core import TwinExperiment, get_benchmark
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_becomes_settings_and_is_described_as_it_was(name):
+    scenario, settings = presets()[name].scenario, Settings(device="cpu")
+    scenes.take(settings, scenario)
+    changes = tuple(scenes.changes_of(scenario))
+    again = scenes.described(settings.setup(), changes)
+    assert set(again.filters) == set(scenario.filters)
+    for field in set(Scenario.model_fields) - {"filters", "options", "variables"}:
+        assert getattr(again, field) == getattr(scenario, field), field
+    network = settings.setup().network
+    assert len(network) == scenario.sensors
+
+
+def test_a_filter_that_is_there_with_a_size_only_is_refused():
+    scenario = Scenario(filters=["latent-smoother", "ld-ensf@5"])
+    with pytest.raises(ValueError, match="ld-ensf@5: each has to be there without a size"):
+        scenes.take(Settings(device="cpu"), scenario)
+
+
+@pytest.fixture
+def dashboard(wait):
+    dashboard = Dashboard(filters=["ld-ensf"], device="cpu")
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    yield dashboard
+    dashboard.close()
+
+
+def test_a_link_gives_the_same_numbers_with_the_changes_made_on_the_way(dashboard, wait):
+    dashboard.step()
+    wait(lambda: dashboard.race.view().lead.index == 1)
+    dashboard.place_sensors([(100.0, 200.0), (512.3456, 700.0)])
+    dashboard.apply_changes()
+    dashboard.assimilate(False)
+    for step in (2, 3):
+        dashboard.step()
+        wait(lambda step=step: dashboard.race.view().lead.index == step)
+    scenario = dashboard.scenario
+    assert decode(encode(scenario)) == scenario
+
+    def errors():
+        return [r.error for r in dashboard.race.view().history()["ld-ensf"]]
+
+    first = errors()
+    benchmark = get_benchmark("tsunami")
+    alone = TwinExperiment(
+        benchmark, "ld-ensf", changes=scenes.changes_of(scenario), device="cpu"
+    ).run()
+    assert first == pytest.approx(alone.rel_rmse.values[0, :4], rel=1e-6)
+
+    dashboard.settings.noise = 0.3
+    dashboard.open_link(encode(scenario))
+    assert dashboard.settings.noise == 0.1
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    for step in (1, 2, 3):
+        dashboard.step()
+        wait(lambda step=step: dashboard.race.view().lead.index == step)
+    assert errors() == first
+
+
+def test_a_link_that_cannot_be_opened_is_told_and_the_run_goes_on(dashboard, wait):
+    dashboard.open_link("1.nonsense")
+    assert "This link cannot be opened" in dashboard.page.said.object
+    dashboard.step()
+    wait(lambda: dashboard.race.view().lead.index == 1)
+
+
+def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait):
+    dashboard.controls.preset.value = "wrong-model"
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    dashboard.pull()
+    assert dashboard.settings.model_error == "deeper-water"
+    assert presets()["wrong-model"].sentence in dashboard.controls.about_preset.object
+    dashboard.settings.benchmark = "kolmogorov"
+    assert dashboard.controls.preset.value == ""
+    dashboard.pull()
+    assert dashboard.controls.about_preset.object == ""
