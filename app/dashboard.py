@@ -228,6 +228,7 @@ class Dashboard(Viewer):
             scenes.take(self.settings, scenario)
         except ValueError:
             del before["name"]
+            self.settings.benchmark = before.pop("benchmark")  # it says what others may be
             self.settings.param.update(**before)
             raise
         finally:

@@ -45,7 +45,7 @@ def test_the_first_cycle_is_shown(dashboard):
     assert all(image.shape == (150, 150) for image in shown.values())
     assert dashboard.page.scene.board.sensors["positions"].shape == (32,)
     assert '<span class="counter">0</span>' in dashboard.page.tiles.object
-    assert "noise <b>0.10</b>" in dashboard.page.status.object
+    assert "</abbr> <b>0.10</b> std" in dashboard.page.status.object
     assert dashboard.controls.play.label == "Play"
     (truth,) = np.unique(traces(dashboard, "parameters")["truth"], axis=0)
     assert truth == pytest.approx(dashboard.race.view().lead.true_parameters)
@@ -212,7 +212,7 @@ def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
 
 def test_a_switch_is_one_reset(full_space, monkeypatch):
     resets = []
-    monkeypatch.setattr(full_space.race, "reset", resets.append)
+    monkeypatch.setattr(full_space.race, "reset", lambda setup, _: resets.append(setup))
     full_space.settings.benchmark = "atmosphere"
     assert [(s.benchmark, s.sensors) for s in resets] == [("atmosphere", 512)]
 
@@ -221,7 +221,7 @@ def test_a_switch_in_the_middle_of_a_run_applies_at_once(full_space, wait, monke
     full_space.controls.step.clicks += 1
     wait(lambda: full_space.race.view().lead.index == 1)
     resets = []
-    monkeypatch.setattr(full_space.race, "reset", resets.append)
+    monkeypatch.setattr(full_space.race, "reset", lambda setup, _: resets.append(setup))
     full_space.settings.benchmark = "atmosphere"
     assert [(s.benchmark, s.sensors) for s in resets] == [("atmosphere", 512)]
     assert full_space.controls.notice.object == ""

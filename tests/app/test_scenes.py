@@ -86,3 +86,18 @@ def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait
     assert dashboard.controls.preset.value == ""
     dashboard.pull()
     assert dashboard.controls.about_preset.object == ""
+
+
+def test_a_scene_that_cannot_be_shown_leaves_the_settings_as_they_were(dashboard, monkeypatch):
+    """Though it has taken hold of another benchmark before it fails."""
+    dashboard.settings.param.update(noise=0.3, positions=[(1.0, 2.0)])
+    before = dashboard.settings.setup()
+
+    def take(settings, scenario):
+        settings.benchmark = scenario.benchmark
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(scenes, "take", take)
+    with pytest.raises(ValueError, match="no such thing"):
+        dashboard.open(Scenario(benchmark="kolmogorov"))
+    assert dashboard.settings.setup() == before
