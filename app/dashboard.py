@@ -304,6 +304,9 @@ class Dashboard(Viewer):
             self._obey(name, value)
         except (ValueError, TypeError, LookupError) as error:
             self.page.say(f"That cannot be done. {error}")
+        else:
+            if name != "drawn":
+                self.page.say("")
 
     def _obey(self, name: str, value: Any) -> None:
         scene, settings = self.page.scene, self.settings

@@ -92,7 +92,7 @@ function act(panel, place) {
 /** Take away the sensor at a place on the screen. */
 function remove(panel, place) {
   const sensor = panel.sensorAt(place)
-  if (sensor < 0) return
+  if (sensor < 0 || panel.board.positions.length === 1) return // without any there is no run
   panel.board.positions.splice(sensor, 1)
   panel.board.sendSensors()
 }
