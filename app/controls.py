@@ -26,6 +26,7 @@ def _icon(path: str) -> str:
 PLAY = _icon("M8 5v14l11-7z")
 PAUSE = _icon("M6 5h4v14H6zM14 5h4v14h-4z")
 STEP = _icon("M6 5v14l9-7zM16 5h3v14h-3z")
+FORECAST = _icon("M4 18l8-6-8-6v12zm9-12v12l8-6z")
 RESET = _icon("M12 5V1L7 6l5 5V7a6 6 0 1 1-6 6H4a8 8 0 1 0 8-8z")
 
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -122,6 +123,7 @@ class Controls:
             margin=(0, 0),
         )
         self.forecast = pmui.Button(
+            icon=FORECAST,
             label="Forecast",
             description="Runs the ensembles on to the end, past the last observation, with their "
             "spread.",

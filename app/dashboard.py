@@ -434,7 +434,7 @@ class Dashboard(Viewer):
         self._drawn_versions = view.versions
 
     def _draw_rest(self, view: View) -> None:
-        self.page.draw_rest(view, self._applied, self.controls.speed.value)
+        self.page.draw_rest(view, self.controls.speed.value)
         self.page.draw_preset(view, self._preset)
         self.controls.show_playing(self._playing)
         self._phases = tuple(s.phase for s in view.snapshots)

@@ -10,7 +10,6 @@ from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
 from ldensf_app.presets import presets
 from ldensf_app.scene import Scene, first_shown
-from ldensf_app.setup import Setup
 from ldensf_app.view import View
 from ldensf_core import get_benchmark
 
@@ -76,15 +75,15 @@ class Page:
         """Send the next picture of the maps; returns its number."""
         return self.scene.draw_maps(view)
 
-    def draw_rest(self, view: View, applied: Setup, pace: float) -> None:
+    def draw_rest(self, view: View, pace: float) -> None:
         """Bring texts and charts up to date.
 
         Args:
-            applied: the settings with all changes since; ``pace``: cycles per second asked for.
+            pace: cycles per second asked for.
         """
         benchmark = self.scene.benchmark
         self.tiles.object = readout.tiles(view, benchmark)
-        self.status.object = readout.status(view, applied)
+        self.status.object = readout.status(view)
         self.facts.object = readout.race(view, pace) + readout.parameters(view, benchmark)
         if not view.history():
             return

@@ -11,7 +11,8 @@ from ldensf_app.colours import filter_colour, filter_marker
 from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
 from ldensf_app.presets import Preset
-from ldensf_app.setup import Setup, runnable
+from ldensf_app.scenario import BY_HAND
+from ldensf_app.setup import runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
 from ldensf_core.observations.innovation import normalised_square
@@ -149,13 +150,9 @@ def message(text: str) -> str:
     return f'<div class="message" role="alert">{escape(text)}</div>'
 
 
-def status(view: View, applied: Setup) -> str:
-    """With which settings the run is made, or what it waits for, or what went wrong.
-
-    Args:
-        applied: the settings of the run with all changes since.
-    """
-    setup = view.lead.setup
+def status(view: View) -> str:
+    """With which settings the run is made, or what it waits for, or what went wrong."""
+    setup = view.present
     if view.message:
         return message(view.message)
     if setup is None:
@@ -165,17 +162,19 @@ def status(view: View, applied: Setup) -> str:
     if view.lead.truth is None and view.any("loading") and time:
         text = f"Spinning up {benchmark.spinning_up}: {time} before the first snapshot"
         return f'<div class="status"><b>{text}</b></div>'
-    count, layout = applied.sensors, applied.layout
-    if applied.positions:
-        count, layout = len(applied.positions), "by hand"
-    measured = [units.symbol(v) for v in benchmark.variables if v.name in applied.variables]
+    count, layout = len(setup.positions) or setup.sensors, setup.layout
+    if view.lead.networks:
+        count, layout = len(view.lead.networks[-1]), view.lead.networks[-1].layout
+    if layout == BY_HAND or (setup.positions and not view.lead.networks):
+        layout = "by hand"
+    measured = [units.symbol(v) for v in benchmark.variables if v.name in setup.variables]
     parts = [
         f"<b>{count}</b> sensor{'s' * (count > 1)} ({layout}) of "
         f"<b>{escape(', '.join(measured))}</b> "
-        f"every <b>{units.interval(benchmark, applied.every)}</b>",
-        f"{term('noise')} <b>{applied.noise:.2f}</b> std",
-        f"missing <b>{applied.missing:.0%}</b>",
-        f"<b>{applied.members}</b> {term('member', 'members')}",
+        f"every <b>{units.interval(benchmark, setup.every)}</b>",
+        f"{term('noise')} <b>{setup.noise:.2f}</b> std",
+        f"missing <b>{setup.missing:.0%}</b>",
+        f"<b>{setup.members}</b> {term('member', 'members')}",
         f"{term('full space')} <b>{setup.full_space_members}</b> members",
         f"seed <b>{setup.seed}</b>",
         *_model_error(benchmark, setup.model_error),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 from ldensf_app.frames import Frame
 from ldensf_app.labels import title
-from ldensf_app.setup import DEFAULT_FILTERS
+from ldensf_app.setup import DEFAULT_FILTERS, Setup
 from ldensf_app.snapshot import Record, Snapshot
 from ldensf_core import FILTERS
 from ldensf_core.filters import KINDS, Filter
 from ldensf_core.observations.innovation import disagreement
+
+SIMPLE = ("noise", "missing", "every", "members", "variables")
+"""Changes that are fields of a setup."""
 
 
 class View:
@@ -48,6 +52,15 @@ class View:
     def message(self) -> str:
         """What went wrong, once if it is the same for both."""
         return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))
+
+    @property
+    def present(self) -> Setup | None:
+        """The setup as it is at the cycle shown: with the changes that hold by then."""
+        setup, lead = self.lead.setup, self.lead
+        for index, change in lead.changes:
+            if index <= lead.index:
+                setup = replace(setup, **{n: v for n, v in change.items() if n in SIMPLE})
+        return setup
 
     @property
     def notices(self) -> list[str]:

@@ -44,6 +44,7 @@ def dashboard(started):
 @pytest.fixture
 def run_to(wait):
     def run_to(dashboard, last):
+        wait(lambda: dashboard.race.view().lead.index >= 0)
         for index in range(dashboard.race.view().lead.index + 1, last + 1):
             dashboard.step()
             wait(lambda index=index: dashboard.race.view().lead.index == index)

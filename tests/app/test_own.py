@@ -201,7 +201,7 @@ def test_own_filters_run_each_in_the_worker_of_its_kind(race, wait):
     assert list(race.full_space.snapshot.records[-1]) == ["nudging"]
     assert view.latest("nudging").error < view.latest("none").error
     assert [s.title for s in usual(view)][1:3] == ["Latent nudging", "Nudging (full space)"]
-    assert "Latent nudging: gain <b>0.2</b>" in readout.status(view, view.lead.setup)
+    assert "Latent nudging: gain <b>0.2</b>" in readout.status(view)
 
 
 def close(dashboard):

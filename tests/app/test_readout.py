@@ -132,14 +132,13 @@ def test_signs_are_markers_in_the_colour_of_their_filters():
 
 def test_messages_are_escaped_and_said_once():
     failed = Snapshot(phase="failed", message="noise = <b>: allowed is 0 to 1")
-    html = readout.status(View(failed, failed), Settings().setup())
+    html = readout.status(View(failed, failed))
     assert html.count("allowed") == 1 and "&lt;b&gt;" in html and 'role="alert"' in html
 
 
-def status(view, **applied):
-    """The status line without its markup, with other settings ``applied`` since."""
-    setup = view.lead.setup
-    return text(readout.status(view, replace(setup, **applied) if applied else setup))
+def status(view):
+    """The status line without its markup."""
+    return text(readout.status(view))
 
 
 def test_status_says_what_the_run_was_made_with(view):
@@ -150,7 +149,7 @@ def test_status_says_what_the_run_was_made_with(view):
     told = status(View(replace(view.lead, setup=setup), Snapshot()))
     assert "LD-EnSF: rule published" in told and "hidden model error" not in told
     setup = Settings(model_error="deeper-water").setup()
-    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()), setup)
+    html = readout.status(View(replace(view.lead, setup=setup), Snapshot()))
     assert 'waves are 5 % faster.">hidden model error: <b>deeper water (+10 %)</b>' in html
 
 
@@ -159,27 +158,29 @@ def test_status_says_what_holds_now_and_since_when(view):
     changes = (
         (2, {"noise": 0.4}),
         (2, {"members": 50}),
+        (2, {"every": 2}),
         (3, {"sensors": sensors}),
         (3, {"variables": ["eta"]}),
         (4, {"assimilate": False}),
         (5, {"assimilate": True}),
     )
-    changed = View(replace(view.lead, changes=changes), Snapshot())
-    told = status(
-        changed, noise=0.4, members=50, positions=((1.0, 2.0),) * 4, variables=("eta",), every=2
-    )
-    assert "4 sensors (by hand) of η every 28 min · noise 0.40 std" in told
+    networks = (*[SensorNetwork.grid(get_benchmark("tsunami"), 10, 10)] * 3, sensors, sensors)
+    changed = View(replace(view.lead, changes=changes, networks=networks), Snapshot())
+    told = status(changed)
+    assert told.startswith("4 sensors (random) of η every 28 min · noise 0.40 std")
     assert "50 members" in told
-    assert "from step 2 noise 0.4, members 50 · from step 3 4 sensors placed anew" in told
+    assert "from step 2 noise 0.4, members 50, every 2 · from step 3 4 sensors placed" in told
     assert "placed anew, measured eta · from step 4 assimilation off" in told
     assert told.endswith("from step 5 assimilation on")
-    one = status(view, positions=((1.0, 2.0),))
-    assert one.startswith("1 sensor (by hand)")
+    early = View(replace(changed.lead, index=1, networks=networks[:2]), Snapshot())
+    assert status(early).startswith("100 sensors (grid) of u, v, η every 14 min · noise 0.10 std")
+    by_hand = Settings(positions=[(1.0, 2.0)]).setup()
+    assert status(View(replace(view.lead, setup=by_hand), Snapshot())).startswith("1 sensor (by")
 
 
 def test_notices_are_told_below_the_settings(view):
     noticed = View(replace(view.lead, notice="noise = <2>: too loud"), Snapshot())
-    html = readout.status(noticed, view.lead.setup)
+    html = readout.status(noticed)
     assert "100</b> sensors" in html
     assert '<div class="message" role="alert">noise = &lt;2&gt;: too loud</div>' in html
 

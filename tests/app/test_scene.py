@@ -33,6 +33,7 @@ def dashboard(wait):
 @pytest.fixture
 def run_to(dashboard, wait):
     def run_to(last):
+        wait(lambda: dashboard.race.view().lead.index >= 0)
         for index in range(dashboard.race.view().lead.index + 1, last + 1):
             dashboard.step()
             wait(lambda index=index: dashboard.race.view().lead.index == index)
