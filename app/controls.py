@@ -125,8 +125,8 @@ class Controls:
         self.forecast = pmui.Button(
             icon=FORECAST,
             label="Forecast",
-            description="Runs the ensembles on to the end, past the last observation, with their "
-            "spread.",
+            description="Switches assimilation off and runs to the end: how far the estimate holds "
+            "without observations.",
             css_classes=["forecast-button"],
             **small,
         )
@@ -142,7 +142,7 @@ class Controls:
         self.preset = pmui.Select(
             label="Scene",
             options={
-                "none: settings as below": "",
+                "none": "",
                 **{p.title: name for name, p in presets().items()},
             },
             value="",

@@ -43,6 +43,7 @@ from ldensf_app.setup import LIVE
 from ldensf_app.takeaway import Takeaway
 from ldensf_app.view import View
 from ldensf_app.warmup import warm_up
+from ldensf_app.worker import explain
 from ldensf_core import get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
 from ldensf_core.filters import Filter
@@ -183,7 +184,15 @@ class Dashboard(Viewer):
     def step(self) -> None:
         """Run one cycle, then pause."""
         self._playing = False
+        if self._at_the_end:
+            self.page.say("The run is at its end: press Reset.")
         self.race.step()
+
+    @property
+    def _at_the_end(self) -> bool:
+        view = self.race.view()
+        of_this_run = view.lead.run == self.race.runs and view.any("finished")
+        return of_this_run and not view.starting and not view.any("paused", "playing")
 
     def assimilate(self, on: bool) -> None:
         """Give filters the observations from the next cycle on, or no longer."""
@@ -195,6 +204,9 @@ class Dashboard(Viewer):
 
     def forecast(self) -> None:
         """Run the ensembles on to the end without observations."""
+        if self._at_the_end:
+            self.page.say("The run is at its end: press Reset, then Forecast.")
+            return
         self.assimilate(False)
         if not self._playing:
             self.play()
@@ -205,10 +217,10 @@ class Dashboard(Viewer):
         Raises:
             ValueError: if one is outside the domain, or there are none or too many.
         """
-        placed = list(rounded(get_benchmark(self.settings.benchmark), positions))
-        if len(placed) > MOST_SENSORS:
-            raise ValueError(f"{len(placed)} sensors: at most {MOST_SENSORS} can be placed by hand")
-        self.settings.positions = placed
+        wanted = list(positions)
+        if len(wanted) > MOST_SENSORS:
+            raise ValueError(f"{len(wanted)} sensors: at most {MOST_SENSORS} can be placed by hand")
+        self.settings.positions = list(rounded(get_benchmark(self.settings.benchmark), wanted))
 
     @property
     def scenario(self) -> Scenario:
@@ -234,7 +246,12 @@ class Dashboard(Viewer):
         finally:
             self._opening = False
         self._script = scenes.changes_of(scenario)
+        self._choose_preset("")
         self.reset()
+
+    def _choose_preset(self, name: str) -> None:
+        self._preset = name
+        self.controls.preset.value = name
 
     def open_link(self, text: str) -> None:
         """Open the scene of a link; what is wrong with one is told on the page."""
@@ -244,9 +261,18 @@ class Dashboard(Viewer):
             self.page.say(str(error))
 
     def open_preset(self, name: str) -> None:
-        """Open one of ``presets``; an empty name is the default scene."""
-        self._preset = name
-        self.open(presets()[name].scenario if name else Scenario())
+        """Open one of ``presets``; an empty name leaves the scene, with its settings."""
+        if not name:
+            self._preset, self._script = "", []
+            self.reset()
+            return
+        try:
+            self.open(presets()[name].scenario)
+        except (ValueError, KeyError) as error:
+            self._choose_preset(self._preset)
+            self.page.say(f"This scene cannot be shown. {error}")
+        else:
+            self._choose_preset(name)
 
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
@@ -266,6 +292,7 @@ class Dashboard(Viewer):
         if self._puller is not None:
             self._puller.stop()
             self._puller = None
+        self.takeaway.cancel()
         self._end_race()
 
     def _settings_changed(self, *_: Any) -> None:
@@ -275,8 +302,8 @@ class Dashboard(Viewer):
         fresh = lead.index <= 0 and lead.phase != "playing"
         if fresh or setup.benchmark != self._wanted.benchmark:
             if setup.benchmark != self._wanted.benchmark:
-                self._script, self._preset = [], ""
-                self.controls.preset.value = ""
+                self._script = []
+                self._choose_preset("")
             if setup != self._wanted:  # another benchmark brings other settings with it
                 self.reset()
             return
@@ -302,7 +329,7 @@ class Dashboard(Viewer):
         """Do what was asked for on the maps."""
         try:
             self._obey(name, value)
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
             self.page.say(f"That cannot be done. {error}")
         else:
             if name != "drawn":
@@ -314,8 +341,10 @@ class Dashboard(Viewer):
             self._drawn = int(value)
             self.pull()  # the next picture, if there is one, without waiting for the clock
         elif name == "shown":
-            scene.index = None if value is None else max(0, int(value))
-            self._draw_maps(self.race.view())
+            view, wanted = self.race.view(), None if value is None else int(value)
+            live = wanted is None or wanted >= view.lead.index
+            scene.index = None if live else max(0, wanted)
+            self._draw_maps(view)
         elif name == "views":
             scene.choose(self.race.view(), list(map(str, value)))
             self._draw_maps(self.race.view())
@@ -395,12 +424,12 @@ class Dashboard(Viewer):
         now = time.monotonic()
         if 0 < self._edited_at < now - SETTLED:
             self.apply_changes()
-        self._hand_over()
         view = self.race.view()
         if not _watched():
             if self._playing:
                 self.pause()
             return
+        self._hand_over()
         if self._playing and self._over(view):
             self._playing = False
         phases = tuple(s.phase for s in view.snapshots)
@@ -410,12 +439,17 @@ class Dashboard(Viewer):
         maps = view.versions != self._drawn_versions and not waits
         if not (rest or maps):
             return
-        with pn.io.hold():
-            self._name_after(view)
-            if maps:
-                self._draw_maps(view)
-            if rest:
-                self._draw_rest(view)
+        try:
+            with pn.io.hold():
+                self._name_after(view)
+                if maps:
+                    self._draw_maps(view)
+                if rest:
+                    self._draw_rest(view)
+        except Exception as error:  # or a notebook would never look again
+            log.exception("drawing: %s", error)
+            self._versions = self._drawn_versions = view.versions
+            self.page.say(f"This cycle cannot be drawn. {explain(error)}")
         if self._view is not None:
             pn.io.push_notebook(self._view)
         if view.lead.records and not self._warm:
@@ -439,12 +473,13 @@ class Dashboard(Viewer):
         self.controls.show_playing(self._playing)
         self._phases = tuple(s.phase for s in view.snapshots)
         self._rest_at = time.monotonic()
-        self._versions = view.versions  # what could not be shown is tried again
+        self._versions = view.versions
 
     def _show_all(self) -> None:
         """Draw everything anew: something else is to be shown of it."""
         with pn.io.hold():
             view = self.race.view()
+            self._name_after(view)
             self._draw_maps(view)
             self._draw_rest(view)
 

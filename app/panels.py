@@ -51,13 +51,14 @@ def usual(view: View) -> list[Shown]:
     """What is shown if nobody has chosen: truth, both kinds of filters, one uncertainty."""
     latent, full_space = view.shown
     there = view.lead.setup.classes if view.lead.setup else {}
-    if full_space not in there:
+    if there and latent not in there and full_space not in there:
+        latent = next(iter(there))
+    elif latent not in there and full_space in there:
+        latent = full_space
+    if full_space not in there or latent == full_space:
         other = next((n for n in view.in_tiles if n in there and n != latent), None)
         third = Shown(MEAN, other) if other else Shown(ERROR, latent)
         return [Shown(TRUTH), Shown(MEAN, latent), third, Shown(SPREAD, latent)]
-    if latent not in there:
-        latent = full_space
-        return [Shown(TRUTH), Shown(MEAN, latent), Shown(ERROR, latent), Shown(SPREAD, latent)]
     return [Shown(TRUTH), Shown(MEAN, latent), Shown(MEAN, full_space), Shown(SPREAD, latent)]
 
 
@@ -97,7 +98,10 @@ def field(view: View, shown: Shown, index: int | None) -> Frame | None:
     if snapshot is None:
         return None
     at = len(snapshot.frames) - 1 if index is None else index
-    mean, truth = view.frame(MEAN, shown.label, at), view.frame(TRUTH, "", at)
+    if not 0 <= at < len(snapshot.frames):
+        return None
+    frames = snapshot.frames[at]  # of one worker: the other may not be there yet
+    mean, truth = frames.get((MEAN, shown.label)), frames.get((TRUTH, ""))
     if mean is None or truth is None:
         return None
     difference = [mean.unpack(v) - truth.unpack(v) for v in range(len(mean.low))]

@@ -7,6 +7,7 @@ than usual. Its name begins with a number, which gives the order: ``02-one-gauge
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from ldensf_app.scenario import Described, Scenario
 from ldensf_core import get_benchmark
+
+log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent / "presets"
 Sentence = Annotated[str, Field(min_length=1, max_length=200)]
@@ -54,14 +57,16 @@ class Preset(Described):
 def presets() -> Mapping[str, Preset]:
     """All presets, in their order, by their files' names without number and ending.
 
-    Raises:
-        ValueError: if a file cannot be used, naming it and what is wrong.
+    Those that cannot run here, for lack of trained weights say, are left out.
     """
-    return MappingProxyType(read(FOLDER))
+    return MappingProxyType(read(FOLDER, strict=False))
 
 
-def read(folder: Path) -> dict[str, Preset]:
+def read(folder: Path, strict: bool = True) -> dict[str, Preset]:
     """The presets in the files ``*.yml`` of a folder, as ``presets``.
+
+    Args:
+        strict: whether a file that cannot be used is an error, or left out and told in the log.
 
     Raises:
         ValueError: if a file cannot be used, naming it and what is wrong.
@@ -76,7 +81,10 @@ def read(folder: Path) -> dict[str, Preset]:
                 raise ValueError(f"there is another preset {name!r}")
             found[name] = _preset(path)
         except (ValueError, yaml.YAMLError) as error:
-            raise ValueError(f"preset {path.name}: {error}") from None
+            told = f"preset {path.name}: {error}"
+            if strict:
+                raise ValueError(told) from None
+            log.warning(told)
     return found
 
 

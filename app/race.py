@@ -18,13 +18,17 @@ from ldensf_core.twin.conditions import Change
 
 
 class Race:
-    """Commands for both workers, and their two snapshots read as one run."""
+    """Commands for both workers, and their two snapshots read as one run.
+
+    Attributes:
+        runs: number of resets so far; that of the run asked for last.
+    """
 
     def __init__(self) -> None:
         self.latent = Worker(LATENT, first=True)
         self.full_space = Worker(FULL_SPACE)
         self.workers = (self.latent, self.full_space)
-        self._timeline = Timeline()
+        self._timeline, self.runs = Timeline(), 0
 
     def reset(self, setup: Setup, changes: Iterable[Change] = ()) -> None:
         """Start both on a new setup, paused at its first cycle.
@@ -33,8 +37,9 @@ class Race:
             changes: those that are known beforehand.
         """
         self._timeline = Timeline(changes)
+        self.runs += 1
         for worker in self.workers:
-            worker.reset(setup, self._timeline)
+            worker.reset(setup, self._timeline, self.runs)
 
     def change(self, **changes: Any) -> None:
         """Change what is named from the next cycle on, see ``Twin.change``; the run goes on.

@@ -138,6 +138,8 @@ def _ratio_tile(view: View) -> str:
     ratio = slow / fast
     digits = 0 if ratio >= 10 else 1
     value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
+    if ratio < 1:
+        value = f"{1 / ratio:.1f} ×<small> slower per cycle</small>"
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"

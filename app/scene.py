@@ -105,7 +105,7 @@ def where(benchmark: Any, cycle: int, live: bool) -> str:
     """Which cycle the maps show."""
     if cycle < 0:
         return ""
-    return f"step {cycle}, {units.moment(benchmark, cycle)}" + ("" if live else ", back")
+    return f"step {cycle}, {units.moment(benchmark, cycle)}" + ("" if live else ", earlier")
 
 
 def first_shown(benchmark: Any) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ldensf_app.labels import AT
 from ldensf_app.scenario import Scenario, library_changes
-from ldensf_app.settings import Settings
+from ldensf_app.settings import NO_SECOND, Settings
 from ldensf_app.setup import Setup
 from ldensf_core import get_benchmark
 from ldensf_core.twin.conditions import Change
@@ -36,6 +36,7 @@ def settings_of(scenario: Scenario) -> dict[str, Any]:
         "benchmark": scenario.benchmark,
         "filters": names,
         "again": again,
+        "second": NO_SECOND,
         "variables": list(scenario.variables or (v.name for v in benchmark.variables)),
         "options": dict(scenario.options),
         **of_layout,

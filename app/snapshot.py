@@ -33,6 +33,7 @@ class Snapshot:
 
     Attributes:
         version: grows with every snapshot of a worker.
+        run: number of the run among those of a race; both workers of one have the same.
         phase: ``idle``, ``loading``, ``paused``, ``playing``, ``finished`` or ``failed``.
         message: what went wrong, for people; empty unless ``failed``, where all that was computed
             before is kept.
@@ -59,6 +60,7 @@ class Snapshot:
     """
 
     version: int = 0
+    run: int = 0
     phase: str = "idle"
     message: str = ""
     notice: str = ""

@@ -68,6 +68,12 @@ class Takeaway:
             of = KINDS[kind]
             self._job = of, _one_thread.submit(of.make, view, benchmark, cycle)
 
+    def cancel(self) -> None:
+        """Let go of the file: nobody is there to have it."""
+        if self._job is not None:
+            self._job[1].cancel()
+            self._job = None
+
     def made(self) -> tuple[str, str, bytes] | None:
         """Name, media type and content of the file once it is there; None until then.
 

@@ -33,8 +33,9 @@ class View:
 
     def __init__(self, latent: Snapshot, full_space: Snapshot) -> None:
         self.versions = (latent.version, full_space.version)
-        if latent.setup is not None and full_space.setup != latent.setup:
-            full_space = Snapshot(phase="queued", setup=latent.setup)
+        of_one_run = (full_space.run, full_space.setup) == (latent.run, latent.setup)
+        if latent.setup is not None and not of_one_run:
+            full_space = Snapshot(run=latent.run, phase="queued", setup=latent.setup)
         self.snapshots = (latent, full_space)
         alone = latent.phase in ("idle", "failed") and full_space.truth is not None
         self.lead = full_space if alone else latent
@@ -55,7 +56,7 @@ class View:
 
     @property
     def present(self) -> Setup | None:
-        """The setup as it is at the cycle shown: with the changes that hold by then."""
+        """The setup as it is at the latest cycle: with the changes that hold by then."""
         setup, lead = self.lead.setup, self.lead
         for index, change in lead.changes:
             if index <= lead.index:

@@ -20,10 +20,15 @@ log = logging.getLogger(__name__)
 _one_thread = ThreadPoolExecutor(1, "ldensf-warm-up", initializer=lambda: torch.set_num_threads(1))
 
 
+_begun: set[tuple[int, str]] = set()
+
+
 def warm_up(seed: int, device: str) -> None:
     """Load all models, and compute the first snapshot of all truths of a seed; returns at once."""
-    for name in list_benchmarks():
-        _one_thread.submit(_prepare, name, seed, device)
+    if (seed, device) not in _begun:
+        _begun.add((seed, device))
+        for name in list_benchmarks():
+            _one_thread.submit(_prepare, name, seed, device)
 
 
 def _prepare(name: str, seed: int, device: str) -> None:

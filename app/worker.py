@@ -70,14 +70,15 @@ class Worker(threading.Thread):
 
     # -- commands, from any thread --------------------------------------------------------
 
-    def reset(self, setup: Setup, timeline: Timeline | None = None) -> None:
+    def reset(self, setup: Setup, timeline: Timeline | None = None, run: int = 0) -> None:
         """Drop the experiment, make the one of ``setup`` and show its first cycle, paused.
 
         Args:
             timeline: of the changes to come, shared by all workers of a run; by default of none.
+            run: its number, see ``Snapshot``.
         """
         self._latest_reset = number = next(self._resets)
-        self._commands.put(lambda: self._build(setup, timeline or Timeline(), number))
+        self._commands.put(lambda: self._build(setup, timeline or Timeline(), number, run))
 
     def heed(self) -> None:
         """Tell of what has come onto the timeline now, and not only when the next cycle begins."""
@@ -150,12 +151,12 @@ class Worker(threading.Thread):
         self._experiment.truth_at(self._ahead)
         self._ahead += 1
 
-    def _build(self, setup: Setup, timeline: Timeline, number: int) -> None:
+    def _build(self, setup: Setup, timeline: Timeline, number: int, run: int) -> None:
         if number != self._latest_reset:
             return
         self._let_go()
         self._timeline, self._heeded = timeline, 0
-        self.snapshot = Snapshot(version=self.snapshot.version + 1, phase="loading", setup=setup)
+        self.snapshot = Snapshot(self.snapshot.version + 1, run, phase="loading", setup=setup)
         kinds = {of.kind for of in setup.classes.values()}
         if kinds and self.kind not in kinds:
             self._work_on(CPU)

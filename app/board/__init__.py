@@ -63,7 +63,7 @@ class Board(JSComponent):
         self._heard = heard
 
     def _handle_msg(self, data: Any) -> None:
-        for name, value in data.items():
+        for name, value in data.items() if isinstance(data, dict) else ():
             self._heard(name, value)
 
     def describe(self, benchmark: Any) -> None:

@@ -100,6 +100,7 @@ class Board {
 
   place() {
     const { positions, silent } = this.model.sensors
+    if (this.held) return // a hand moves one of them
     this.positions = Array.from({ length: positions.length / 2 }, (_, n) => [
       positions[2 * n], positions[2 * n + 1],
     ])

@@ -18,6 +18,7 @@ function listen(panel) {
   frame.addEventListener("pointerdown", (event) => {
     const from = panel.at(event)
     const sensor = panel.editable && board.tool === "look" ? panel.sensorAt(from) : -1
+    board.held = sensor >= 0
     grip = { from, sensor, window: { ...board.window }, moved: false }
     frame.setPointerCapture(event.pointerId)
   })
@@ -40,6 +41,7 @@ function listen(panel) {
     const to = panel.at(event)
     const held = grip
     grip = null
+    board.held = false
     if (!held) return
     if (!held.moved) act(panel, to)
     else if (held.sensor >= 0) board.sendSensors()
@@ -50,7 +52,7 @@ function listen(panel) {
       board.send({ stroke: { tool: board.tool, from: a, to: b } })
     }
   })
-  frame.addEventListener("pointercancel", () => { grip = panel.brush = null })
+  frame.addEventListener("pointercancel", () => { grip = panel.brush = null; board.held = false })
   frame.addEventListener("pointerleave", () => board.point_(null))
 
   frame.addEventListener("focus", () => { panel.cursorShown = frame.matches(":focus-visible"); panel.drawOver() })
@@ -94,5 +96,6 @@ function remove(panel, place) {
   const sensor = panel.sensorAt(place)
   if (sensor < 0 || panel.board.positions.length === 1) return // without any there is no run
   panel.board.positions.splice(sensor, 1)
+  panel.board.silent = Array.from(panel.board.silent).filter((_, n) => n !== sensor)
   panel.board.sendSensors()
 }

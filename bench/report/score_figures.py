@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ldensf_app import units
 from ldensf_app.colours import filter_colour
-from ldensf_app.setup import label
+from ldensf_app.labels import full_title
 from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from report import timings
@@ -112,7 +112,7 @@ def rank_histograms(sweeps: Sequence[Sweep]) -> Figure:
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         row[0].set_ylabel(title(sweep), fontsize=8)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(label(name).replace(" (", "\n("), fontsize=8)
+        axis.set_title(full_title(name).replace(" (", "\n("), fontsize=8)
     figure.supxlabel("rank of the truth among the members", fontsize=9)
     figure.supylabel("times as often as if reliable", fontsize=9)
     return figure
@@ -141,7 +141,7 @@ def seconds(timed: Sequence[tuple[tuple[str, str], Sequence[timings.Row]]]) -> F
             xlabel="seconds a cycle" if i == len(devices) - 1 else "",
             xscale="log",
         )
-        axis.set_yticks(range(len(names)), [label(name) for name in reversed(names)])
+        axis.set_yticks(range(len(names)), [full_title(name) for name in reversed(names)])
     for fill, part in (("full", "forecast"), ("none", "analysis")):
         axes[0, 0].plot([], [], "o", color="black", fillstyle=fill, label=part)
     legend(figure, axes)

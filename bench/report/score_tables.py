@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ldensf_app.setup import label
+from ldensf_app.labels import full_title
 from ldensf_core import FILTERS
 from ldensf_core.benchmarks import get_benchmark
 from ldensf_core.observations import LAYOUTS
@@ -46,7 +46,7 @@ def scores(sweep: Sweep) -> str:
     head = ["filter", "truths", *columns]
     head.insert(4, "its quartiles over truths")
     lines = [
-        [label(name), str(run.row["truths"]), *line]
+        [full_title(name), str(run.row["truths"]), *line]
         for (name, run), line in zip(runs.items(), zip(*cells, strict=True), strict=True)
     ]
     note = f"{_not_run(runs)} {_unequal(runs.values())}"
@@ -67,7 +67,7 @@ def departures(sweep: Sweep, along: str) -> str:
         for of in zip(*runs.values(), strict=True)
     ]
     lines = [
-        [label(name), *numbers]
+        [full_title(name), *numbers]
         for name, numbers in zip(runs, zip(*cells, strict=True), strict=True)
     ]
     head = ["filter", *(_name(along, point) for point in points)]
@@ -92,7 +92,7 @@ def seconds(benchmark: str, device: str, rows: Sequence[timings.Row]) -> str:
     assimilate = [FILTERS[row["filter"]].corrects for row in rows]
     cells = [column(values, contends=assimilate) for values in times]
     lines = [
-        [label(row["filter"]), *line]
+        [full_title(row["filter"]), *line]
         for row, line in zip(rows, zip(*cells, strict=True), strict=True)
     ]
     head = ["filter", "forecast, ms", "analysis, ms", "cycle, ms"]
@@ -133,7 +133,7 @@ def _titled(sweep: Sweep, lines: str, of: str, note: str) -> str:
 
 
 def _not_run(runs: Mapping[str, Run]) -> str:
-    names = [label(name) for name in FILTERS if name not in runs]
+    names = [full_title(name) for name in FILTERS if name not in runs]
     return f"Not run: {', '.join(names)}." if names else ""
 
 

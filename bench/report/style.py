@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ldensf_app.colours import filter_colour
-from ldensf_app.setup import label
+from ldensf_app.labels import full_title
 from ldensf_core import FILTERS
 
 DASHES = ("-", "--", "-.", ":")
@@ -51,7 +51,7 @@ def line(name: str) -> dict[str, object]:
     marker, dashes = mark(name)
     return {
         "color": filter_colour(name),
-        "label": label(name),
+        "label": full_title(name),
         "marker": marker,
         "linestyle": dashes,
         "linewidth": 1.6,
@@ -79,7 +79,7 @@ def legend(figure: Figure, axes: np.ndarray) -> None:
     for panel in axes.flat:
         handles, labels = panel.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))
-    order = [label(name) for name in FILTERS]
+    order = [full_title(name) for name in FILTERS]
     labels = sorted(found, key=lambda text: order.index(text) if text in order else len(order))
     figure.legend(
         [found[label] for label in labels],

@@ -82,7 +82,7 @@ def test_going_back_shows_a_cycle_as_it_was_shown_while_the_run_goes_on(dashboar
     ends = [[(p["view"], p["low"], p["high"]) for p in f["panels"]] for f in (back, three)]
     assert ends[0] == ends[1]
     assert (back["cycle"], back["last"], back["live"]) == (3, 5, False)
-    assert back["where"].startswith("step 3, ") and back["where"].endswith("back")
+    assert back["where"].startswith("step 3, ") and back["where"].endswith("earlier")
     assert len(dashboard.page.scene.board.sensors["positions"]) == 2 * 16  # those of then
     six = run_to(6)
     assert (six["cycle"], six["last"]) == (3, 6)
