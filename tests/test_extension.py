@@ -175,7 +175,7 @@ print(json.dumps({
     "filters": dict(button.options),
     "told": button.description,
     "colours": len({filter_colour(name) for name in FILTERS}),
-    "story": dashboard.story.object,
+    "story": dashboard.page.story.object,
 }))
 """
 

@@ -92,7 +92,7 @@ def test_going_back_shows_a_cycle_as_it_was_shown_while_the_run_goes_on(dashboar
     dashboard._hear("shown", None)
     live = frame(dashboard)
     assert (live["cycle"], live["last"], live["live"]) == (6, 6, True)
-    assert live["where"].startswith("step 6, ") and "back" not in live["where"]
+    assert live["where"].startswith("step 6, ") and "earlier" not in live["where"]
     dashboard._hear("shown", 2)
     dashboard.reset()
     assert dashboard.page.scene.index is None

@@ -63,7 +63,7 @@ def test_what_can_change_during_a_run_does_so_from_the_next_cycle(page):
     advance(page, 2)
     before = filled(page)
     choose(page, "Layout", "random")
-    status(page, re.compile(r"100 sensors \(random\).*from step 3 100 sensors placed anew"))
+    status(page, re.compile(r"100 sensors \(grid\).*from step 3 100 sensors placed anew"))
     slide(page, "Members, latent", "ArrowRight")
     status(page, "from step 3 100 sensors placed anew, members 50")
     slide(page, "Missing", "ArrowRight", times=3)

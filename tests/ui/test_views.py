@@ -110,7 +110,7 @@ def test_one_goes_back_through_the_run_while_it_goes_on_and_returns(run):
     board, scrub = run.locator(".board[data-cycle]"), run.get_by_label("Go back through the run")
     scrub.fill("1")
     expect(board).to_have_attribute("data-cycle", "1", timeout=PATIENCE)
-    expect(run.locator(".below output")).to_have_text(re.compile("^step 1, .* back$"))
+    expect(run.locator(".below output")).to_have_text(re.compile("^step 1, .* earlier$"))
     run.mouse.move(*spot(run, 0, 0.305, 0.125))
     assert reading(run, 0) == values[1] != values[4]
     run.locator(".step-button button").click()
