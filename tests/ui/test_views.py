@@ -73,7 +73,12 @@ def test_all_maps_tell_the_value_at_the_pointer_in_units(run):
     source = np.unravel_index(np.argmax(truth), truth.shape)
     for row, column in (source, (100, 30)):
         up, right = ((n + 0.5) / side for n, side in zip((row, column), truth.shape, strict=True))
-        run.mouse.move(*spot(run, 0, right, up))
+        place_read = re.compile(f"^{1000 * right:.0f} km, {1000 * up:.0f} km: ")
+        for _ in range(20):  # the page may still move under the pointer
+            run.mouse.move(*spot(run, 0, right, up))
+            if place_read.match(run.locator(".panel .readout").first.inner_text()):
+                break
+            run.wait_for_timeout(100)
         for place in range(4):
             told = run.locator(".panel .readout").nth(place)
             expect(told).to_have_text(re.compile(r"^\d+ km, \d+ km: -?\d+\.\d+ m$"))
