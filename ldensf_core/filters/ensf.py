@@ -36,7 +36,8 @@ NULL_EIGENVALUE = 1e-10
 """An eigenvalue of H Hᵀ below this share of the largest counts as zero: redundant sensors."""
 
 Steps = Annotated[
-    int, Option("Euler steps of the reverse SDE; more steps leave less noise.", low=3)
+    int,
+    Option("Euler steps of the reverse SDE; more steps leave less noise.", low=3, high=100_000),
 ]
 Epsilon = Annotated[
     float, Option("ε, at which the schedule of the reverse SDE ends.", low=0.0, high=1.0)

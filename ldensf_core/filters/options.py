@@ -58,8 +58,9 @@ class Option:
         elif isinstance(self.default, int):
             least = math.ceil(self.low) if math.isfinite(self.low) else 1
             if not is_whole(value, least) or value > self.high:
+                most = f" and at most {self.high:.0f}" if math.isfinite(self.high) else ""
                 raise ValueError(
-                    f"{named} = {value!r}: a whole number of at least {least} is needed"
+                    f"{named} = {value!r}: a whole number of at least {least}{most} is needed"
                 )
         elif not is_number(value, self.low, self.high):
             raise ValueError(f"{named} = {value!r}: allowed is {self.low:g} to {self.high:g}")
