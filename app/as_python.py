@@ -7,7 +7,8 @@ import math
 from inspect import signature
 from typing import Any
 
-from ldensf_app.scenario import Scenario, filter_of, library_changes, members_of, sensor_network
+from ldensf_app.labels import members_of, name_of
+from ldensf_app.scenario import Scenario, library_changes, sensor_network
 from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.twin.twin import Twin
@@ -46,9 +47,9 @@ def as_python(scenario: Scenario) -> str:
     if scenario.full_space_members == scenario.members:
         del arguments["full_space_members"]  # which are as many by default
     arguments["options"] = {
-        label: scenario.options[filter_of(label)]
+        label: scenario.options[name_of(label)]
         for label in scenario.filters
-        if scenario.options.get(filter_of(label))
+        if scenario.options.get(name_of(label))
     }
     arguments["variables"] = None if scenario.variables is None else list(scenario.variables)
     if scenario.model_error != NONE:
@@ -87,7 +88,7 @@ def _filters(scenario: Scenario) -> Any:
     if not any(map(members_of, scenario.filters)):
         return list(scenario.filters)
     return {
-        label: (filter_of(label), {"members": size}) if (size := members_of(label)) else label
+        label: (name_of(label), {"members": size}) if (size := members_of(label)) else label
         for label in scenario.filters
     }
 

@@ -1,4 +1,4 @@
-"""A figure of numbers: traces with dots, bands and levels, whichever it is told to draw.
+"""A figure of numbers: traces with dots, bands and levels, as a drawing describes them.
 
 One figure draws all there is in a few glyphs that hold everything, rather than one glyph a filter
 and quantity: every model of Bokeh's makes the page slower to come and to change.

@@ -254,7 +254,7 @@ class Dashboard(Viewer):
         self.controls.preset.value = name
 
     def open_link(self, text: str) -> None:
-        """Open the scene of a link; what is wrong with one is told on the page."""
+        """Open the scene of a link; the page says what is wrong with one."""
         try:
             self.open(decode(text))
         except ValueError as error:

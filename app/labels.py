@@ -13,9 +13,14 @@ LATENT, FULL_SPACE = KINDS
 AT = "@"
 
 
+def name_of(label: str) -> str:
+    """The name of the filter that a label means."""
+    return label.partition(AT)[0]
+
+
 def filter_of(label: str) -> type[Filter]:
     """The class that a label means."""
-    return FILTERS[label.partition(AT)[0]]
+    return FILTERS[name_of(label)]
 
 
 def members_of(label: str) -> int | None:

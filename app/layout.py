@@ -20,9 +20,7 @@ class ChartCard:
         choice: the widget. ``view``: what stands on the page.
     """
 
-    def __init__(
-        self, name: str, chart: Chart, options: list[str], chosen: str, more: Any = ()
-    ) -> None:
+    def __init__(self, name: str, chart: Chart, options: list[str], chosen: str) -> None:
         self.chart = chart
         self.choice = pmui.Select(
             options=options, value=chosen, label="", size="small", variant="standard",
@@ -30,7 +28,7 @@ class ChartCard:
             sx={"& .MuiSelect-select": {"fontWeight": 700, "fontSize": "14px", "py": "2px"},
                 "& .MuiInput-root:before": {"border": "none"}},
         )  # fmt: skip
-        self.view = card(name, [self.choice, *more], _body(chart.figure))
+        self.view = card(name, [self.choice], _body(chart.figure))
 
     def offer(self, options: list[str]) -> None:
         """Replace what can be chosen."""

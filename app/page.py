@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ldensf_app import curves, layout, readout, units
+from ldensf_app import curves, facts, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
@@ -21,8 +21,8 @@ class Page:
     """Texts, maps, charts.
 
     Args:
-        heard: is told what the browser says of the maps, a name and a value.
-        pressed: is told what a key means.
+        heard: called with what the browser says of the maps, a name and a value.
+        pressed: called with what a key means.
 
     Attributes:
         main: the area beside the sidebar; ``story``: the line in the page's head.
@@ -84,7 +84,7 @@ class Page:
         benchmark = self.scene.benchmark
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view)
-        self.facts.object = readout.race(view, pace) + readout.parameters(view, benchmark)
+        self.facts.object = facts.race(view, pace) + facts.parameters(view, benchmark)
         if not view.history():
             return
         logs = {

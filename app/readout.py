@@ -19,7 +19,6 @@ from ldensf_core.observations.innovation import normalised_square
 from ldensf_core.twin.follow import SPLIT_EVERY
 
 NOTHING = "–"
-SHORT = 16  # letters, of a long name that is not too long
 HINTS = {
     "step": "Snapshots of the truth so far; observations are made at some or all of them.",
     "error": "Error: ‖mean − truth‖ / ‖truth‖ over all variables, each in units of its standard "
@@ -264,79 +263,6 @@ def sign(name: str) -> str:
 def marked(name: str) -> str:
     """The title of a filter after its marker, as HTML."""
     return sign(name) + called(name)
-
-
-def race(view: View, pace: float) -> str:
-    """How far every filter is, what it has used, and what it would take to keep up.
-
-    Args:
-        pace: cycles per second that were asked for; infinite for as fast as it goes.
-    """
-    if view.lead.setup is None or view.lead.index < 0:
-        return ""
-    last, rows = benchmark_of(view).n_times - 1, []
-    for name, records in view.history().items():
-        snapshot = view.of(name)
-        used = sum(r.cycle_ms for r in records) / 1000
-        done = 100 * max(snapshot.index, 0) / last
-        median = snapshot.median_ms(name)
-        size, colour = len(records[-1].parameters), filter_colour(name)
-        told = f"{snapshot.index} in {used:.{2 if used < 10 else 0}f} s"
-        if snapshot.index < view.lead.index and median > 0:
-            wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
-            factor = median * wanted / 1000
-            told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
-        hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
-        rows.append(
-            f'<span class="who">{marked(name)}</span>'
-            f'<span class="lane"><i style="width: {done:.1f}%; background: {colour}"></i></span>'
-            f'<span class="told" title="{hint}">{told}</span>'
-        )
-    device = escape(view.lead.device)
-    return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
-
-
-def _fastest(view: View) -> float:
-    """Median ms of the quickest filter's cycle."""
-    medians = [view.of(name).median_ms(name) for name in view.history()]
-    return min((m for m in medians if m > 0), default=math.nan)
-
-
-def parameters(view: View, benchmark: Any) -> str:
-    """The unknown parameters in numbers: the truth, and what the ensembles believe."""
-    truth = view.lead.true_parameters
-    if truth is None:
-        return ""
-    lines = []
-    for i, p in enumerate(benchmark.parameters):
-        width = p.high - p.low
-        short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
-        told = [f"<b>{units.named(short, p.units)}</b>"]
-        told.append(f"<span>truth {truth[i]:.{units.decimals(width)}f}</span>")
-        for name in _estimating(view):
-            values = view.latest(name).parameters[:, i]
-            told.append(
-                f'<span title="{called(name)}">'
-                f"{sign(name)}{estimate(values.mean(), values.std(), width)}</span>"
-            )
-        lines.append(f'<div class="numbers">{"".join(told)}</div>')
-    return "".join(lines)
-
-
-def _estimating(view: View) -> list[str]:
-    """The first three filters that correct the parameters."""
-    there = [n for n in dict.fromkeys((*view.shown, *view.history())) if view.latest(n)]
-    return [n for n in there if filter_of(n).corrects_parameters][:3]
-
-
-def estimate(mean: float, std: float, width: float) -> str:
-    """Mean ± standard deviation, with one more decimal where the deviation is small.
-
-    Args:
-        width: of the prior range.
-    """
-    digits = units.decimals(width) + (std < 0.006 * width)
-    return f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def percent(fraction: float) -> str:

@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from ldensf_app.labels import name_of
 from ldensf_app.settings import (
     FULL_SPACE_MEMBERS,
     INTERVALS,
@@ -219,7 +220,7 @@ class Scenario(Described):
     @field_validator("options")
     @classmethod
     def _options(cls, options: dict[str, dict[str, Any]], info: ValidationInfo) -> Any:
-        chosen = {filter_of(label) for label in info.data.get("filters", ())}
+        chosen = {name_of(label) for label in info.data.get("filters", ())}
         for name, given in options.items():
             if "filters" in info.data and name not in chosen:
                 raise ValueError(f"{name!r} is none of the filters {', '.join(sorted(chosen))}")
@@ -251,17 +252,6 @@ class Scenario(Described):
 
 
 # -- as the library's objects ----------------------------------------------------------------
-
-
-def filter_of(label: str) -> str:
-    """The name of the filter that a label of a valid scenario stands for."""
-    return label.partition("@")[0]
-
-
-def members_of(label: str) -> int | None:
-    """The ensemble size that a label of a valid scenario gives; None if it gives none."""
-    size = label.partition("@")[2]
-    return int(size) if size else None
 
 
 def sensor_network(scenario: Scenario) -> SensorNetwork:
@@ -311,7 +301,7 @@ def _rounded(axis: Axis, places: np.ndarray) -> np.ndarray:
 
 
 def _benchmark(info: ValidationInfo) -> Benchmark | None:
-    """That of the scenario; None if there is no such, which is then the error that is told."""
+    """That of the scenario; None if there is none, which is then the error."""
     name = info.data.get("benchmark")
     return None if name is None else get_benchmark(name)
 

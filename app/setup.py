@@ -91,7 +91,7 @@ class Setup:
         """The sensors.
 
         Raises:
-            ValueError: if one stands outside the domain, or if so many fill no such layout.
+            ValueError: if one stands outside the domain, or if that number fills no such layout.
         """
         benchmark = get_benchmark(self.benchmark)
         if self.positions:

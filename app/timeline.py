@@ -16,7 +16,7 @@ class Timeline:
     Workers run the same truth and the same observations, each at its own pace. A worker enters a
     cycle before it looks at anything of it, and a change holds from the first cycle that no worker
     has entered. Both happen under one lock: hence no worker can have run that cycle without the
-    change, and every one is told of it on entering, however far behind.
+    change, and every one gets it on entering, however far behind.
     """
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
@@ -33,7 +33,7 @@ class Timeline:
     def change(self, **changes: Any) -> int:
         """Change what is named from the next cycle on; return the index of that cycle.
 
-        Each name is a change of its own. What one worker alone can refuse, the ``members`` of its
+        Each name is a separate change. What one worker alone can refuse, the ``members`` of its
         filters, then keeps no other change from being made by all.
         """
         with self._lock:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 CPU = torch.device("cpu")
 TOLD = 0.05
 """Share of a spin-up after which the page is told of it once more."""
-TOO_LATE = "The run has come to its last cycle, so nothing changes in it any more: press Reset."
+TOO_LATE = "The run is at its last cycle and cannot change any more: press Reset."
 
 
 class Worker(threading.Thread):

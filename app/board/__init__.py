@@ -34,7 +34,8 @@ class Board(JSComponent):
     """Maps beside each other, which zoom and pan together, and the bar to go back by.
 
     Attributes:
-        frame: one picture of all panels; see ``Scene``. ``number`` is told back once it is drawn.
+        frame: one picture of all panels; see ``Scene``. The browser sends back
+            ``number`` once it has drawn it.
         domain: axes and lines of the ground; see ``describe``.
         sensors: ``positions`` (n, 2) flat, ``silent`` (n,), 1 where nothing was reported.
         choices: what a panel can show: (name, title). ``views``: what each shows.

@@ -45,7 +45,7 @@ def maps(
         filters: labels; by default all.
 
     Raises:
-        ValueError: if there is no such cycle, variable or filter, naming it and what there is.
+        ValueError: if there is no such cycle, variable or filter, naming it and what is allowed.
     """
     run = Run(result)
     cycle, names, of = run.cycle(time), run.chosen(filters), run.variable(variable)

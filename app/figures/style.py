@@ -126,7 +126,7 @@ LEGEND = {"background_fill_alpha": 0.7, "label_text_font_size": "9pt", "spacing"
 
 
 def page(figures: list[Any], columns: int, width: float, height: float) -> hv.Layout:
-    """Figures in rows of so many columns; width and height of one in pixels, with Matplotlib."""
+    """Figures in rows of ``columns``; width and height of one in pixels, with Matplotlib."""
     layout = hv.Layout(figures).cols(columns)
     rows = -(-len(figures) // columns)
     return styled(

@@ -11,7 +11,7 @@ TERMS = {
     "forecast": "The step in which the model carries the ensemble on to the next snapshot.",
     "full space": "The fields on the grid, as opposed to a latent space.",
     "latent": "Said of what works on ten to fifty numbers that stand for the fields.",
-    "member": "One of the states of an ensemble, with unknown parameters of its own.",
+    "member": "One of the states of an ensemble, with separate unknown parameters.",
     "noise": "The measurement error, as a fraction of each variable's standard deviation.",
     "relative error": "The size of mean minus truth over the size of the truth, over all "
     "variables, each in units of its standard deviation.",

@@ -9,7 +9,7 @@ const WRITTEN = ["text", "search", "number", "email", "password", "url", "tel"]
 const MENUS = "select, [role=menu], [role=menuitem], [role=listbox], [role=option]"
 const PRESSED = "button, summary, a[href], input[type=checkbox], input[type=radio], [role=button], [role=combobox]"
 
-/** Whether an element has a use of its own for a key. */
+/** Whether an element uses a key itself. */
 function takes(at, key) {
   if (!at.matches) return false
   if (at.isContentEditable || at.matches("textarea")) return true

@@ -14,7 +14,7 @@ function outermost(at) {
   return at
 }
 
-/** Whether the dashboard is a page of its own, rather than a cell of a notebook. */
+/** Whether the dashboard fills a page, rather than a cell of a notebook. */
 function alone(at) {
   return outermost(at).parentElement?.parentElement === document.body
 }

@@ -41,7 +41,7 @@ function tour(root) {
   const dialog = made(
     "dialog", { "aria-label": "Tour", class: "tour" },
     ring,
-    // With a ground of its own: the dialog's lies below the ring's shadow.
+    // With its own ground: the dialog's lies below the ring's shadow.
     made("div", { class: "bubble" },
       heading, text, made("div", { class: "row" }, count, back, next, skip)),
   )

@@ -64,7 +64,7 @@ def png(result: xr.Dataset, time: int = -1) -> bytes:
 
 
 def _rooms(count: int, top: float) -> list[Room]:
-    """Rooms for the frames of so many figures, below ``top``: in two rows if these are high."""
+    """Rooms for the frames of all figures, below ``top``: in two rows if these are high."""
     free = HEIGHT - top - EDGE / 2
     rows = 2 if free / 2 - ABOVE - BELOW >= LOW and count > 3 else 1
     columns = -(-count // rows)

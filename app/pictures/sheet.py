@@ -39,7 +39,7 @@ class Room:
 
 
 class Sheet:
-    """A figure of so many pixels, without pyplot.
+    """A figure of this size in pixels, without pyplot.
 
     Args:
         text: size of the letters, in pixels.
@@ -75,7 +75,7 @@ class Sheet:
         return self.figure.text(*place, text, **style_)
 
     def fit(self, head: Text, text: str, width: float) -> None:
-        """Set a title, in smaller letters or shortened if it were wider than so many pixels."""
+        """Set a title, in smaller letters or shortened if it were wider than its room."""
         size = 1.05 * self.text
         most = width / (LETTER * size * DOTS / 72)
         shown = text if SMALLEST * len(text) <= most else text[: int(most / SMALLEST) - 1] + "…"

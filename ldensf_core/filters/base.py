@@ -116,7 +116,7 @@ class Filter(Protocol):
         """Go on with ``members`` members that say the same of the state; optional.
 
         Args:
-            members: at least 1; nothing changes where there are so many already.
+            members: at least 1; nothing changes where there are that many already.
             seed: of what is drawn.
 
         Raises:

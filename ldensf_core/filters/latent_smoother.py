@@ -94,9 +94,9 @@ class LatentSmoother(FreeRun):
 
     @torch.inference_mode()
     def resize(self, members: int, seed: int) -> None:
-        """Draw so many members of the posterior.
+        """Draw ``members`` members of the posterior.
 
-        From the next observation on they are those of a filter that always had so many: ``seed`` is
+        From the next observation on they are those of a filter that always had this number: ``seed`` is
         not used.
         """
         if members == len(self.state):

@@ -55,7 +55,7 @@ def run_to(wait):
 
 @pytest.fixture
 def made(wait):
-    """Waits until a run has so many changes."""
+    """Waits until a run has that number of changes."""
 
     def made(dashboard, number):
         wait(lambda: dashboard.pull() or len(dashboard.race.view().lead.changes) == number)

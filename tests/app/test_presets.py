@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from ldensf_app.as_python import as_python
+from ldensf_app.labels import name_of
 from ldensf_app.presets import FOLDER, presets, read
-from ldensf_app.scenario import Scenario, filter_of
+from ldensf_app.scenario import Scenario
 from ldensf_core import FILTERS, list_benchmarks
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def test_a_faulty_name_is_told(tmp_path, name, message):
 def followed(name):
     """A preset's run with its latent filters that correct."""
     scenario = presets()[name].scenario
-    kinds = {label: FILTERS[filter_of(label)] for label in scenario.filters}
+    kinds = {label: FILTERS[name_of(label)] for label in scenario.filters}
     latent = [label for label, of in kinds.items() if of.kind == "latent" and of.corrects]
     script = as_python(Scenario(**scenario.model_dump() | {"filters": latent}))
     names = {}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ldensf_app import readout
+from ldensf_app import facts, readout
 from ldensf_app.colours import MARKERS, filter_colour, filter_marker
 from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Record, Snapshot
@@ -68,7 +68,7 @@ def test_without_results_there_are_dashes_and_no_numbers(benchmark_):
     view = View(Snapshot(phase="loading", setup=Settings().setup()), Snapshot())
     html = readout.tiles(view, benchmark_)
     assert "loading" in html and "nan" not in html
-    assert readout.parameters(view, benchmark_) == ""
+    assert facts.parameters(view, benchmark_) == ""
     assert readout.lag(view) == ""
 
 
@@ -118,7 +118,7 @@ def test_another_filter_takes_the_place_of_its_kind(benchmark_):
     html = readout.tiles(view, benchmark_)
     assert "latent ETKF</div>" in html and ">LETKF</div>" in html.replace("</i>", ">")
     assert "latent ETKF against full-space LETKF" in html and "1.0 ×" in html
-    assert 'title="latent ETKF"' in readout.parameters(view, benchmark_)
+    assert 'title="latent ETKF"' in facts.parameters(view, benchmark_)
 
 
 def test_signs_are_markers_in_the_colour_of_their_filters():
@@ -186,14 +186,14 @@ def test_notices_are_told_below_the_settings(view):
 
 
 def test_the_race_tells_how_far_each_is_and_what_it_took(view):
-    told = text(readout.race(view, 4.0))
+    told = text(facts.race(view, 4.0))
     assert "LD-EnSF4 in 0.01 s" in told  # five cycles of 3 ms
     assert "EnSF1 in 6.06 s, 12 × too slow" in told  # two of 3.03 s; four a second were wanted
-    at_most = text(readout.race(view, math.inf))  # as fast as the other
+    at_most = text(facts.race(view, math.inf))  # as fast as the other
     assert "1,010 × too slow" in at_most
-    lanes = re.findall(r"width: ([0-9.]+)%", readout.race(view, 4.0))
+    lanes = re.findall(r"width: ([0-9.]+)%", facts.race(view, 4.0))
     assert [float(width) for width in lanes] == [8.0, 2.0]  # of 50 steps
-    assert readout.race(View(Snapshot(), Snapshot()), 4.0) == ""
+    assert facts.race(View(Snapshot(), Snapshot()), 4.0) == ""
 
 
 def test_a_map_of_the_truth_tells_its_sensors(view):
@@ -204,7 +204,7 @@ def test_a_map_of_the_truth_tells_its_sensors(view):
 
 
 def test_parameters_are_compared_with_the_truth(view, benchmark_):
-    html = readout.parameters(view, benchmark_)
+    html = facts.parameters(view, benchmark_)
     told = text(html)
     assert "source x (km)truth 101" in told and "101.0 ± 1.0" in told
     assert "202.0 ± 2.0" in told
@@ -255,9 +255,9 @@ def test_every_benchmark_has_its_line(name):
 
 
 def test_parameters_show_as_many_digits_as_their_prior_needs():
-    assert readout.estimate(1.7234, 0.3, 3.0) == "1.72 ± 0.30"
-    assert readout.estimate(18.234, 0.05, 29.9) == "18.23 ± 0.05"
-    assert readout.estimate(1106.4, 80.0, 1000.0) == "1106 ± 80"
+    assert facts.estimate(1.7234, 0.3, 3.0) == "1.72 ± 0.30"
+    assert facts.estimate(18.234, 0.05, 29.9) == "18.23 ± 0.05"
+    assert facts.estimate(1106.4, 80.0, 1000.0) == "1106 ± 80"
 
 
 @pytest.mark.parametrize(

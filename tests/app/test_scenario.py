@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
+from ldensf_app.labels import members_of, name_of
 from ldensf_app.scenario import (
     Change,
     Scenario,
-    filter_of,
     library_changes,
-    members_of,
     rounded,
     sensor_network,
 )
@@ -166,5 +165,5 @@ def test_rounded_positions_are_near_inside_and_stay(name):
 
 
 def test_a_label_is_a_name_with_or_without_members():
-    assert (filter_of("ld-ensf"), members_of("ld-ensf")) == ("ld-ensf", None)
-    assert (filter_of("ld-ensf@5"), members_of("ld-ensf@5")) == ("ld-ensf", 5)
+    assert (name_of("ld-ensf"), members_of("ld-ensf")) == ("ld-ensf", None)
+    assert (name_of("ld-ensf@5"), members_of("ld-ensf@5")) == ("ld-ensf", 5)

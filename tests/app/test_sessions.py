@@ -19,7 +19,7 @@ pytestmark = pytest.mark.alone
 
 
 def plain(written):
-    """Text of a written document: each writing has buffers of its own for the same bytes."""
+    """Text of a written document: each writing has other buffers for the same bytes."""
     return json.dumps(written.content, default=lambda buffer: buffer.to_bytes().hex())
 
 

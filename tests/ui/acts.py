@@ -70,7 +70,7 @@ def press(page: Page, button: str) -> None:
 
 
 def advance(page: Page, cycles: int = 1) -> None:
-    """Press Step so many times, each once the last has been drawn."""
+    """Press Step ``n`` times, each once the last has been drawn."""
     for target in range(step(page) + 1, step(page) + 1 + cycles):
         press(page, "step-button")
         shown(page, target)
