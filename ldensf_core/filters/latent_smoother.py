@@ -96,7 +96,7 @@ class LatentSmoother(FreeRun):
     def resize(self, members: int, seed: int) -> None:
         """Draw ``members`` members of the posterior.
 
-        From the next observation on they are those of a filter that always had this number: ``seed`` is
+        From the next observation on they are those of one that always had as many: ``seed`` is
         not used.
         """
         if members == len(self.state):
