@@ -11,12 +11,19 @@ from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 import panel as pn
+import panel_material_ui as pmui
 import param
 from panel.custom import JSComponent
+
+from ldensf_app import style
+from ldensf_app.controls import Controls
+from ldensf_app.page import Page
 
 LIVE = "application/vnd.holoviews_exec.v0+json"
 BEAT = 10
 """Seconds between two beats. A browser lets a page in the background have one a minute."""
+HEIGHT = 800
+"""Pixels, of maps and charts in a cell."""
 
 
 class Ending(Protocol):
@@ -93,3 +100,13 @@ class Pulse(JSComponent):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(width=0, height=0, margin=0, **params)
+
+
+def view(page: Page, controls: Controls) -> pmui.Column:
+    """What stands in a cell: buttons, maps and charts, settings folded away."""
+    bar = controls.bar()
+    bar.append(page.guide)
+    main = pn.Column(page.main.view, height=HEIGHT, sizing_mode="stretch_width")
+    return pmui.Column(
+        bar, main, controls.drawer(), theme_config=style.THEME, sizing_mode="stretch_width"
+    )

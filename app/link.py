@@ -13,6 +13,8 @@ from typing import Any
 
 from ldensf_app.scenario import BY_HAND, Scenario
 
+SCENE = "scene"
+"""Name of a scene in the page's address."""
 VERSION = "1"
 LONGEST, LARGEST = 16_000, 65_536
 """Most characters of a link, and most bytes of what it holds."""

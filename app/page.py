@@ -26,6 +26,7 @@ class Page:
 
     Attributes:
         main: the area beside the sidebar; ``story``: the line in the page's head.
+        preset: name of the scene that was opened, if it is one of ``presets``.
     """
 
     def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
@@ -42,6 +43,7 @@ class Page:
         texts = [self.tiles, self.status, self.said]
         self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
         self.point: tuple[float, float] | None = None
+        self.preset = ""
 
     def describe(self, name: str) -> None:
         """Name everything after benchmark ``name``, and show the variable that it says is first."""
@@ -67,10 +69,6 @@ class Page:
         """Tell the visitor something until the next reset; an empty text takes it back."""
         self.said.object = readout.message(text) if text else ""
 
-    def draw_preset(self, view: View, name: str) -> None:
-        """Say what to look at, and once it happens what that is."""
-        self.controls.about_preset.object = readout.preset(presets().get(name), view.lead.index)
-
     def draw_maps(self, view: View) -> int:
         """Send the next picture of the maps; returns its number."""
         return self.scene.draw_maps(view)
@@ -85,6 +83,8 @@ class Page:
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view)
         self.facts.object = facts.race(view, pace) + facts.parameters(view, benchmark)
+        preset = presets().get(self.preset)
+        self.controls.about_preset.object = readout.preset(preset, view.lead.index)
         if not view.history():
             return
         logs = {

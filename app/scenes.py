@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ldensf_app.controls import Controls
 from ldensf_app.labels import AT
+from ldensf_app.link import decode
+from ldensf_app.page import Page
+from ldensf_app.presets import presets
 from ldensf_app.scenario import Scenario, library_changes
 from ldensf_app.settings import NO_SECOND, Settings
 from ldensf_app.setup import Setup
@@ -16,6 +21,79 @@ ALIKE = (
     "seed",
 )
 """Settings that a description holds as they are."""
+
+
+class Scenes:
+    """Opens presets and links on one page.
+
+    Args:
+        reset: called to start the run over.
+
+    Attributes:
+        changes: what the scene that is open changes on the way, for each run of it.
+        opening: whether settings are being changed to those of a scene.
+    """
+
+    def __init__(
+        self, settings: Settings, controls: Controls, page: Page, reset: Callable[[], None]
+    ) -> None:
+        self._settings, self._controls, self._page = settings, controls, page
+        self._reset = reset
+        self.changes: list[Change] = []
+        self.opening = False
+        controls.preset.param.watch(self._chosen, "value")
+
+    def open(self, scenario: Scenario) -> None:
+        """Start a scene over, paused at its first cycle.
+
+        Raises:
+            ValueError: if the settings cannot show it; the present run goes on then.
+        """
+        before = self._settings.param.values()
+        self.opening = True
+        try:
+            take(self._settings, scenario)
+        except ValueError:
+            del before["name"]
+            self._settings.benchmark = before.pop("benchmark")  # it says what others may be
+            self._settings.param.update(**before)
+            raise
+        finally:
+            self.opening = False
+        self.changes = changes_of(scenario)
+        self._name("")
+        self._reset()
+
+    def open_link(self, text: str) -> None:
+        """Open the scene of a link; the page says what is wrong with one."""
+        try:
+            self.open(decode(text))
+        except ValueError as error:
+            self._page.say(str(error))
+
+    def leave(self) -> None:
+        """Go on without the scene's changes, with its settings."""
+        self.changes = []
+        self._name("")
+
+    def _name(self, preset: str) -> None:
+        self._page.preset = preset
+        self._controls.preset.value = preset
+
+    def _chosen(self, event: Any) -> None:
+        if event.new == self._page.preset:  # it follows the page
+            return
+        if not event.new:
+            self.leave()
+            self._reset()
+            return
+        try:
+            self.open(presets()[event.new].scenario)
+        except (ValueError, KeyError) as error:
+            self._name(self._page.preset)
+            self._page.say(f"This scene cannot be shown. {error}")
+        else:
+            self._name(event.new)
 
 
 def settings_of(scenario: Scenario) -> dict[str, Any]:

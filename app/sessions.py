@@ -20,7 +20,8 @@ from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet
 from panel.io.state import set_curdoc
 
-from ldensf_app.dashboard import SCENE, Dashboard
+from ldensf_app.dashboard import Dashboard
+from ldensf_app.link import SCENE
 
 _one_thread = ThreadPoolExecutor(1, "ldensf-pages")
 
@@ -87,5 +88,5 @@ def dashboard() -> Dashboard:
     """
     made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
     for text in pn.state.session_args.get(SCENE, ())[:1]:
-        made.open_link(text.decode("ascii", errors="replace"))
+        made.scenes.open_link(text.decode("ascii", errors="replace"))
     return made

@@ -147,7 +147,7 @@ def test_a_forecast_goes_to_the_end_without_observations(dashboard, run_to, wait
 def test_sensors_placed_by_hand_hold_from_the_next_cycle(dashboard, run_to, made):
     run_to(dashboard, 1)
     places = [[100.0, 200.0], [300.0, 400.0], [900.0, 50.0]]
-    dashboard._hear("sensors", places)
+    dashboard.gestures.hear("sensors", places)
     ((index, change),) = made(dashboard, 1)
     assert index == 2 and change["sensors"].positions.tolist() == places
     run_to(dashboard, 3)
@@ -166,7 +166,7 @@ def test_sensors_placed_by_hand_hold_from_the_next_cycle(dashboard, run_to, made
 
 def test_a_brush_places_the_sensors_that_are_set(dashboard, wait):
     stroke = {"tool": "line", "from": [0.0, 0.0], "to": [900.0, 450.0]}
-    dashboard._hear("stroke", stroke)  # at the first cycle, hence by a reset
+    dashboard.gestures.hear("stroke", stroke)  # at the first cycle, hence by a reset
     wait(lambda: dashboard.race.view().lead.setup.positions)
     wait(lambda: dashboard.race.view().lead.index == 0)
     places = dashboard.race.view().lead.networks[0].positions
@@ -220,11 +220,11 @@ def session():
 
 def test_places_and_views_that_are_not_there_do_no_harm(dashboard, run_to):
     run_to(dashboard, 1)
-    dashboard._hear("shown", -5)
+    dashboard.gestures.hear("shown", -5)
     assert dashboard.page.scene.board.frame["cycle"] == 0
-    dashboard._hear("shown", 100)
+    dashboard.gestures.hear("shown", 100)
     assert dashboard.page.scene.board.frame["cycle"] == 1
-    dashboard._hear("views", ["error:nonsense", 3, "a:b:c"])
+    dashboard.gestures.hear("views", ["error:nonsense", 3, "a:b:c"])
     assert dashboard.page.scene.board.views == [
         "truth", "mean:ld-ensf", "error:ld-ensf", "spread:ld-ensf",
     ]  # fmt: skip

@@ -103,12 +103,12 @@ def test_the_next_picture_waits_until_the_browser_has_drawn_the_last(full_space,
         return full_space.page.scene.board.frame
 
     assert step()["cycle"] == 1  # nobody has ever said that a picture was drawn
-    full_space._hear("drawn", full_space.page.scene.board.frame["number"])
+    full_space.gestures.hear("drawn", full_space.page.scene.board.frame["number"])
     two = step()
     assert two["cycle"] == 2
     assert step() is two  # not drawn yet
     assert 'counter">3<' in full_space.page.tiles.object  # all else is up to date
-    full_space._hear("drawn", two["number"])  # which asks for the next at once
+    full_space.gestures.hear("drawn", two["number"])  # which asks for the next at once
     three = full_space.page.scene.board.frame
     assert three["cycle"] == 3 and three["number"] == two["number"] + 1
 
@@ -248,7 +248,7 @@ def test_weights_that_are_missing_are_told_at_the_switch(dashboard, wait, monkey
 
 def test_another_variable_is_shown_with_its_unit(dashboard):
     before = images(dashboard)["truth"]
-    dashboard._hear("variable", 0)
+    dashboard.gestures.hear("variable", 0)
     frame = dashboard.page.scene.board.frame
     assert [p["unit"] for p in frame["panels"]] == [*["u (m/s)"] * 3, "σ(u) (m/s)"]
     assert not np.array_equal(images(dashboard)["truth"], before)

@@ -72,11 +72,11 @@ def test_maps_show_the_fields_of_the_latest_cycle(dashboard, run_to):
 
 def test_going_back_shows_a_cycle_as_it_was_shown_while_the_run_goes_on(dashboard, run_to):
     three = run_to(3)
-    dashboard._hear("sensors", [[100.0, 200.0]])
+    dashboard.gestures.hear("sensors", [[100.0, 200.0]])
     dashboard.apply_changes()
     five = run_to(5)
     assert dashboard.page.scene.board.sensors["positions"].tolist() == [100, 200]
-    dashboard._hear("shown", 3)
+    dashboard.gestures.hear("shown", 3)
     back = frame(dashboard)
     assert back["pixels"].tobytes() == three["pixels"].tobytes()
     ends = [[(p["view"], p["low"], p["high"]) for p in f["panels"]] for f in (back, three)]
@@ -87,20 +87,20 @@ def test_going_back_shows_a_cycle_as_it_was_shown_while_the_run_goes_on(dashboar
     six = run_to(6)
     assert (six["cycle"], six["last"]) == (3, 6)
     assert six["pixels"].tobytes() == three["pixels"].tobytes()
-    dashboard._hear("shown", 5)
+    dashboard.gestures.hear("shown", 5)
     assert frame(dashboard)["pixels"].tobytes() == five["pixels"].tobytes()
-    dashboard._hear("shown", None)
+    dashboard.gestures.hear("shown", None)
     live = frame(dashboard)
     assert (live["cycle"], live["last"], live["live"]) == (6, 6, True)
     assert live["where"].startswith("step 6, ") and "earlier" not in live["where"]
-    dashboard._hear("shown", 2)
+    dashboard.gestures.hear("shown", 2)
     dashboard.reset()
     assert dashboard.page.scene.index is None
 
 
 def test_views_are_chosen_and_stay_while_there_is_such_a_filter(dashboard, run_to, wait):
     wanted = ["spread:ld-ensf", "truth", "mean:ld-ensf", "error:ld-ensf"]
-    dashboard._hear("views", wanted)
+    dashboard.gestures.hear("views", wanted)
     assert [p["view"] for p in frame(dashboard)["panels"]] == wanted
     assert [p["scale"] for p in frame(dashboard)["panels"]] == ["spread", "field", "field", "error"]
     assert [p["view"] for p in run_to(1)["panels"]] == wanted
@@ -116,7 +116,7 @@ def test_views_are_chosen_and_stay_while_there_is_such_a_filter(dashboard, run_t
 
 def test_a_click_draws_the_series_of_that_point(dashboard, run_to):
     run_to(3)
-    dashboard._hear("point", [203.0, 801.0])
+    dashboard.gestures.hear("point", [203.0, 801.0])
     run_to(4)
     card = dashboard.page.cards["parameters"]
     assert card.choice.value == "At the point clicked"
@@ -133,7 +133,7 @@ def test_a_click_draws_the_series_of_that_point(dashboard, run_to):
         assert line == pytest.approx(stored)
     level = float(np.ptp(snapshot.truth[ETA])) / 65534
     assert truth[-1] == pytest.approx(snapshot.truth[ETA, row, column], abs=level)
-    dashboard._hear("variable", 0)  # the same point, another variable
+    dashboard.gestures.hear("variable", 0)  # the same point, another variable
     *_, truth = card.chart.lines.data["ys"]
     level = float(np.ptp(snapshot.truth[0])) / 65534
     assert truth[-1] == pytest.approx(snapshot.truth[0, row, column], abs=level)
@@ -202,7 +202,7 @@ def test_a_dataset_is_made_in_a_thread_and_handed_over(dashboard, run_to, wait, 
 
 def test_a_picture_is_of_the_cycle_that_is_shown(dashboard, run_to, wait, saved):
     run_to(2)
-    dashboard._hear("shown", 1)
+    dashboard.gestures.hear("shown", 1)
     dashboard.controls.takeaway["png"].clicks += 1
     wait(lambda: dashboard.pull() or saved)
     ((name, kind, content),) = saved

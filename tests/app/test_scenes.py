@@ -60,7 +60,7 @@ def test_a_link_gives_the_same_numbers_with_the_changes_made_on_the_way(dashboar
     assert first == pytest.approx(alone.rel_rmse.values[0, :4], rel=1e-6)
 
     dashboard.settings.noise = 0.3
-    dashboard.open_link(encode(scenario))
+    dashboard.scenes.open_link(encode(scenario))
     assert dashboard.settings.noise == 0.1
     wait(lambda: dashboard.race.view().lead.index == 0)
     for step in (1, 2, 3):
@@ -70,7 +70,7 @@ def test_a_link_gives_the_same_numbers_with_the_changes_made_on_the_way(dashboar
 
 
 def test_a_link_that_cannot_be_opened_is_told_and_the_run_goes_on(dashboard, wait):
-    dashboard.open_link("1.nonsense")
+    dashboard.scenes.open_link("1.nonsense")
     assert "This link cannot be opened" in dashboard.page.said.object
     dashboard.step()
     wait(lambda: dashboard.race.view().lead.index == 1)
@@ -99,5 +99,5 @@ def test_a_scene_that_cannot_be_shown_leaves_the_settings_as_they_were(dashboard
 
     monkeypatch.setattr(scenes, "take", take)
     with pytest.raises(ValueError, match="no such thing"):
-        dashboard.open(Scenario(benchmark="kolmogorov"))
+        dashboard.scenes.open(Scenario(benchmark="kolmogorov"))
     assert dashboard.settings.setup() == before
