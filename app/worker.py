@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -26,6 +26,7 @@ import torch
 from ldensf_app.setup import Setup
 from ldensf_app.snapshot import Snapshot, after, frozen
 from ldensf_app.timeline import Timeline
+from ldensf_app.turns import in_turns
 from ldensf_core import CheckpointError
 from ldensf_core.device import device_name, is_lost, own_stream, release_memory
 from ldensf_core.twin.conditions import Change
@@ -46,7 +47,7 @@ class Worker(threading.Thread):
 
     Args:
         kind: ``latent`` or ``full space``.
-        first: whether its work goes before that of others where a GPU has to choose.
+        first: whether its work goes before that of others, on a GPU and on CPU cores.
     """
 
     def __init__(self, kind: str, first: bool = False) -> None:
@@ -165,7 +166,7 @@ class Worker(threading.Thread):
         self._work_on(torch.device(setup.device))
         experiment = setup.experiment(self.kind)
         began = time.monotonic()
-        for share in experiment.spin_up():
+        for share in self._in_turns(experiment.spin_up()):
             if number != self._latest_reset or self._closed:
                 return
             if share >= self.snapshot.spun_up + TOLD:
@@ -178,8 +179,11 @@ class Worker(threading.Thread):
         )
         self._experiment, self._ahead = experiment, 0
         self._take_up(timeline.enter(0))  # before the filters start, with their first members
-        self._cycles = iter(experiment)
+        self._cycles = self._in_turns(iter(experiment))
         self._advance()
+
+    def _in_turns(self, steps: Iterator[Any]) -> Iterator[Any]:
+        return in_turns(steps, self.first, self._device)
 
     def _let_go(self) -> None:
         self._playing, self._experiment, self._cycles = False, None, iter(())
