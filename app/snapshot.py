@@ -94,7 +94,10 @@ def after(snapshot: Snapshot, experiment: Any, cycle: Any) -> dict[str, Any]:
     truth, mean, spread, records = frozen(cycle.truth), {}, {}, {}
     frames = {("truth", ""): pack(truth)}
     for name in cycle.filters:
-        records[name], mean[name], spread[name] = record_cycle(experiment.benchmark, cycle, name)
+        before = snapshot.records[-1].get(name) if snapshot.records else None
+        records[name], mean[name], spread[name] = record_cycle(
+            experiment.benchmark, cycle, name, before
+        )
         frames["mean", name], frames["spread", name] = pack(mean[name]), pack(spread[name])
     silent = None
     if cycle.observation is not None:
