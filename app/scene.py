@@ -68,9 +68,9 @@ class Scene:
         offered = [(str(s), s.title) for s in choices(view.labels)]
         self.board.param.update(choices=offered, views=[str(s) for s in shown])
         index = None if self.index is None else min(self.index, lead.index)
-        fields = [(s, field(view, s, index)) for s in shown]
-        self.scales.follow(fields, self.variable)
-        pixels = [frame.pixels[self.variable].ravel() for _, frame in fields if frame]
+        fields = [(s, field(view, s, index, self.variable)) for s in shown]
+        self.scales.follow(fields)
+        pixels = [frame.pixels.ravel() for _, frame in fields if frame]
         shape = next((frame.pixels.shape[1:] for _, frame in fields if frame), (1, 1))
         cycle = lead.index if index is None else index
         number = next(self._numbers)

@@ -31,7 +31,6 @@ def snapshot(name, cycles, **times):
         phase="paused",
         setup=Settings().setup(),
         device="one CPU core",
-        sensors=np.zeros((100, 2)),
         true_parameters=np.array([101.0, 202.0]),
         index=cycles - 1,
         truth=truth,

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import xarray as xr
 from ldensf_app import Dashboard, pictures
 from ldensf_app.export import view_dataset
 from ldensf_app.guide import Guide
+from ldensf_app.pictures.film import Film
 from ldensf_app.snapshot import Snapshot
 from ldensf_app.takeaway import Takeaway
 from ldensf_app.view import View
@@ -216,9 +218,40 @@ def test_a_file_that_cannot_be_made_is_told(wait):
     assert takeaway.made() is None and takeaway.busy == ""
     takeaway.make("netcdf", View(Snapshot(), Snapshot()), get_benchmark("tsunami"), 0)
     assert takeaway.busy == "ldensf-run.nc"
-    wait(lambda: takeaway._job[1].done())
+    wait(lambda: takeaway._job.future.done())
     with pytest.raises(
         RuntimeError, match=r"ldensf-run\.nc could not be made\. There is nothing to"
     ):
         takeaway.made()
     assert takeaway.busy == "" and takeaway.made() is None
+
+
+def test_a_film_that_nobody_waits_for_ends_after_the_present_frame(
+    dashboard, run_to, wait, monkeypatch
+):
+    run_to(4)
+    drawn, left, draw = [], threading.Event(), Film.frame
+
+    def frame(self, cycle):
+        drawn.append(cycle)
+        assert left.wait(30)
+        return draw(self, cycle)
+
+    monkeypatch.setattr(Film, "frame", frame)
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    future = dashboard.offers.takeaway._job.future
+    wait(lambda: drawn)
+    dashboard.end()
+    left.set()
+    with pytest.raises(CancelledError):
+        future.result(timeout=30)
+    assert drawn == [0]
+
+
+def test_files_are_made_after_a_film_was_left(dashboard, run_to, wait, saved):
+    run_to(1)
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    dashboard.offers.takeaway.cancel()
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    wait(lambda: dashboard.pull() or saved)
+    assert saved[0][:2] == ("ldensf-run.mp4", "video/mp4")
