@@ -134,6 +134,7 @@ class Dashboard(Viewer):
         self.page.scene.index = None
         self.page.say("")
         self.race.reset(self.edits.start, self.scenes.changes)
+        self._compare()
         self.controls.show_changes([])
         self.assimilating = True
         self.controls.assimilate.value = True
@@ -178,7 +179,7 @@ class Dashboard(Viewer):
             return
         self.assimilating = on
         self.controls.assimilate.value = on
-        self.race.change(assimilate=on)
+        self._change(assimilate=on)
 
     def forecast(self) -> None:
         """Run the ensembles on to the end without observations."""
@@ -258,7 +259,15 @@ class Dashboard(Viewer):
             self.page.say(str(error))
             return
         if changes:
-            self.race.change(**changes)
+            self._change(**changes)
+
+    def _change(self, **changes: Any) -> None:
+        self.race.change(**changes)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Let the page know whether its scene is still the preset that was opened."""
+        self.page.compare(self.edits.start, self.race.changes)
 
     # -- keeping up -----------------------------------------------------------------------
 

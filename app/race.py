@@ -51,6 +51,11 @@ class Race:
         for worker in self.workers:
             worker.heed()
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes that were asked for so far, and those that were known beforehand."""
+        return self._timeline.changes
+
     def play(self) -> None:
         """Let both run."""
         for worker in self.workers:

@@ -8,6 +8,7 @@ from typing import Any
 from ldensf_app.controls import Controls
 from ldensf_app.labels import AT
 from ldensf_app.link import decode
+from ldensf_app.opened import Opened
 from ldensf_app.page import Page
 from ldensf_app.presets import presets
 from ldensf_app.scenario import Scenario, library_changes
@@ -61,7 +62,7 @@ class Scenes:
         finally:
             self.opening = False
         self.changes = changes_of(scenario)
-        self._name("")
+        self._show(None)
         self._reset()
 
     def open_link(self, text: str) -> None:
@@ -74,26 +75,34 @@ class Scenes:
     def leave(self) -> None:
         """Go on without the scene's changes, with its settings."""
         self.changes = []
-        self._name("")
+        self._show(None)
 
-    def _name(self, preset: str) -> None:
-        self._page.preset = preset
-        self._controls.preset.value = preset
+    def _show(self, opened: Opened | None) -> None:
+        """Let page and choice show which preset is open."""
+        self._page.opened, self._page.changed = opened, []
+        self._controls.preset.value = self._named
+
+    @property
+    def _named(self) -> str:
+        """Name of the preset that is open; empty if none is."""
+        return self._page.opened.name if self._page.opened else ""
 
     def _chosen(self, event: Any) -> None:
-        if event.new == self._page.preset:  # it follows the page
+        if event.new == self._named:  # it follows the page
             return
         if not event.new:
             self.leave()
             self._reset()
             return
         try:
-            self.open(presets()[event.new].scenario)
+            preset = presets()[event.new]
+            self.open(preset.scenario)
         except (ValueError, KeyError) as error:
-            self._name(self._page.preset)
+            self._controls.preset.value = self._named
             self._page.say(f"This scene cannot be shown. {error}")
         else:
-            self._name(event.new)
+            setup = self._settings.setup()
+            self._show(Opened(event.new, preset, setup, tuple(self.changes)))
 
 
 def settings_of(scenario: Scenario) -> dict[str, Any]:

@@ -88,6 +88,45 @@ def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait
     assert dashboard.controls.about_preset.object == ""
 
 
+def about(dashboard):
+    """What the page says of the scene that is open."""
+    dashboard.pull()
+    return dashboard.controls.about_preset.object
+
+
+def test_a_preset_that_was_changed_before_its_run_says_so(dashboard, wait):
+    dashboard.controls.preset.value = "one-gauge"
+    wait(lambda: dashboard.race.view().lead.setup == dashboard.page.opened.setup)
+    sentence = presets()["one-gauge"].sentence
+    assert sentence in about(dashboard)
+    for noise, seed, changed in ((0.3, 7, "(noise)"), (0.3, 8, "(noise, seed)"), (0.1, 7, "")):
+        dashboard.settings.param.update(noise=noise, seed=seed)
+        wait(lambda: dashboard.race.view().lead.setup == dashboard.settings.setup())
+        wait(lambda: dashboard.race.view().lead.index == 0)
+        assert (sentence in about(dashboard)) == (not changed)
+        assert ("You have changed this scene" in about(dashboard)) == bool(changed)
+        assert changed in about(dashboard)
+
+
+def test_a_preset_that_is_changed_on_the_way_says_so_and_no_longer_what_happens(dashboard, wait):
+    """Its own changes are none by hand."""
+    dashboard.controls.preset.value = "sensors-fail"
+    wait(lambda: dashboard.race.view().lead.setup == dashboard.page.opened.setup)
+    wait(lambda: dashboard.race.view().lead.changes)
+    preset = presets()["sensors-fail"]
+    for step in range(1, preset.moment + 1):
+        dashboard.step()
+        wait(lambda step=step: dashboard.race.view().lead.index == step)
+    assert preset.sentence in about(dashboard) and "Step 20:" in about(dashboard)
+    dashboard.assimilate(False)
+    wait(lambda: len(dashboard.race.view().lead.changes) == 2)
+    assert "You have changed this scene</b> (assimilation)" in about(dashboard)
+    assert "Step 20:" not in about(dashboard)
+    dashboard.reset()
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    assert preset.sentence in about(dashboard)
+
+
 def test_a_scene_that_cannot_be_shown_leaves_the_settings_as_they_were(dashboard, monkeypatch):
     """Though it has taken hold of another benchmark before it fails."""
     dashboard.settings.param.update(noise=0.3, positions=[(1.0, 2.0)])
