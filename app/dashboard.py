@@ -28,6 +28,7 @@ import param
 from panel.viewable import Viewer
 
 from ldensf_app import cells, served
+from ldensf_app.allowed import MOST_SENSORS, rounded
 from ldensf_app.controls import Controls
 from ldensf_app.display import Display
 from ldensf_app.edits import Edits
@@ -35,7 +36,7 @@ from ldensf_app.gestures import Gestures
 from ldensf_app.offers import Offers
 from ldensf_app.page import Page
 from ldensf_app.race import Race
-from ldensf_app.scenario import MOST_SENSORS, Scenario, rounded
+from ldensf_app.scenario import Scenario
 from ldensf_app.scenes import Scenes, described
 from ldensf_app.settings import Settings
 from ldensf_app.view import View

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ldensf_app.change import library_changes
 from ldensf_app.controls import Controls
 from ldensf_app.labels import AT
 from ldensf_app.link import decode
 from ldensf_app.opened import Opened
 from ldensf_app.page import Page
 from ldensf_app.presets import presets
-from ldensf_app.scenario import Scenario, library_changes
+from ldensf_app.scenario import Scenario
 from ldensf_app.settings import NO_SECOND, Settings
 from ldensf_app.setup import Setup
 from ldensf_core import get_benchmark
