@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ldensf_app import Dashboard, pictures
+from ldensf_app import pictures
 from ldensf_app.export import view_dataset
 from ldensf_app.guide import Guide
 from ldensf_app.pictures.film import Film
@@ -21,28 +21,19 @@ ETA = 2
 
 
 @pytest.fixture
-def dashboard(wait):
-    dashboard = Dashboard(filters=["ld-ensf"], members=5, sensors=16, device="cpu")
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    dashboard.pull()
-    yield dashboard
-    dashboard.close()
-    for worker in dashboard.race.workers:
-        worker.join(timeout=30)
-        assert not worker.is_alive()
+def dashboard(started):
+    return started(filters=["ld-ensf"], members=5, sensors=16, device="cpu")
 
 
 @pytest.fixture
-def run_to(dashboard, wait):
-    def run_to(last):
-        wait(lambda: dashboard.race.view().lead.index >= 0)
-        for index in range(dashboard.race.view().lead.index + 1, last + 1):
-            dashboard.step()
-            wait(lambda index=index: dashboard.race.view().lead.index == index)
-        dashboard.pull()
+def run_to(dashboard, run_to):
+    """Runs this one to a cycle, and gives its maps."""
+
+    def run(last):
+        run_to(dashboard, last)
         return frame(dashboard)
 
-    return run_to
+    return run
 
 
 def frame(dashboard):

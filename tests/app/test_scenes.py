@@ -2,7 +2,7 @@
 
 import pytest
 
-from ldensf_app import Dashboard, scenes
+from ldensf_app import scenes
 from ldensf_app.link import decode, encode
 from ldensf_app.presets import presets
 from ldensf_app.scenario import Scenario
@@ -30,11 +30,8 @@ def test_a_filter_that_is_there_with_a_size_only_is_refused():
 
 
 @pytest.fixture
-def dashboard(wait):
-    dashboard = Dashboard(filters=["ld-ensf"], device="cpu")
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    yield dashboard
-    dashboard.close()
+def dashboard(started):
+    return started(filters=["ld-ensf"], device="cpu")
 
 
 def test_a_link_gives_the_same_numbers_with_the_changes_made_on_the_way(dashboard, wait):
@@ -76,22 +73,19 @@ def test_a_link_that_cannot_be_opened_is_told_and_the_run_goes_on(dashboard, wai
     wait(lambda: dashboard.race.view().lead.index == 1)
 
 
-def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait):
-    dashboard.controls.preset.value = "wrong-model"
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    dashboard.pull()
-    assert dashboard.settings.model_error == "deeper-water"
-    assert presets()["wrong-model"].sentence in dashboard.controls.about_preset.object
-    dashboard.settings.benchmark = "kolmogorov"
-    assert dashboard.controls.preset.value == ""
-    dashboard.pull()
-    assert dashboard.controls.about_preset.object == ""
-
-
 def about(dashboard):
     """What the page says of the scene that is open."""
     dashboard.pull()
     return dashboard.controls.about_preset.object
+
+
+def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait):
+    dashboard.controls.preset.value = "wrong-model"
+    assert dashboard.settings.model_error == "deeper-water"
+    wait(lambda: presets()["wrong-model"].sentence in about(dashboard))
+    dashboard.settings.benchmark = "kolmogorov"
+    assert dashboard.controls.preset.value == ""
+    wait(lambda: about(dashboard) == "")
 
 
 def test_a_preset_that_was_changed_before_its_run_says_so(dashboard, wait):
