@@ -150,13 +150,12 @@ def _ratio_tile(view: View) -> str:
 
 def _before_ratio(view: View) -> tuple[str, str]:
     """What stands in the place of the ratio until both filters have run a complete cycle."""
-    behind = [s for s, name in zip(view.snapshots, view.shown, strict=True)
-              if not s.median_ms(name) > 0]  # fmt: skip
-    if any(s.phase in ("loading", "queued", "playing") for s in behind):
-        return "starting", waiting(view) or "known after the first cycle of both"
-    if any(s.phase == "paused" for s in behind):
-        return NOTHING, "known after the first cycle of both: press Play"
-    return NOTHING, "&nbsp;"
+    pairs = zip(view.snapshots, view.shown, strict=True)
+    phases = {snapshot.phase for snapshot, name in pairs if not snapshot.median_ms(name) > 0}
+    after = "known after the first cycle of both"
+    if phases & {"loading", "queued", "playing"}:
+        return "starting", waiting(view) or after
+    return ("press Play", after) if "paused" in phases else (NOTHING, "&nbsp;")
 
 
 def message(text: str) -> str:

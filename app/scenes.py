@@ -45,8 +45,11 @@ class Scenes:
         self.opening = False
         controls.preset.param.watch(self._chosen, "value")
 
-    def open(self, scenario: Scenario) -> None:
+    def open(self, scenario: Scenario, preset: str = "") -> None:
         """Start a scene over, paused at its first cycle.
+
+        Args:
+            preset: its name, if it is one.
 
         Raises:
             ValueError: if the settings cannot show it; the present run goes on then.
@@ -63,7 +66,9 @@ class Scenes:
         finally:
             self.opening = False
         self.changes = changes_of(scenario)
-        self._show(None)
+        # At once, not by way of none: the browser, which has just chosen it, would stay there.
+        made = self._settings.setup(), tuple(self.changes)
+        self._show(Opened(preset, presets()[preset], *made) if preset else None)
         self._reset()
 
     def open_link(self, text: str) -> None:
@@ -80,7 +85,7 @@ class Scenes:
 
     def _show(self, opened: Opened | None) -> None:
         """Let page and choice show which preset is open."""
-        self._page.opened, self._page.changed = opened, []
+        self._page.opened = opened
         self._controls.preset.value = self._named
 
     @property
@@ -96,14 +101,10 @@ class Scenes:
             self._reset()
             return
         try:
-            preset = presets()[event.new]
-            self.open(preset.scenario)
+            self.open(presets()[event.new].scenario, event.new)
         except (ValueError, KeyError) as error:
             self._controls.preset.value = self._named
             self._page.say(f"This scene cannot be shown. {error}")
-        else:
-            setup = self._settings.setup()
-            self._show(Opened(event.new, preset, setup, tuple(self.changes)))
 
 
 def settings_of(scenario: Scenario) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def test_the_race_tells_how_far_each_is_and_what_it_took(view):
     ("phase", "told"),
     [
         ("playing", "startingknown after the first cycle of both"),
-        ("paused", "–known after the first cycle of both: press Play"),
+        ("paused", "press Playknown after the first cycle of both"),
         ("failed", "–&nbsp;"),
     ],
 )

@@ -88,6 +88,16 @@ def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait
     wait(lambda: about(dashboard) == "")
 
 
+def test_a_preset_that_is_chosen_stays_chosen(dashboard):
+    """A browser follows no value that comes back to what it has sent."""
+    values, choice = [], dashboard.controls.preset
+    choice.param.watch(lambda event: values.append(event.new), "value")
+    choice.value = "one-gauge"
+    choice.value = "wrong-model"
+    dashboard.scenes.open(Scenario())
+    assert values == ["one-gauge", "wrong-model", ""]
+
+
 def test_a_preset_that_was_changed_before_its_run_says_so(dashboard, wait):
     dashboard.controls.preset.value = "one-gauge"
     wait(lambda: dashboard.race.view().lead.setup == dashboard.page.opened.setup)
