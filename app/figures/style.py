@@ -30,8 +30,10 @@ MARKERS = {
     "inverted_triangle": "v", "plus": "P", "cross": (4, 1, 0), "asterisk": (6, 1, 0), "x": "X",
 }  # fmt: skip
 """Matplotlib's markers by Bokeh's names; all filled, since it warns of an edge of others."""
-MARKER = 4.5
+MARKER = 6.5
 """Pixels of a marker on a line."""
+MOST_MARKERS = 12
+"""On a line, or they would cover its dashes."""
 TICKS = 6
 """Most ticks of a logarithmic axis."""
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -71,13 +73,19 @@ def filter_line(
 ) -> list[hv.Element]:
     """The line of a filter in its colour and dash, and its markers."""
     curve = line(x, y, dims, label, look.colour, width, look.dash)
+    step = marker_step(len(x))
     markers = styled(
-        hv.Scatter((x, y), *dims, label=label),
+        hv.Scatter((x[::step], y[::step]), *dims, label=label),
         {"marker": look.marker, "size": MARKER},
         {"marker": MARKERS[look.marker], "s": MARKER**2},
         color=look.colour,
     )
     return [curve, markers]
+
+
+def marker_step(points: int) -> int:
+    """From one point of a line that has a marker to the next."""
+    return -(-points // MOST_MARKERS)
 
 
 def linestyle(dash: Sequence[int]) -> Any:

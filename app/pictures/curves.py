@@ -17,7 +17,7 @@ from ldensf_app.figures.run import Run
 from ldensf_app.figures.series import LEAST
 from ldensf_app.pictures.sheet import INK, PALE, Room, Sheet
 
-MARKER = 3.5
+MARKER = 5.0
 """Points of a marker on a line."""
 ASIDE = 42
 """Pixels by which a title begins left of the frame, above the numbers of the axis."""
@@ -53,7 +53,8 @@ class Curves:
 
     def filter_line(self, y: np.ndarray, look: Look, width: float = 1.8) -> None:
         """Add the curve of a filter in its colour and dash, with its markers."""
-        self.line(y, look.colour, width, look.dash, **_marks(look))
+        step = style.marker_step(len(y))
+        self.line(y, look.colour, width, look.dash, markevery=step, **_marks(look))
 
     def dots(self, y: np.ndarray, colour: str, marker: str = "o") -> None:
         """Add points, (T,), where they are not NaN."""

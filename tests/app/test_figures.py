@@ -13,7 +13,7 @@ from ldensf_app.colours import filter_colour
 from ldensf_app.figures.course import liveliest
 from ldensf_app.figures.labels import NEUTRAL, looks, title
 from ldensf_app.figures.run import Run
-from ldensf_app.figures.style import DOTTED
+from ldensf_app.figures.style import DOTTED, filter_line
 from ldensf_core.observations.innovation import Innovation, disagreement
 from tests.app.drawn import CYCLES, globe_run, one_cycle, read_back, tsunami_run
 
@@ -176,6 +176,13 @@ def test_the_same_filter_with_other_members_has_another_dash_and_other_markers()
             assert drawn[1]["marker"] == found[label].marker
     assert found["ld-ensf"].dash != found["ld-ensf@3"].dash
     assert found["ld-ensf"].marker != found["ld-ensf@3"].marker
+
+
+@pytest.mark.parametrize(("points", "markers"), [(1, 1), (12, 12), (13, 7), (51, 11), (63, 11)])
+def test_markers_leave_room_for_dashes(points, markers):
+    x, dims = np.arange(points, dtype=float), (hv.Dimension("t"), hv.Dimension("v"))
+    line, dots = filter_line(x, x, dims, "LD-EnSF", looks(["ld-ensf"])["ld-ensf"])
+    assert (len(line), len(dots)) == (points, markers)
 
 
 def test_cycles_that_were_not_run_are_gaps():
