@@ -7,8 +7,9 @@ import math
 from inspect import signature
 from typing import Any
 
+from ldensf_app.change import library_changes
 from ldensf_app.labels import members_of, name_of
-from ldensf_app.scenario import Scenario, library_changes, sensor_network
+from ldensf_app.scenario import Scenario, sensor_network
 from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.benchmarks.model_errors import NONE
 from ldensf_core.twin.twin import Twin

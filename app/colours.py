@@ -1,16 +1,20 @@
 """What tells a filter apart: its colour, its marker and its dashes; and the colour of the truth.
 
 The colours differ for those as well who see two of the three primaries alike, and each keeps a
-contrast of 3:1 with the white page and with the dark one, as WCAG 2 asks of graphics. So many
+contrast of 3:1 with the white page and with the dark one, as WCAG 2 asks of graphics. Ten colours
 cannot all be far apart within that: markers, and dashes where lines have none, tell the rest.
 
-A filter that runs once more with other members, ``ld-ensf@5``, has the hue of ``ld-ensf``.
+A filter that runs once more with other members, ``ld-ensf@5``, has the hue of ``ld-ensf`` in
+another lightness, another marker and another dash; and so has each further one, ``ld-ensf@50``, but
+for the lightness, which is that of the second.
 """
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
@@ -33,12 +37,41 @@ DASHES = (SOLID, SOLID, DASH_DOT, LONG, LONG, SOLID, LONG, LONG, DASH_DOT)
 """Pixels of line and gap in turn, in the order of ``COLOURS``, and from the start again: no two
 filters whose colours are close have the same. Filters that do not correct have solid lines."""
 ONCE_MORE = 4
-"""Markers between a filter's own and that of the same filter once more."""
+"""Markers from a filter's own to that of the same filter once more, and on to each further one."""
+SHORT, WIDE, DASH_DOT_DOT = (6, 3), (10, 8), (14, 3, 3, 3, 3, 3)
+DASHES_AGAIN = (SHORT, WIDE, DASH_DOT_DOT)
+"""Of filters once more, from one to the next, and from the start again."""
+FIRST_AGAIN = (0, 0, 1, 1, 2, 0, 1, 2, 1)
+"""Which of these is the first of a filter, in the order of ``COLOURS``, and from the start again:
+no two filters whose colours once more are close have the same. Of filters that do not correct it is
+the first."""
 GOLDEN = 0.618034
 """Share of the way round the hues, from one to the next, that never comes close to an old one."""
 LUMINANCE = 0.125, 0.29
 """The least and the largest, relative to white, at which graphics show on both pages."""
 TRUTH_COLOUR = "#111827"
+
+
+class Look(NamedTuple):
+    """How a filter is drawn.
+
+    Attributes:
+        marker: as Bokeh calls it.
+        dash: pixels of line and gap in turn; empty for a solid line.
+    """
+
+    colour: str
+    marker: str
+    dash: tuple[int, ...]
+
+
+def look(label: str, labels: Iterable[str] = ()) -> Look:
+    """How the filter with a label is drawn.
+
+    Args:
+        labels: all of the run: of several ensemble sizes of one filter each looks otherwise.
+    """
+    return Look(filter_colour(label), filter_marker(label, labels), filter_dash(label, labels))
 
 
 def filter_colour(name: str) -> str:
@@ -60,16 +93,31 @@ def filter_colour(name: str) -> str:
     return _lit(colour, max(LUMINANCE, key=lambda end: abs(np.log(end / luminance(colour)))))
 
 
-def filter_marker(name: str) -> str:
-    """The marker of a filter, as Bokeh calls it."""
-    filter_, once_more, _ = name.partition("@")
-    return MARKERS[(_place(filter_) + (ONCE_MORE if once_more else 0)) % len(MARKERS)]
+def filter_marker(label: str, labels: Iterable[str] = ()) -> str:
+    """The marker of a filter, as Bokeh calls it; ``labels`` are all of the run."""
+    place = _place(label.partition("@")[0]) + ONCE_MORE * _run_of(label, labels)
+    return MARKERS[place % len(MARKERS)]
 
 
-def filter_dash(name: str) -> list[int]:
+def filter_dash(label: str, labels: Iterable[str] = ()) -> tuple[int, ...]:
     """Pixels of line and gap in turn in a filter's line; none for a solid one."""
-    place = _place(name.partition("@")[0])
-    return list(DASHES[place % len(DASHES)] if place >= 0 else SOLID)
+    place, run = _place(label.partition("@")[0]), _run_of(label, labels)
+    if not run:
+        return DASHES[place % len(DASHES)] if place >= 0 else SOLID
+    first = FIRST_AGAIN[place % len(FIRST_AGAIN)] if place >= 0 else 0
+    return DASHES_AGAIN[(first + run - 1) % len(DASHES_AGAIN)]
+
+
+def _run_of(label: str, labels: Iterable[str]) -> int:
+    """0 for a filter itself, 1, 2, … for the same with other members, in the order of ``labels``.
+
+    1 if ``labels`` do not say.
+    """
+    filter_, once_more, _ = label.partition("@")
+    if not once_more:
+        return 0
+    again = [other for other in labels if other.startswith(f"{filter_}@")]
+    return 1 + (again.index(label) if label in again else 0)
 
 
 def _place(filter_: str) -> int:

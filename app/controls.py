@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from ldensf_app.layout import html
 from ldensf_app.options import OptionFields
 from ldensf_app.presets import presets
-from ldensf_app.settings import Settings
+from ldensf_app.settings import Settings, short_label
 from ldensf_app.setup import LIVE
 
 SPEEDS = {"1": 1.0, "2": 2.0, "4": 4.0, "10": 10.0, "20": 20.0, "max": math.inf}
@@ -266,8 +266,8 @@ class Controls:
 
     def show_changes(self, changes: list[str]) -> None:
         """Say which settings wait for a reset."""
-        labels = [self.settings.param[name].label.split(" (")[0].lower() for name in changes]
-        text = f'<div class="notice">changed: {", ".join(labels)} – press reset to apply</div>'
+        labels = ", ".join(map(short_label, changes))
+        text = f'<div class="notice">changed: {labels} – press reset to apply</div>'
         self.notice.object = text if changes else ""
         self.reset.param.update(
             variant="contained" if changes else "outlined",

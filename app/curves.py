@@ -10,21 +10,19 @@ import numpy as np
 
 from ldensf_app import units
 from ldensf_app.chart import Band, Drawing, Trace
-from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, filter_colour, filter_dash, filter_marker
+from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, look
 from ldensf_app.labels import filter_of, full_title, title
 from ldensf_app.panels import MEAN, SPREAD, TRUTH
 from ldensf_app.snapshot import Record
 from ldensf_app.view import View
-from ldensf_core.observations.innovation import normalised_square
 
 MILLISECONDS = {0.1: "0.1", 1: "1", 10: "10", 100: "100", 1e3: "1,000", 1e4: "10,000", 1e5: "10⁵"}
 PERCENT = {p / 100: f"{p:g} %" for p in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)}
 CHI2 = {c: f"{c:g}" for c in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)}
 LEAST_PERCENT = 5e-4  # what the axis does not go below
-SPREAD_DASH = (2, 3)
+SPREAD_DASH, LEVEL_DASH = (2, 3), (5, 4)
 NINETY = 1.6449
 """Standard deviations from the mean to the ends of the central 90 % of a normal distribution."""
-BAND = (0.05, 0.95)
 FORECAST = "#8a8f98"
 
 
@@ -40,13 +38,11 @@ def errors(view: View, benchmark: Any) -> Drawing:
     for label in ordered(history):
         records = history[label]
         error, spread = (_positive([getattr(r, q) for r in records]) for q in ("error", "spread"))
-        x, colour = times[: len(records)], filter_colour(label)
+        x, drawn = times[: len(records)], look(label, view.labels)
         traces.append(
-            Trace(f"{title(label)}, spread", x, spread, colour, dash=SPREAD_DASH, width=1.8)
+            Trace(f"{title(label)}, spread", x, spread, drawn.colour, dash=SPREAD_DASH, width=1.8)
         )
-        traces.append(
-            Trace(title(label), x, error, colour, filter_marker(label), filter_dash(label))
-        )
+        traces.append(Trace(title(label), x, error, *drawn))
         for curve in (error, spread):
             if np.isfinite(curve).any():
                 low, high = min(low, 0.8 * np.nanmin(curve)), max(high, 1.2 * np.nanmax(curve))
@@ -63,19 +59,17 @@ def step_times(view: View, benchmark: Any) -> Drawing:
     for label in ordered(history):
         if not filter_of(label).corrects:
             continue
-        records, colour = history[label], filter_colour(label)
+        records, drawn = history[label], look(label, view.labels)
         step = np.arange(len(records), dtype=np.float32)
         total = _positive([r.cycle_ms for r in records])
-        traces.append(
-            Trace(full_title(label), step, total, colour, filter_marker(label), width=1.5)
-        )
-        for part, dash in (("forecast_ms", (6, 3)), ("analysis_ms", (1, 3))):
+        traces.append(Trace(full_title(label), step, total, *drawn, width=1.5))
+        for part, marker in (("forecast_ms", "dash"), ("analysis_ms", "dot")):
             taken = _positive([getattr(r, part) for r in records])
             there = np.isfinite(taken)
             if there.any():
                 name = f"{title(label)}, {part.removesuffix('_ms')} alone"
                 traces.append(
-                    Trace(name, step[there], taken[there], colour, "dash" if dash[0] > 1 else "dot",
+                    Trace(name, step[there], taken[there], drawn.colour, marker,
                           width=0, size=9, alpha=0.9)
                 )  # fmt: skip
         if np.isfinite(total).any():
@@ -92,13 +86,9 @@ def innovations(view: View, benchmark: Any) -> Drawing:
     history, traces, low, high = view.history(), [], 0.3, 3.0
     traces.append(_level(times, 1.0, "as expected"))
     for label in ordered(history):
-        found = [r.innovation for r in history[label]]
-        chi2 = _positive([normalised_square(found[: n + 1]) for n in range(len(found))])
-        traces.append(
-            Trace(
-                title(label), times[: len(chi2)], chi2, filter_colour(label), filter_marker(label)
-            )
-        )
+        chi2 = _positive([r.chi2 for r in history[label]])
+        drawn = look(label, view.labels)
+        traces.append(Trace(title(label), times[: len(chi2)], chi2, *drawn))
         if np.isfinite(chi2).any():
             low, high = min(low, 0.8 * np.nanmin(chi2)), max(high, 1.2 * np.nanmax(chi2))
     return Drawing(_ends(times), (low, high), axis, "", traces, y_ticks=CHI2)
@@ -110,7 +100,7 @@ def cloud(view: View, benchmark: Any) -> Drawing:
     truth, history, traces = view.lead.true_parameters, view.history(), []
     box = np.array([px.low, px.high, px.high, px.low, px.low])
     sides = np.array([py.low, py.low, py.high, py.high, py.low])
-    traces.append(Trace("prior", box, sides, UNCORRECTED, dash=(5, 4), width=1.2))
+    traces.append(Trace("prior", box, sides, UNCORRECTED, dash=LEVEL_DASH, width=1.2))
     known = truth is not None and np.isfinite(truth[:2]).all()
     if known:
         traces += _cross(truth[0], truth[1])
@@ -119,9 +109,8 @@ def cloud(view: View, benchmark: Any) -> Drawing:
             x, y = history[label][-1].parameters[:, :2].T
             size = 5 if filter_of(label).corrects else 7
             traces.append(
-                Trace(title(label), x, y, filter_colour(label), filter_marker(label), width=0,
-                      size=size, alpha=0.6)
-            )  # fmt: skip
+                Trace(title(label), x, y, *look(label, view.labels), width=0, size=size, alpha=0.6)
+            )
     at = truth if known else (math.nan, math.nan)
     return Drawing(
         _fitting(px, at[0]), _fitting(py, at[1]), f"{_called(px)} → {_called(py)} ↑", "", traces,
@@ -137,12 +126,12 @@ def track(view: View, benchmark: Any, parameter: int) -> Drawing:
     for label in ordered(history):
         if not _is_drawn(label):
             continue
-        ensembles = [record.parameters[:, parameter] for record in history[label]]
-        low, high = np.array([np.quantile(e, BAND) for e in ensembles], np.float32).T
-        mean = np.array([e.mean() for e in ensembles], np.float32)
-        x, colour = times[: len(mean)], filter_colour(label)
-        bands.append(Band(x, low, high, colour))
-        traces.append(Trace(title(label), x, mean, colour, filter_marker(label)))
+        records = history[label]
+        low, high = np.array([r.central[:, parameter] for r in records], np.float32).T
+        mean = np.array([r.mean[parameter] for r in records], np.float32)
+        x, drawn = times[: len(mean)], look(label, view.labels)
+        bands.append(Band(x, low, high, drawn.colour))
+        traces.append(Trace(title(label), x, mean, *drawn))
     for bound in (p.low, p.high):
         traces.append(_level(times, bound, "end of the prior range"))
     at = math.nan if truth is None else float(truth[parameter])
@@ -169,10 +158,11 @@ def series(view: View, benchmark: Any, variable: int, point: tuple[float, float]
             np.array([f[kind, label].at(variable, row, column) for f in frames], np.float32)
             for kind in (MEAN, SPREAD)
         )
-        x, colour = times[: len(mean)], filter_colour(label)
-        bands.append(Band(x, mean - NINETY * spread, mean + NINETY * spread, colour, 0.15))
-        traces.append(Trace(title(label), x, mean, colour, filter_marker(label), width=2.0))
-        values += [mean - NINETY * spread, mean + NINETY * spread]
+        x, drawn = times[: len(mean)], look(label, view.labels)
+        low, high = mean - NINETY * spread, mean + NINETY * spread
+        bands.append(Band(x, low, high, drawn.colour, 0.15))
+        traces.append(Trace(title(label), x, mean, *drawn, width=2.0))
+        values += [low, high]
     lead = view.lead.frames
     if lead and row is not None:
         truth = np.array([f[TRUTH, ""].at(variable, row, column) for f in lead], np.float32)
@@ -223,7 +213,9 @@ def _forecasts(view: View, times: np.ndarray, y_range: tuple[float, float]) -> l
 
 
 def _level(times: np.ndarray, value: float, name: str) -> Trace:
-    return Trace(name, _ends_array(times), np.full(2, value), UNCORRECTED, dash=(5, 4), width=1.2)
+    return Trace(
+        name, _ends_array(times), np.full(2, value), UNCORRECTED, dash=LEVEL_DASH, width=1.2
+    )
 
 
 def _cross(x: float, y: float) -> list[Trace]:

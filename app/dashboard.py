@@ -28,6 +28,7 @@ import param
 from panel.viewable import Viewer
 
 from ldensf_app import cells, served
+from ldensf_app.allowed import MOST_SENSORS, rounded
 from ldensf_app.controls import Controls
 from ldensf_app.display import Display
 from ldensf_app.edits import Edits
@@ -35,7 +36,7 @@ from ldensf_app.gestures import Gestures
 from ldensf_app.offers import Offers
 from ldensf_app.page import Page
 from ldensf_app.race import Race
-from ldensf_app.scenario import MOST_SENSORS, Scenario, rounded
+from ldensf_app.scenario import Scenario
 from ldensf_app.scenes import Scenes, described
 from ldensf_app.settings import Settings
 from ldensf_app.view import View
@@ -134,6 +135,7 @@ class Dashboard(Viewer):
         self.page.scene.index = None
         self.page.say("")
         self.race.reset(self.edits.start, self.scenes.changes)
+        self._compare()
         self.controls.show_changes([])
         self.assimilating = True
         self.controls.assimilate.value = True
@@ -178,7 +180,7 @@ class Dashboard(Viewer):
             return
         self.assimilating = on
         self.controls.assimilate.value = on
-        self.race.change(assimilate=on)
+        self._change(assimilate=on)
 
     def forecast(self) -> None:
         """Run the ensembles on to the end without observations."""
@@ -258,7 +260,15 @@ class Dashboard(Viewer):
             self.page.say(str(error))
             return
         if changes:
-            self.race.change(**changes)
+            self._change(**changes)
+
+    def _change(self, **changes: Any) -> None:
+        self.race.change(**changes)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Let the page know whether its scene is still the preset that was opened."""
+        self.page.compare(self.edits.start, self.race.changes)
 
     # -- keeping up -----------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from ldensf_app import units
-from ldensf_app.colours import filter_colour
-from ldensf_app.labels import filter_of
+from ldensf_app.colours import look
+from ldensf_app.labels import filter_of, members_of
 from ldensf_app.readout import benchmark_of, called, marked, sign
 from ldensf_app.view import View
 
@@ -29,20 +30,35 @@ def race(view: View, pace: float) -> str:
         used = sum(r.cycle_ms for r in records) / 1000
         done = 100 * max(snapshot.index, 0) / last
         median = snapshot.median_ms(name)
-        size, colour = len(records[-1].parameters), filter_colour(name)
-        told = f"{snapshot.index} in {used:.{2 if used < 10 else 0}f} s"
+        cycles, size = len(records), len(records[-1].parameters)
+        count = f"{cycles} cycle{'s' * (cycles > 1)}"
+        told = f"{count} in {used:.{2 if used < 10 else 0}f} s"
         if snapshot.index < view.lead.index and median > 0:
             wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
             factor = median * wanted / 1000
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
-        hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
+        hint = f"{count} of {size} members took {used:.3g} s of computing time"
+        bar = f"width: {done:.1f}%; {_fill(name, view.labels)}"
         rows.append(
-            f'<span class="who">{marked(name)}</span>'
-            f'<span class="lane"><i style="width: {done:.1f}%; background: {colour}"></i></span>'
+            f'<span class="who">{marked(name, view.labels)}</span>'
+            f'<span class="lane"><i style="{bar}"></i></span>'
             f'<span class="told" title="{hint}">{told}</span>'
         )
     device = escape(view.lead.device)
     return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
+
+
+def _fill(label: str, labels: Iterable[str]) -> str:
+    """The style of a filter's bar: its colour, with its dash if it is there once more."""
+    colour, _, dash = look(label, labels)
+    if members_of(label) is None:
+        return f"background: {colour}"
+    stops, at = [], 0
+    for place, width in enumerate(dash):
+        ink = "transparent" if place % 2 else colour
+        stops.append(f"{ink} {at}px {at + width}px")
+        at += width
+    return f"background: repeating-linear-gradient(90deg, {', '.join(stops)})"
 
 
 def _fastest(view: View) -> float:
@@ -66,7 +82,7 @@ def parameters(view: View, benchmark: Any) -> str:
             values = view.latest(name).parameters[:, i]
             told.append(
                 f'<span title="{called(name)}">'
-                f"{sign(name)}{estimate(values.mean(), values.std(), width)}</span>"
+                f"{sign(name, view.labels)}{estimate(values.mean(), values.std(), width)}</span>"
             )
         lines.append(f'<div class="numbers">{"".join(told)}</div>')
     return "".join(lines)

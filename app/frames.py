@@ -53,9 +53,10 @@ class Frame:
         )
         return np.nan if pixel == MISSING else low + float(pixel) * ((high - low) / LEVELS)
 
-    def bytes(self, variable: int) -> memoryview:
-        """A variable's pixels, row by row, without a copy: two bytes each, the lower one first."""
-        return self.pixels[variable].data.cast("B")
+    def only(self, variable: int) -> Frame:
+        """The frame of one variable, without a copy."""
+        one = slice(variable, variable + 1)
+        return Frame(self.low[one], self.high[one], self.pixels[one])
 
 
 def pack(field: np.ndarray) -> Frame:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ldensf_app import curves, facts, layout, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
-from ldensf_app.presets import presets
+from ldensf_app.opened import Opened
 from ldensf_app.scene import Scene, first_shown
+from ldensf_app.setup import Setup
 from ldensf_app.view import View
 from ldensf_core import get_benchmark
+from ldensf_core.twin.conditions import Change
 
 NOW = "Parameters now"
 AT_POINT = "At the point clicked"
@@ -26,7 +29,7 @@ class Page:
 
     Attributes:
         main: the area beside the sidebar; ``story``: the line in the page's head.
-        preset: name of the scene that was opened, if it is one of ``presets``.
+        opened: the preset that is open, if one is. ``changed``: what was changed of it since.
     """
 
     def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
@@ -43,7 +46,8 @@ class Page:
         texts = [self.tiles, self.status, self.said]
         self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
         self.point: tuple[float, float] | None = None
-        self.preset = ""
+        self.opened: Opened | None = None
+        self.changed: list[str] = []
 
     def describe(self, name: str) -> None:
         """Name everything after benchmark ``name``, and show the variable that it says is first."""
@@ -65,6 +69,10 @@ class Page:
         ]
         return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
 
+    def compare(self, setup: Setup, changes: Iterable[Change]) -> None:
+        """Set the preset that is open against the run that is asked for, see ``Opened``."""
+        self.changed = self.opened.changed(setup, changes) if self.opened else []
+
     def say(self, text: str) -> None:
         """Tell the visitor something until the next reset; an empty text takes it back."""
         self.said.object = readout.message(text) if text else ""
@@ -83,8 +91,9 @@ class Page:
         self.tiles.object = readout.tiles(view, benchmark)
         self.status.object = readout.status(view)
         self.facts.object = facts.race(view, pace) + facts.parameters(view, benchmark)
-        preset = presets().get(self.preset)
-        self.controls.about_preset.object = readout.preset(preset, view.lead.index)
+        preset = self.opened.preset if self.opened else None
+        about = readout.preset(preset, self.changed, view.lead.index)
+        self.controls.about_preset.object = about
         if not view.history():
             return
         logs = {

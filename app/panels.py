@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ldensf_app import readout, units
 from ldensf_app.colours import filter_colour
 from ldensf_app.frames import Frame, pack
@@ -83,17 +81,18 @@ class Scales:
         for limits in self.limits.values():
             limits.forget()
 
-    def follow(self, fields: list[tuple[Shown, Frame | None]], variable: int) -> None:
-        """Adapt to the fields of one picture."""
+    def follow(self, fields: list[tuple[Shown, Frame | None]]) -> None:
+        """Adapt to the fields of one picture, each of the one variable that is shown."""
         for scale, limits in self.limits.items():
             mine = [frame for shown, frame in fields if frame and SCALES[shown.kind] == scale]
-            limits.follow(*((f.low[variable], f.high[variable]) for f in mine))
+            limits.follow(*((f.low[0], f.high[0]) for f in mine))
 
 
-def field(view: View, shown: Shown, index: int | None) -> Frame | None:
-    """What a map shows at a cycle, None where it is not there (yet)."""
+def field(view: View, shown: Shown, index: int | None, variable: int) -> Frame | None:
+    """What a map shows of one variable at a cycle, None where it is not there (yet)."""
     if shown.kind != ERROR:
-        return view.frame(shown.kind, shown.label, index)
+        frame = view.frame(shown.kind, shown.label, index)
+        return frame.only(variable) if frame else None
     snapshot = view.of(shown.label)
     if snapshot is None:
         return None
@@ -104,14 +103,17 @@ def field(view: View, shown: Shown, index: int | None) -> Frame | None:
     mean, truth = frames.get((MEAN, shown.label)), frames.get((TRUTH, ""))
     if mean is None or truth is None:
         return None
-    difference = [mean.unpack(v) - truth.unpack(v) for v in range(len(mean.low))]
-    return pack(np.stack(difference))
+    return pack((mean.unpack(variable) - truth.unpack(variable))[None])
 
 
 def panel(
     view: View, shown: Shown, frame: Frame | None, index: int | None, variable: int, scales: Scales
 ) -> dict[str, Any]:
-    """What the browser has to know of one map, beside its pixels."""
+    """What the browser has to know of one map, beside its pixels.
+
+    Args:
+        frame: of the one variable that is shown, see ``field``.
+    """
     benchmark = readout.benchmark_of(view)
     v = benchmark.variables[variable]
     symbol = units.symbol(v)
@@ -127,8 +129,8 @@ def panel(
         "digits": units.decimals(v.std) + (shown.kind != TRUTH),
         "colour": filter_colour(shown.label) if shown.label else "inherit",
         "label": f"{shown.title}, {quantity}",
-        "low": float(frame.low[variable]) if frame else 0.0,
-        "high": float(frame.high[variable]) if frame else 1.0,
+        "low": float(frame.low[0]) if frame else 0.0,
+        "high": float(frame.high[0]) if frame else 1.0,
         "from": limits.low,
         "to": limits.high,
         "empty": "" if frame else (note or "Not there yet."),

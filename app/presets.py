@@ -17,7 +17,8 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationInfo, field_validator
 
-from ldensf_app.scenario import Described, Scenario
+from ldensf_app.described import Described
+from ldensf_app.scenario import Scenario
 from ldensf_core import get_benchmark
 
 log = logging.getLogger(__name__)

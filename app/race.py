@@ -1,8 +1,8 @@
 """Two workers on one track: the latent filters, and the full-space ones at their own pace.
 
 Both run the same truth and the same observations, since these are pure functions of the seed and
-of the changes on one timeline. Neither waits for the other; how far the full-space filters fall
-behind is what there is to see.
+of the changes on one timeline. Neither waits for the other: the race shows how
+far the full-space filters fall behind.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class Race:
         self._timeline.change(**changes)
         for worker in self.workers:
             worker.heed()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes that were asked for so far, and those that were known beforehand."""
+        return self._timeline.changes
 
     def play(self) -> None:
         """Let both run."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from ldensf_app import units
-from ldensf_app.colours import filter_colour, filter_marker
+from ldensf_app.colours import look
 from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
 from ldensf_app.presets import Preset
 from ldensf_app.scenario import BY_HAND
+from ldensf_app.settings import short_label
 from ldensf_app.setup import runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
-from ldensf_core.observations.innovation import normalised_square
 from ldensf_core.twin.follow import SPLIT_EVERY
 
 NOTHING = "–"
@@ -86,7 +87,7 @@ def _step_tile(view: View, benchmark: Any) -> str:
 
 
 def _error_tile(view: View, name: str) -> str:
-    heading, record = marked(name), view.latest(name)
+    heading, record = marked(name, view.labels), view.latest(name)
     full_space = filter_of(name).kind == FULL_SPACE
     if record is None:
         sub = (waiting(view) if full_space else "") or "&nbsp;"
@@ -96,9 +97,8 @@ def _error_tile(view: View, name: str) -> str:
     error = term("relative error", "error") if explained else "error"
     value = f'{percent(record.error)}<small class="what"> {error}</small>'
     sub = f"{spread} {percent(record.spread)}"
-    agreement = normalised_square([r.innovation for r in view.history()[name]])
-    if math.isfinite(agreement):
-        sub += f"<br>{chi2} {agreement:.2f}"
+    if math.isfinite(record.chi2):
+        sub += f"<br>{chi2} {record.chi2:.2f}"
     if full_space:
         sub = lag(view) or sub
     if not math.isfinite(record.error):
@@ -136,14 +136,26 @@ def _ratio_tile(view: View) -> str:
     )
     ratio = slow / fast
     digits = 0 if ratio >= 10 else 1
-    value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
+    value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>"
     if ratio < 1:
         value = f"{1 / ratio:.1f} ×<small> slower per cycle</small>"
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
+    if not ratio > 0:
+        value, sub = _before_ratio(view)
     latent, full_space = map(called, view.shown)
     return _tile("hero", f"{latent} against full-space {full_space}", value, sub)
+
+
+def _before_ratio(view: View) -> tuple[str, str]:
+    """What stands in the place of the ratio until both filters have run a complete cycle."""
+    pairs = zip(view.snapshots, view.shown, strict=True)
+    phases = {snapshot.phase for snapshot, name in pairs if not snapshot.median_ms(name) > 0}
+    after = "known after the first cycle of both"
+    if phases & {"loading", "queued", "playing"}:
+        return "starting", waiting(view) or after
+    return ("press Play", after) if "paused" in phases else (NOTHING, "&nbsp;")
 
 
 def message(text: str) -> str:
@@ -222,10 +234,21 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def preset(scene: Preset | None, index: int) -> str:
-    """What to look at in a scene, and from its moment on what happens there."""
+def preset(scene: Preset | None, changed: list[str], index: int) -> str:
+    """What to look at in a scene, and from its moment on what happens there.
+
+    Args:
+        changed: names of what was changed since. Neither needs be true then: that is said instead.
+        index: of the cycle that is shown.
+    """
     if scene is None:
         return ""
+    if changed:
+        labels = escape(", ".join(map(short_label, changed)))
+        return (
+            f'<div class="look"><b>You have changed this scene</b> ({labels}): what it was made to '
+            "show may not happen now. To see it again, choose none, then the scene.</div>"
+        )
     told = f'<div class="look">{escape(scene.sentence)}</div>'
     if index >= scene.moment:
         told += f'<div class="now"><b>Step {scene.moment}:</b> {escape(scene.note)}</div>'
@@ -254,15 +277,20 @@ def _no_solver(benchmark: Any) -> str:
     return f"{benchmark.title} has no solver."
 
 
-def sign(name: str) -> str:
-    """The marker of a filter in its colour, as HTML: texts themselves need more contrast."""
-    tint = f"--tint: {filter_colour(name)}"
-    return f'<i class="sign" style="{tint}" aria-hidden="true">{MARKERS[filter_marker(name)]}</i>'
+def sign(label: str, labels: Iterable[str]) -> str:
+    """The marker of a filter in its colour, as HTML: texts themselves need more contrast.
+
+    Args:
+        labels: all of the run.
+    """
+    colour, marker, _ = look(label, labels)
+    tint = f"--tint: {colour}"
+    return f'<i class="sign" style="{tint}" aria-hidden="true">{MARKERS[marker]}</i>'
 
 
-def marked(name: str) -> str:
+def marked(label: str, labels: Iterable[str]) -> str:
     """The title of a filter after its marker, as HTML."""
-    return sign(name) + called(name)
+    return sign(label, labels) + called(label)
 
 
 def percent(fraction: float) -> str:

@@ -46,8 +46,7 @@ class Scene:
 
     def views(self, view: View) -> list[Shown]:
         """What each map shows."""
-        labels = tuple(view.lead.setup.filters) if view.lead.setup else ()
-        allowed = choices(labels)
+        allowed = choices(view.labels)
         return [
             mine if (mine := self.chosen.get(place)) in allowed else first
             for place, first in enumerate(usual(view))
@@ -66,12 +65,12 @@ class Scene:
         if lead.index <= 0:
             self.scales.forget()
         shown = self.views(view)
-        offered = [(str(s), s.title) for s in choices(lead.setup.filters if lead.setup else ())]
+        offered = [(str(s), s.title) for s in choices(view.labels)]
         self.board.param.update(choices=offered, views=[str(s) for s in shown])
         index = None if self.index is None else min(self.index, lead.index)
-        fields = [(s, field(view, s, index)) for s in shown]
-        self.scales.follow(fields, self.variable)
-        pixels = [frame.pixels[self.variable].ravel() for _, frame in fields if frame]
+        fields = [(s, field(view, s, index, self.variable)) for s in shown]
+        self.scales.follow(fields)
+        pixels = [frame.pixels.ravel() for _, frame in fields if frame]
         shape = next((frame.pixels.shape[1:] for _, frame in fields if frame), (1, 1))
         cycle = lead.index if index is None else index
         number = next(self._numbers)

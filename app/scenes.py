@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ldensf_app.change import library_changes
 from ldensf_app.controls import Controls
 from ldensf_app.labels import AT
 from ldensf_app.link import decode
+from ldensf_app.opened import Opened
 from ldensf_app.page import Page
 from ldensf_app.presets import presets
-from ldensf_app.scenario import Scenario, library_changes
+from ldensf_app.scenario import Scenario
 from ldensf_app.settings import NO_SECOND, Settings
 from ldensf_app.setup import Setup
 from ldensf_core import get_benchmark
@@ -43,8 +45,11 @@ class Scenes:
         self.opening = False
         controls.preset.param.watch(self._chosen, "value")
 
-    def open(self, scenario: Scenario) -> None:
+    def open(self, scenario: Scenario, preset: str = "") -> None:
         """Start a scene over, paused at its first cycle.
+
+        Args:
+            preset: its name, if it is one.
 
         Raises:
             ValueError: if the settings cannot show it; the present run goes on then.
@@ -61,7 +66,9 @@ class Scenes:
         finally:
             self.opening = False
         self.changes = changes_of(scenario)
-        self._name("")
+        # At once, not by way of none: the browser, which has just chosen it, would stay there.
+        made = self._settings.setup(), tuple(self.changes)
+        self._show(Opened(preset, presets()[preset], *made) if preset else None)
         self._reset()
 
     def open_link(self, text: str) -> None:
@@ -74,26 +81,30 @@ class Scenes:
     def leave(self) -> None:
         """Go on without the scene's changes, with its settings."""
         self.changes = []
-        self._name("")
+        self._show(None)
 
-    def _name(self, preset: str) -> None:
-        self._page.preset = preset
-        self._controls.preset.value = preset
+    def _show(self, opened: Opened | None) -> None:
+        """Let page and choice show which preset is open."""
+        self._page.opened = opened
+        self._controls.preset.value = self._named
+
+    @property
+    def _named(self) -> str:
+        """Name of the preset that is open; empty if none is."""
+        return self._page.opened.name if self._page.opened else ""
 
     def _chosen(self, event: Any) -> None:
-        if event.new == self._page.preset:  # it follows the page
+        if event.new == self._named:  # it follows the page
             return
         if not event.new:
             self.leave()
             self._reset()
             return
         try:
-            self.open(presets()[event.new].scenario)
+            self.open(presets()[event.new].scenario, event.new)
         except (ValueError, KeyError) as error:
-            self._name(self._page.preset)
+            self._controls.preset.value = self._named
             self._page.say(f"This scene cannot be shown. {error}")
-        else:
-            self._name(event.new)
 
 
 def settings_of(scenario: Scenario) -> dict[str, Any]:

@@ -266,6 +266,13 @@ class Settings(param.Parameterized):
         return Setup(**values | {"filters": filters, "options": options})
 
 
+def short_label(name: str) -> str:
+    """How a setting, or what else can change during a run, is called within a sentence."""
+    if name == "assimilate":
+        return "assimilation"
+    return Settings.param[name].label.split(" (")[0].lower()
+
+
 def symbols(benchmark: Any) -> dict[str, str]:
     """Names of a benchmark's variables by how they are written."""
     return {v.symbol or v.name: v.name for v in benchmark.variables}

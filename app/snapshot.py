@@ -41,12 +41,10 @@ class Snapshot:
         setup: of the experiment that is shown; None before the first.
         device: where the filters compute.
         settings: of the experiment, as the library records them.
-        sensors: the network of the cycle shown.
         true_parameters: (P,).
         spun_up: share of the way to the first snapshot that the full-space members have gone, in
             ``spin_up_s`` seconds.
         index: of the cycle shown, -1 before the first.
-        silent: (n,), true where a sensor reported nothing at this cycle.
         truth: (V, ny, nx), float32, physical units.
         mean, spread: the same of each filter.
         records: one mapping from filter to ``Record`` for each cycle so far.
@@ -67,12 +65,10 @@ class Snapshot:
     setup: Setup | None = None
     device: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
-    sensors: SensorNetwork | None = None
     true_parameters: np.ndarray | None = None
     spun_up: float = 0.0
     spin_up_s: float = 0.0
     index: int = -1
-    silent: np.ndarray | None = None
     truth: np.ndarray | None = None
     mean: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
     spread: Mapping[str, np.ndarray] = field(default_factory=lambda: EMPTY)
@@ -94,23 +90,20 @@ def after(snapshot: Snapshot, experiment: Any, cycle: Any) -> dict[str, Any]:
     truth, mean, spread, records = frozen(cycle.truth), {}, {}, {}
     frames = {("truth", ""): pack(truth)}
     for name in cycle.filters:
-        records[name], mean[name], spread[name] = record_cycle(experiment.benchmark, cycle, name)
+        before = snapshot.records[-1].get(name) if snapshot.records else None
+        records[name], mean[name], spread[name] = record_cycle(
+            experiment.benchmark, cycle, name, before
+        )
         frames["mean", name], frames["spread", name] = pack(mean[name]), pack(spread[name])
-    silent = None
-    if cycle.observation is not None:
-        silent = (~cycle.observation.present).all(dim=-1).cpu().numpy()
-        silent.setflags(write=False)
-    now = experiment.conditions(cycle.index)
+    sensors = experiment.conditions(cycle.index).sensors
     return {
         "index": cycle.index,
-        "sensors": now.sensors,
-        "silent": silent,
         "truth": truth,
         "mean": MappingProxyType(mean),
         "spread": MappingProxyType(spread),
         "records": (*snapshot.records, MappingProxyType(records)),
         "frames": (*snapshot.frames, MappingProxyType(frames)),
         "observed": (*snapshot.observed, cycle.observation),
-        "networks": (*snapshot.networks, now.sensors),
+        "networks": (*snapshot.networks, sensors),
         "assimilated": (*snapshot.assimilated, cycle.assimilate),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 HOURS_IN_DAYS = 120.0
-"""A run that ends later than this, in hours, is told in days."""
+"""Times of a run that ends later than this, in hours, are written in days."""
 
 
 def unit(units: str) -> str:

@@ -64,6 +64,11 @@ class View:
         return setup
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of all filters of the run."""
+        return self.lead.setup.filters if self.lead.setup else ()
+
+    @property
     def notices(self) -> list[str]:
         """What could not be done, though the run goes on."""
         return list(dict.fromkeys(s.notice for s in self.snapshots if s.notice))
@@ -98,8 +103,9 @@ class View:
         """What to tell people where observations disagree with the model of a filter."""
         found = []
         for name, records in self.history().items():
-            if records[-1].limit is not None:
-                told = disagreement([r.innovation for r in records], records[-1].limit)
+            last = records[-1]
+            if last.limit is not None:
+                told = disagreement(last.innovations, last.limit)
                 found += [f"{title(name)}: {told}"] if told else []
         return found
 

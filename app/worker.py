@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
 TOLD = 0.05
-"""Share of a spin-up after which the page is told of it once more."""
+"""Share of a spin-up after which the page hears of it once more."""
 TOO_LATE = "The run is at its last cycle and cannot change any more: press Reset."
 
 

@@ -97,7 +97,7 @@ def kind(request):
 
 @pytest.fixture(scope="session")
 def make(kind):
-    """Makes a basis of this kind with about so many coefficients."""
+    """Makes a basis of this kind with about a given number of coefficients."""
     return KINDS[kind]
 
 

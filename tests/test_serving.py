@@ -1,4 +1,4 @@
-"""`ldensf app`: what is served, how it is told so, and how it ends."""
+"""`ldensf app`: what it serves, with which options, and how it ends."""
 
 import http.cookiejar
 import re

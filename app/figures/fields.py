@@ -13,7 +13,7 @@ from ldensf_app import units
 from ldensf_app.colours import TRUTH_COLOUR
 from ldensf_app.figures import style
 from ldensf_app.figures.course import course
-from ldensf_app.figures.labels import colours, title
+from ldensf_app.figures.labels import looks, title
 from ldensf_app.figures.run import Run, tick_labels
 from ldensf_app.limits import Limits, extremes, palette
 
@@ -188,12 +188,12 @@ def fan(
     there = course(run, x, y, of.name, names)
     times, axis = run.time_axis
     dims = hv.Dimension("time", label=axis), hv.Dimension(of.name, label=of.long_name)
-    tint = colours(run.filters)
+    drawn = looks(run.filters)
     elements: list[Any] = []
     for name in reversed(names):
         ends = there.low[name], there.high[name]
-        elements.append(style.band(times, *ends, dims, tint[name]))
-        elements.append(style.line(times, there.mean[name], dims, title(name), tint[name]))
+        elements.append(style.band(times, *ends, dims, drawn[name].colour))
+        elements += style.filter_line(times, there.mean[name], dims, title(name), drawn[name])
     elements.append(style.line(times, there.truth, dims, "truth", TRUTH_COLOUR, 1.5))
     if there.measured is not None:
         known = np.isfinite(there.measured)

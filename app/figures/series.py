@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED
 from ldensf_app.figures import style
-from ldensf_app.figures.labels import colours, title
+from ldensf_app.figures.labels import looks, title
 from ldensf_app.figures.run import Run
 
 LEAST = 5e-4
@@ -20,7 +20,7 @@ LEAST = 5e-4
 
 
 def errors(result: xr.Dataset) -> hv.Overlay:
-    """Relative RMSE of each filter's mean by time, solid, and its spread, dashed.
+    """Relative RMSE of each filter's mean by time, and its spread, dotted.
 
     Error: ‖mean − truth‖ / ‖truth‖ over all variables, normalised. Spread: of the ensemble, on the
     same scale. The two are alike where a filter knows how wrong it is.
@@ -35,17 +35,18 @@ def errors(result: xr.Dataset) -> hv.Overlay:
     times, axis = run.time_axis
     dims = hv.Dimension("time", label=axis), hv.Dimension("rel_rmse", label="relative RMSE")
     of_spread = dims[0], hv.Dimension("rel_spread", label="relative spread")
-    tint = colours(run.filters)
+    drawn = looks(run.filters)
     elements, curves = [], []
     for name in reversed(run.filters):
         error, spread = (run.series(n, name, positive=True) for n in ("rel_rmse", "rel_spread"))
         curves += [error, spread]
-        elements.append(style.line(times, spread, of_spread, "", tint[name], 1.5, "dashed"))
-        elements.append(style.line(times, error, dims, title(name), tint[name], 2.5))
+        dotted = drawn[name].colour, 1.5, style.DOTTED
+        elements.append(style.line(times, spread, of_spread, "", *dotted))
+        elements += style.filter_line(times, error, dims, title(name), drawn[name], 2.5)
     low, high = style.log_limits(curves, LEAST, 0.02, 1.5)
     return style.figure(
         elements,
-        "error (solid), spread (dashed)",
+        "error, and spread (dotted)",
         (axis, "relative RMSE"),
         style.margin(times),
         (low, high),
@@ -63,13 +64,14 @@ def times(result: xr.Dataset) -> hv.Overlay:
     run = Run(result)
     steps = np.arange(len(run.times), dtype=float)
     dims = hv.Dimension("step"), hv.Dimension("cycle_ms", label="time of a cycle", unit="ms")
-    tint = colours(run.filters)
+    drawn = looks(run.filters)
     curves = {n: run.series("cycle_ms", n, positive=True) for n in run.filters}
     low, high = style.log_limits(curves.values(), 1e-3, 0.5, 50.0)
     return style.figure(
         [
-            style.line(steps, curves[name], dims, title(name), tint[name])
+            element
             for name in reversed(run.filters)
+            for element in style.filter_line(steps, curves[name], dims, title(name), drawn[name])
         ],
         "time of a cycle",
         ("step", "ms"),
@@ -90,7 +92,7 @@ def parameters(result: xr.Dataset) -> hv.Layout:
     """
     run = Run(result)
     times_, axis = run.time_axis
-    tint = colours(run.filters)
+    drawn = looks(run.filters)
     figures = []
     for parameter in run.parameters:
         named = run.named(parameter)
@@ -100,8 +102,8 @@ def parameters(result: xr.Dataset) -> hv.Layout:
         for name in reversed(run.filters):
             low, median, high = run.posterior(parameter, name)
             curves += [low, high]
-            elements.append(style.band(times_, low, high, dims, tint[name]))
-            elements.append(style.line(times_, median, dims, title(name), tint[name]))
+            elements.append(style.band(times_, low, high, dims, drawn[name].colour))
+            elements += style.filter_line(times_, median, dims, title(name), drawn[name])
         elements.append(style.line(times_, truth, dims, "truth", TRUTH_COLOUR, 1.5))
         told = "median and 90 % of the ensemble"
         limits = style.limits(curves)
@@ -122,7 +124,7 @@ def innovations(result: xr.Dataset) -> hv.Overlay:
     run = Run(result)
     times_, axis = run.time_axis
     dims = hv.Dimension("time", label=axis), hv.Dimension("chi2", label="χ²/n")
-    tint = colours(run.filters)
+    drawn = looks(run.filters)
     one = np.ones(len(times_))
     elements: list[Any] = [style.line(times_, one, dims, "expected", UNCORRECTED, 1.5)]
     curves = [one]
@@ -132,11 +134,12 @@ def innovations(result: xr.Dataset) -> hv.Overlay:
         curves += [found, limit]
         if np.isfinite(limit).any():
             told = f"limit of {title(name)}"
-            elements.append(style.line(times_, limit, dims, told, tint[name], 1.5, "dotted"))
-        elements.append(style.line(times_, found, dims, title(name), tint[name]))
+            dotted = drawn[name].colour, 1.5, style.DOTTED
+            elements.append(style.line(times_, limit, dims, told, *dotted))
+        elements += style.filter_line(times_, found, dims, title(name), drawn[name])
         if (bad := run.series("disagrees", name) == 1).any():
             dots = times_[bad], found[bad]
-            elements.append(style.points(*dots, dims, "disagrees", tint[name], "x"))
+            elements.append(style.points(*dots, dims, "disagrees", drawn[name].colour, "x"))
     low, high = style.log_limits(curves, 1e-3, 0.5, 2.0)
     return style.figure(
         elements,
@@ -182,12 +185,12 @@ def rank_histogram(results: Sequence[xr.Dataset], seed: int = 0) -> hv.Layout:
     if len({run.parameters for run in runs}) > 1:
         raise ValueError(f"parameters {sorted({r.parameters for r in runs})}: results must agree")
     labels = list(dict.fromkeys(name for run in runs for name in run.filters))
-    tint, rng = colours(labels), np.random.default_rng(seed)
+    drawn, rng = looks(labels), np.random.default_rng(seed)
     figures = []
     for parameter in runs[0].parameters:
         for name in labels:
             ranks = _ranks([run for run in runs if name in run.filters], parameter, name, rng)
-            figures.append(_histogram(ranks, parameter, name, tint[name]))
+            figures.append(_histogram(ranks, parameter, name, drawn[name].colour))
     return style.page(figures, len(labels), style.WIDTH + 60, style.HEIGHT + 40)
 
 
@@ -218,7 +221,7 @@ def _histogram(ranks: np.ndarray, parameter: str, label: str, colour: str) -> hv
     elements = [
         bars,
         style.band(ends, np.full(2, low), np.full(2, high), dims, TRUTH_COLOUR),
-        style.line(ends, np.full(2, len(ranks) / BINS), dims, "", TRUTH_COLOUR, 1.5, "dashed"),
+        style.line(ends, np.full(2, len(ranks) / BINS), dims, "", TRUTH_COLOUR, 1.5, style.DASHED),
     ]
     return style.figure(
         elements,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import holoviews as hv
@@ -14,6 +14,8 @@ import holoviews.plotting.mpl
 import numpy as np
 from matplotlib.ticker import NullLocator
 
+from ldensf_app.colours import Look
+
 MAP = 230
 """Pixels, √(width × height) of a map."""
 WIDTH, HEIGHT = 386, 280
@@ -21,6 +23,17 @@ WIDTH, HEIGHT = 386, 280
 INCH = 80
 """Pixels in an inch, with Matplotlib."""
 ENDS = ("high", "low")
+SOLID, DASHED, DOTTED = (), (6, 4), (2, 3)
+"""Pixels of line and gap in turn; dotted are lines of what belongs to a filter beside its own."""
+MARKERS = {
+    "circle": "o", "square": "s", "diamond": "D", "hex": "h", "star": "*", "triangle": "^",
+    "inverted_triangle": "v", "plus": "P", "cross": (4, 1, 0), "asterisk": (6, 1, 0), "x": "X",
+}  # fmt: skip
+"""Matplotlib's markers by Bokeh's names; all filled, since it warns of an edge of others."""
+MARKER = 6.5
+"""Pixels of a marker on a line."""
+MOST_MARKERS = 12
+"""On a line, or they would cover its dashes."""
 TICKS = 6
 """Most ticks of a logarithmic axis."""
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -39,15 +52,45 @@ def line(
     label: str,
     colour: str,
     width: float = 2.0,
-    dash: str = "solid",
+    dash: Sequence[int] = SOLID,
 ) -> hv.Curve:
-    """A line, broken where values are NaN; ``dash``: solid, dashed or dotted."""
+    """A line, broken where values are NaN; ``dash``: pixels of line and gap in turn."""
     return styled(
         hv.Curve((x, y), *dims, label=label),
-        {"line_width": width, "line_dash": dash},
-        {"linewidth": 0.8 * width, "linestyle": dash},
+        {"line_width": width, "line_dash": list(dash)},
+        {"linewidth": 0.8 * width, "linestyle": linestyle(dash)},
         color=colour,
     )
+
+
+def filter_line(
+    x: Any,
+    y: Any,
+    dims: tuple[hv.Dimension, hv.Dimension],
+    label: str,
+    look: Look,
+    width: float = 2.0,
+) -> list[hv.Element]:
+    """The line of a filter in its colour and dash, and its markers."""
+    curve = line(x, y, dims, label, look.colour, width, look.dash)
+    step = marker_step(len(x))
+    markers = styled(
+        hv.Scatter((x[::step], y[::step]), *dims, label=label),
+        {"marker": look.marker, "size": MARKER},
+        {"marker": MARKERS[look.marker], "s": MARKER**2},
+        color=look.colour,
+    )
+    return [curve, markers]
+
+
+def marker_step(points: int) -> int:
+    """From one point of a line that has a marker to the next."""
+    return -(-points // MOST_MARKERS)
+
+
+def linestyle(dash: Sequence[int]) -> Any:
+    """Matplotlib's style of a line with these pixels of line and gap, which it scales by width."""
+    return (0, tuple(length / 2.5 for length in dash)) if dash else "solid"
 
 
 def band(

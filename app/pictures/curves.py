@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED
+from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, Look
 from ldensf_app.figures import style
 from ldensf_app.figures.course import Course
-from ldensf_app.figures.labels import colours, title
+from ldensf_app.figures.labels import looks, title
 from ldensf_app.figures.run import Run
 from ldensf_app.figures.series import LEAST
 from ldensf_app.pictures.sheet import INK, PALE, Room, Sheet
 
-DASHED = (0, (4, 2.5))
+MARKER = 5.0
+"""Points of a marker on a line."""
 ASIDE = 42
 """Pixels by which a title begins left of the frame, above the numbers of the axis."""
 
@@ -41,11 +43,18 @@ class Curves:
         self.ax.set_xlabel(foot, fontsize=0.9 * sheet.text, color=INK, labelpad=2)
         self.lines: list[tuple[Line2D, np.ndarray]] = []
 
-    def line(self, y: np.ndarray, colour: str, width: float = 1.8, dashes: object = "-") -> None:
-        """Add a curve, (T,), broken where it is NaN."""
-        drawn = {"color": colour, "linewidth": width, "linestyle": dashes}
-        (artist,) = self.ax.plot(self.x, y, **drawn)
+    def line(
+        self, y: np.ndarray, colour: str, width: float = 1.8, dash: Sequence[int] = (), **more: Any
+    ) -> None:
+        """Add a curve, (T,), broken where it is NaN; ``dash``: pixels of line and gap in turn."""
+        drawn = {"color": colour, "linewidth": width, "linestyle": style.linestyle(dash)}
+        (artist,) = self.ax.plot(self.x, y, **drawn, **more)
         self.lines.append((artist, y))
+
+    def filter_line(self, y: np.ndarray, look: Look, width: float = 1.8) -> None:
+        """Add the curve of a filter in its colour and dash, with its markers."""
+        step = style.marker_step(len(y))
+        self.line(y, look.colour, width, look.dash, markevery=step, **_marks(look))
 
     def dots(self, y: np.ndarray, colour: str, marker: str = "o") -> None:
         """Add points, (T,), where they are not NaN."""
@@ -78,16 +87,16 @@ class Curves:
 
 
 def errors(sheet: Sheet, room: Room, run: Run) -> Curves:
-    """Error of each filter, solid, and its spread, dashed."""
+    """Error of each filter, and its spread, dotted."""
     x, foot = run.time_axis
     of = {n: [run.series(s, n, True) for s in ("rel_rmse", "rel_spread")] for n in run.filters}
     ylim = style.log_limits([c for pair in of.values() for c in pair], LEAST, 0.02, 1.5)
-    made = Curves(sheet, room, x, "error (solid) and spread (dashed)", foot, ylim)
+    made = Curves(sheet, room, x, "error, and spread (dotted)", foot, ylim)
     made.logarithmic(lambda value: f"{100 * value:g} %")
-    for name, colour in _drawn(run):
+    for name, look in _drawn(run):
         error, spread = of[name]
-        made.line(spread, colour, 1.2, DASHED)
-        made.line(error, colour, 2.0)
+        made.line(spread, look.colour, 1.2, style.DOTTED)
+        made.filter_line(error, look, 2.0)
     return made
 
 
@@ -99,8 +108,8 @@ def times(sheet: Sheet, room: Room, run: Run) -> Curves:
     made = Curves(sheet, room, steps, "time of a cycle, ms", "step", ylim)
     made.logarithmic("{:,g}".format)
     made.ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for name, colour in _drawn(run):
-        made.line(of[name], colour)
+    for name, look in _drawn(run):
+        made.filter_line(of[name], look)
     return made
 
 
@@ -113,12 +122,12 @@ def innovations(sheet: Sheet, room: Room, run: Run) -> Curves:
     made = Curves(sheet, room, x, "innovations, χ²/n", foot, ylim)
     made.logarithmic("{:g}".format)
     made.line(np.ones(len(x)), UNCORRECTED, 1.2)
-    for name, colour in _drawn(run):
+    for name, look in _drawn(run):
         if np.isfinite(limits[name]).any():
-            made.line(limits[name], colour, 1.2, ":")
-        made.line(of[name], colour)
+            made.line(limits[name], look.colour, 1.2, style.DOTTED)
+        made.filter_line(of[name], look)
         if (bad := run.series("disagrees", name) == 1).any():
-            made.dots(np.where(bad, of[name], np.nan), colour, "x")
+            made.dots(np.where(bad, of[name], np.nan), look.colour, "x")
     return made
 
 
@@ -129,10 +138,10 @@ def parameter(sheet: Sheet, room: Room, run: Run, name: str) -> Curves:
     of = {label: run.posterior(name, label) for label in run.filters}
     ylim = style.limits([truth, *of.values()])
     made = Curves(sheet, room, x, run.named(name), foot, ylim)
-    for label, colour in _drawn(run):
+    for label, look in _drawn(run):
         low, median, high = of[label]
-        made.band(low, high, colour)
-        made.line(median, colour)
+        made.band(low, high, look.colour)
+        made.filter_line(median, look)
     made.line(truth, TRUTH_COLOUR, 1.4)
     return made
 
@@ -142,9 +151,9 @@ def course(sheet: Sheet, room: Room, run: Run, variable: str, there: Course) -> 
     x, foot = run.time_axis
     head = f"{run.named(variable)} at {there.place}"
     made = Curves(sheet, room, x, head, foot, style.limits(there.curves))
-    for name, colour in _drawn(run):
-        made.band(there.low[name], there.high[name], colour)
-        made.line(there.mean[name], colour)
+    for name, look in _drawn(run):
+        made.band(there.low[name], there.high[name], look.colour)
+        made.filter_line(there.mean[name], look)
     made.line(there.truth, TRUTH_COLOUR, 1.4)
     if there.measured is not None:
         made.dots(there.measured, TRUTH_COLOUR)
@@ -152,10 +161,13 @@ def course(sheet: Sheet, room: Room, run: Run, variable: str, there: Course) -> 
 
 
 def legend(sheet: Sheet, run: Run) -> None:
-    """Names of the filters in their colours, and of the truth, in the upper right corner."""
-    marks = {title(name): colour for name, colour in colours(run.filters).items()}
-    marks["truth"] = TRUTH_COLOUR
-    handles = [Line2D([], [], color=c, linewidth=3.0, label=told) for told, c in marks.items()]
+    """Names of the filters with their lines, and of the truth, in the upper right corner."""
+    handles = [
+        Line2D([], [], color=look.colour, linewidth=2.0, linestyle=style.linestyle(look.dash),
+               label=title(name), **_marks(look))
+        for name, look in looks(run.filters).items()
+    ]  # fmt: skip
+    handles.append(Line2D([], [], color=TRUTH_COLOUR, linewidth=2.0, label="truth"))
     sheet.figure.legend(
         handles=handles,
         loc="upper right",
@@ -164,12 +176,17 @@ def legend(sheet: Sheet, run: Run) -> None:
         frameon=False,
         fontsize=sheet.text,
         labelcolor=INK,
-        handlelength=1.2,
+        handlelength=2.6,
         columnspacing=1.4,
         borderpad=0.2,
     )
 
 
-def _drawn(run: Run) -> list[tuple[str, str]]:
-    """Labels with their colours, the first last, so that it lies on top."""
-    return list(reversed(colours(run.filters).items()))
+def _marks(look: Look) -> dict[str, Any]:
+    """A filter's markers as Matplotlib has them."""
+    return {"marker": style.MARKERS[look.marker], "markersize": MARKER, "markeredgewidth": 0.8}
+
+
+def _drawn(run: Run) -> list[tuple[str, Look]]:
+    """Labels and how they are drawn, the first last, so that it lies on top."""
+    return list(reversed(looks(run.filters).items()))

@@ -81,7 +81,8 @@ def mp4(result: xr.Dataset, on_frame: Callable[[int, int], object] | None = None
 
     Args:
         result: what ``TwinExperiment.run`` returns, or the same read from a file.
-        on_frame: called after each frame with how many are done and how many there are.
+        on_frame: called after each frame with how many are done and how many there are; what it
+            raises ends the film.
 
     Raises:
         ValueError: if there are fields of one cycle only, or ``result`` is another dataset.

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ldensf_app import units
 from ldensf_app.colours import TRUTH_COLOUR
 from ldensf_app.figures.fields import MISSING
-from ldensf_app.figures.labels import colours, title
+from ldensf_app.figures.labels import looks, title
 from ldensf_app.figures.run import Run, tick_labels
 from ldensf_app.limits import Limits, extremes, palette
 from ldensf_app.pictures.sheet import INK, Room, Sheet, readable
@@ -133,7 +133,7 @@ class Maps:
             label_.set_ha({x.low: "left", x.high: "right"}.get(place[0], "center"))
         made.head = ax.set_title("", fontsize=1.05 * self.sheet.text, color=INK, pad=4)
         if label:
-            made.head.set_color(readable(colours(run.filters)[label]))
+            made.head.set_color(readable(looks(run.filters)[label].colour))
         return made
 
     def _ramp(self, room: Room, limits: Limits) -> Any:

@@ -73,7 +73,7 @@ class Benchmark(ABC):
         spin_up_states: number of states that ``spin_up`` yields.
         tuning: tuned options of filters on this benchmark, by the filter's name.
         model_errors: other physics for truths, by name: see ``with_error``.
-        story: what there is to estimate, in half a sentence.
+        story: what is to be estimated, in half a sentence.
         shown_first: name of the variable to show first; by default the last.
         spinning_up: what is spun up to the first snapshot, such as "the flow".
         has_solver: whether it runs for any parameters of the prior and its states can be

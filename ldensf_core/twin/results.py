@@ -57,8 +57,10 @@ def result_dataset(
         n = len(observed)
         truth[n] = cycle.truth
         for i, label in enumerate(labels):
-            record, mean[i, n], spread[i, n] = record_cycle(benchmark, cycle, label)
-            records[label].append(record)
+            of_it = records[label]
+            before = of_it[-1] if of_it else None
+            record, mean[i, n], spread[i, n] = record_cycle(benchmark, cycle, label, before)
+            of_it.append(record)
         observed.append(cycle.observation)
         del cycle  # frees its ensembles before the next is computed
         on_cycle()
@@ -173,13 +175,9 @@ def _innovations(
 ) -> dict[str, tuple]:
     """χ²/n by filter and time, and where it is too large."""
     shape = len(records), n_times
-    of_filters = [[r.innovation for r in rs] for rs in records.values()]
 
     def series(variable: int | None = None) -> np.ndarray:
-        rows = [
-            [normalised_square(found[: n + 1], variable) for n in range(len(found))]
-            for found in of_filters
-        ]
+        rows = [[normalised_square(r.innovations, variable) for r in rs] for rs in records.values()]
         return _filled(rows, shape, np.float64)
 
     told = f"squared innovations over their expected size, latest {WINDOW} observations"
@@ -189,10 +187,10 @@ def _innovations(
         data[f"{v.name}_chi2"] = (("filter", "time"), series(i), of_one)
     flags = [
         [
-            math.nan if r.limit is None else disagreement(found[: n + 1], r.limit) is not None
-            for n, r in enumerate(rs)
+            math.nan if r.limit is None else disagreement(r.innovations, r.limit) is not None
+            for r in rs
         ]
-        for rs, found in zip(records.values(), of_filters, strict=True)
+        for rs in records.values()
     ]
     data["disagrees"] = (
         ("filter", "time"),

@@ -73,15 +73,19 @@ def globe_run(filters: tuple[str, ...] = ("letkf", "none"), seed: int = 0) -> xr
     spread = rng.uniform(5, 30, (len(filters), *shape))
     mean[-1, 2:] = spread[-1, 2:] = np.nan
 
-    def record() -> Record:
-        error, spread_, ms = rng.uniform(0.05, 0.5, 3)
-        squares = tuple(rng.uniform(1, 6, 2))
-        members = rng.uniform(0.2, 0.8, (5, 1))
-        innovation = Innovation((2,), squares)
-        return Record(error, spread_, ms, np.nan, np.nan, 1.0, True, members, innovation, None)
+    def run(cycles: int) -> list[Record]:
+        made: list[Record] = []
+        for _ in range(cycles):
+            error, spread_, ms = rng.uniform(0.05, 0.5, 3)
+            new = Innovation((2,), tuple(rng.uniform(1, 6, 2)))
+            members = rng.uniform(0.2, 0.8, (5, 1))
+            latest = (*(made[-1].innovations if made else ()), new)
+            times = ms, np.nan, np.nan, 1.0
+            made.append(Record(error, spread_, *times, True, members, latest, None))
+        return made
 
     lengths = [CYCLES] * (len(filters) - 1) + [2]
-    records = {name: [record() for _ in range(n)] for name, n in zip(filters, lengths, strict=True)}
+    records = {name: run(n) for name, n in zip(filters, lengths, strict=True)}
     observed = []
     for cycle in range(CYCLES):
         values = torch.as_tensor(8000 + 100 * rng.standard_normal((2, 1)), dtype=torch.float32)

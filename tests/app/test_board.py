@@ -1,4 +1,4 @@
-"""The component that draws maps: what it is told of a benchmark, and what it hears."""
+"""The component that draws maps: what it gets to know of a benchmark, and what it hears."""
 
 import math
 from types import SimpleNamespace

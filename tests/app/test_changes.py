@@ -17,40 +17,8 @@ ALERT = 'role="alert"'
 
 
 @pytest.fixture
-def started(wait):
-    """Makes a dashboard at its first cycle."""
-    made = []
-
-    def start(**settings):
-        dashboard = Dashboard(**SMALL | settings)
-        made.append(dashboard)
-        wait(lambda: dashboard.race.view().lead.index == 0)
-        dashboard.pull()
-        return dashboard
-
-    yield start
-    for dashboard in made:
-        dashboard.close()
-        for worker in dashboard.race.workers:
-            worker.join(timeout=30)
-            assert not worker.is_alive()
-
-
-@pytest.fixture
 def dashboard(started):
-    return started()
-
-
-@pytest.fixture
-def run_to(wait):
-    def run_to(dashboard, last):
-        wait(lambda: dashboard.race.view().lead.index >= 0)
-        for index in range(dashboard.race.view().lead.index + 1, last + 1):
-            dashboard.step()
-            wait(lambda index=index: dashboard.race.view().lead.index == index)
-        dashboard.pull()
-
-    return run_to
+    return started(**SMALL)
 
 
 @pytest.fixture
@@ -231,7 +199,7 @@ def test_places_and_views_that_are_not_there_do_no_harm(dashboard, run_to):
 
 
 def test_members_change_live(started, run_to, made):
-    dashboard = started(members=20)
+    dashboard = started(**SMALL | {"members": 20})
     run_to(dashboard, 1)
     dashboard.controls.widgets["members"].value = 50
     assert made(dashboard, 1) == ((2, {"members": 50}),)
@@ -257,7 +225,7 @@ def test_measured_variables_change_live(dashboard, run_to, made):
 
 
 def test_the_first_filter_runs_once_more_beside_itself(started, run_to, made):
-    dashboard = started(second=20)
+    dashboard = started(**SMALL, second=20)
     run_to(dashboard, 2)
     dashboard.settings.members = 10
     made(dashboard, 1)

@@ -8,7 +8,8 @@ from bokeh.core.enums import MarkerType
 from colorspacious import cspace_convert, deltaE
 from matplotlib.colors import to_rgb
 
-from ldensf_app.colours import filter_colour, filter_dash, filter_marker
+from ldensf_app.colours import filter_colour, filter_dash, filter_marker, look
+from ldensf_app.curves import LEVEL_DASH, SPREAD_DASH
 from ldensf_app.setup import DEFAULT_FILTERS
 from ldensf_core import FILTERS, register_filter
 from ldensf_core.filters import EnSF
@@ -16,7 +17,7 @@ from ldensf_core.filters import EnSF
 VISIONS = ("normal", "deuteranomaly", "protanomaly", "tritanomaly")
 APART = 15.0
 """Distance in CAM02-UCS at which two colours are told apart without looking twice."""
-AGAIN = "@5"  # the same filter once more
+AGAIN, FURTHER = "@5", "@50"  # the same filter once more, and once more again
 
 
 def seen(colour, vision):
@@ -55,16 +56,33 @@ def test_the_default_scene_is_told_apart_by_colour_alone():
 
 def test_all_filters_are_told_apart_with_their_markers_or_dashes():
     for one, other in combinations([*FILTERS, *(n + AGAIN for n in FILTERS)], 2):
-        mine, theirs = ((filter_colour(n), filter_marker(n)) for n in (one, other))
-        assert mine != theirs, (one, other)
-        assert apart(one, other) >= APART or mine[1] != theirs[1], (one, other)
-    for one, other in combinations(FILTERS, 2):  # of lines without markers
-        assert apart(one, other) >= APART or filter_dash(one) != filter_dash(other), (one, other)
+        mine, theirs = look(one), look(other)
+        assert apart(one, other) >= APART or mine.marker != theirs.marker, (one, other)
+        # of lines without markers
+        assert apart(one, other) >= APART or mine.dash != theirs.dash, (one, other)
+
+
+def test_all_ensemble_sizes_of_all_filters_are_told_apart():
+    """Three sizes of each filter, all in one chart: those of a filter by marker and dash alike."""
+    labels = [name + size for name in FILTERS for size in ("", AGAIN, FURTHER)]
+    for one, other in combinations(labels, 2):
+        mine, theirs = look(one, labels), look(other, labels)
+        if one.partition("@")[0] == other.partition("@")[0]:
+            assert mine.marker != theirs.marker and mine.dash != theirs.dash, (one, other)
+        elif apart(one, other) < APART:
+            assert (mine.marker, mine.dash) != (theirs.marker, theirs.dash), (one, other)
+
+
+def test_a_further_size_is_told_from_the_one_before_it_and_alone_it_is_the_second():
+    labels = ["ld-ensf@5", "ld-ensf@50"]
+    assert look("ld-ensf@5", labels)[1:] != look("ld-ensf@50", labels)[1:]
+    assert look("ld-ensf@50") == look("ld-ensf@50", labels[1:]) == look("ld-ensf@5", labels)
 
 
 def test_markers_are_such_as_bokeh_draws_and_dashes_are_not_those_of_the_spread():
-    assert {filter_marker(n + more) for n in FILTERS for more in ("", AGAIN)} <= set(MarkerType)
-    assert all(filter_dash(n) != [5, 4] for n in FILTERS)
+    labels = [name + size for name in FILTERS for size in ("", AGAIN, FURTHER)]
+    assert {filter_marker(label, labels) for label in labels} <= set(MarkerType)
+    assert not {SPREAD_DASH, LEVEL_DASH} & {filter_dash(label, labels) for label in labels}
 
 
 def test_all_show_on_the_light_page_and_on_the_dark_one(further):

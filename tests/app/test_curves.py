@@ -14,13 +14,14 @@ from ldensf_app.snapshot import Record, Snapshot
 from ldensf_app.view import View
 from ldensf_core import FILTERS, Observation, SensorNetwork, get_benchmark
 from ldensf_core.observations import Innovation
+from ldensf_core.twin import record as twin_record
 
 TSUNAMI, KOLMOGOROV = get_benchmark("tsunami"), get_benchmark("kolmogorov")
 NAN = math.nan
 
 
-def record(parameters=((1.0, 2.0),), error=0.1, spread=0.05, ms=2.0, parts=(NAN, NAN), chi2=None):
-    compared = None if chi2 is None else Innovation((chi2[0],), (chi2[1], chi2[1]))
+def record(parameters=((1.0, 2.0),), error=0.1, spread=0.05, ms=2.0, parts=(NAN, NAN), chi2=()):
+    compared = tuple(Innovation((n,), (square, square)) for n, square in chi2)
     members = np.asarray(parameters, np.float32)
     return Record(error, spread, ms, *parts, 1.0, True, members, compared, None)
 
@@ -90,12 +91,10 @@ def test_times_are_those_of_filters_that_correct_and_of_their_parts():
 
 
 def test_innovations_are_averaged_over_the_latest_ones():
-    squares = [(10, 10.0), None, (30, 90.0), *[(10, 5.0)] * 10]
-    run = [record(chi2=of) for of in squares]
+    latest = [[(10, 10.0)], [(10, 10.0)], [(10, 10.0), (30, 90.0)], [(10, 5.0)] * 10]
+    run = [record(chi2=of) for of in latest]
     chi2 = named(curves.innovations(view(ld_ensf=run), TSUNAMI))["LD-EnSF"].y
-    assert chi2[:3] == pytest.approx([1.0, 1.0, 100 / 40])  # nothing new at the second
-    assert chi2[-1] == pytest.approx(0.5)  # of the latest ten
-    assert len(chi2) == len(squares)
+    assert chi2 == pytest.approx([1.0, 1.0, 100 / 40, 0.5])  # nothing new at the second
     without = named(curves.innovations(view(ld_ensf=[record()]), TSUNAMI))
     assert np.isnan(without["LD-EnSF"].y).all()
     level = without["as expected"]
@@ -213,6 +212,27 @@ def test_a_filter_that_is_behind_has_a_shorter_series():
     assert [len(found[name].y) for name in ("LD-EnSF", "EnSF", "truth")] == [4, 2, 4]
 
 
+def test_the_same_filter_with_other_members_is_told_by_marker_and_dash_on_every_chart():
+    labels = ("ld-ensf", "ld-ensf@5", "ld-ensf@50")
+    setup = Settings(filters=["ld-ensf"], again=list(labels[1:])).setup()
+    assert setup.filters == labels
+    _, frames = with_fields(3, labels)
+    records = (dict.fromkeys(labels, record(parts=(1.0, 2.0), chi2=[(10, 9.0)])),) * 3
+    run = replace(snapshot(more={"frames": frames}), setup=setup, index=2, records=records)
+    run = View(replace(run, assimilated=(True,) * 3), Snapshot())
+    charts = {
+        **curves.log_charts(),
+        "track": lambda *of: curves.track(*of, 0),
+        "series": lambda *of: curves.series(*of, 0, (500.0, 500.0)),
+        "cloud": curves.cloud,
+    }
+    titles = ("LD-EnSF", "LD-EnSF, 5 members", "LD-EnSF, 50 members")
+    for name, draw in charts.items():
+        found = named(draw(run, TSUNAMI))
+        assert len({found[title].marker for title in titles}) == 3, name
+        assert len({found[title].dash for title in titles}) == 3, name
+
+
 def test_before_the_first_cycle_a_series_is_empty():
     drawing = curves.series(View(Snapshot(), Snapshot()), TSUNAMI, 0, (500.0, 500.0))
     assert drawing.traces == [] and drawing.y_range[0] < drawing.y_range[1]
@@ -229,8 +249,35 @@ def test_forecasts_are_shaded_from_the_last_observation_on():
     assert all((b.low[0], b.high[0]) == drawing.y_range for b in drawing.bands)
 
 
+def test_what_a_chart_shows_of_a_cycle_is_computed_once(monkeypatch):
+    """A redraw late in a run costs what it does early."""
+    counts = {"quantile": 0, "normalised_square": 0}
+
+    def counted(of, name):
+        function = getattr(of, name)
+
+        def call(*args, **kwargs):
+            counts[name] += 1
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(of, name, call)
+
+    counted(np, "quantile"), counted(twin_record, "normalised_square")
+    run = [record([[1.0, 2.0], [3.0, 4.0]], chi2=[(10, 10.0)]) for _ in range(6)]
+
+    def draw(cycles):
+        shown = view(ld_ensf=run[:cycles])
+        curves.track(shown, TSUNAMI, 0), curves.track(shown, TSUNAMI, 1)
+        curves.innovations(shown, TSUNAMI)
+        return tuple(counts.values())
+
+    assert draw(5) == (5, 5)
+    assert draw(5) == (5, 5)
+    assert draw(6) == (6, 6)
+
+
 def test_charts_with_a_logarithmic_axis_have_positive_ranges():
-    drawn = view(ld_ensf=[record(error=0.0, spread=0.0, ms=0.0, chi2=(1, 0.0))])
+    drawn = view(ld_ensf=[record(error=0.0, spread=0.0, ms=0.0, chi2=[(1, 0.0)])])
     for title, draw in curves.log_charts().items():
         drawing = draw(drawn, TSUNAMI)
         assert 0 < drawing.y_range[0] < drawing.y_range[1], title

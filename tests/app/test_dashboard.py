@@ -11,15 +11,11 @@ SMALL = {"full_space_members": 2, "sensors": 16, "members": 5}
 
 
 @pytest.fixture
-def dashboard(wait):
-    dashboard = Dashboard(**SMALL)
+def dashboard(started, wait):
+    dashboard = started(**SMALL)
     wait(lambda: all(s.phase == "paused" for s in dashboard.race.view().snapshots))
     dashboard.pull()
-    yield dashboard
-    dashboard.close()
-    for worker in dashboard.race.workers:
-        worker.join(timeout=60)
-        assert not worker.is_alive()
+    return dashboard
 
 
 def images(dashboard):
@@ -167,15 +163,9 @@ def test_a_hidden_model_error_is_chosen_said_and_run(dashboard, wait):
 
 
 @pytest.fixture
-def full_space(wait):
+def full_space(started):
     """Without the latent filters, which need weights."""
-    dashboard = Dashboard(filters=["ensf"], full_space_members=2)
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    dashboard.pull()
-    yield dashboard
-    dashboard.close()
-    for worker in dashboard.race.workers:
-        worker.join(timeout=60)
+    return started(filters=["ensf"], full_space_members=2)
 
 
 def test_another_full_space_filter_is_shown_in_the_place_of_ensf(full_space, wait):

@@ -11,12 +11,12 @@ import xarray as xr
 
 from ldensf_app import frames
 from ldensf_app.export import netcdf, view_dataset
-from ldensf_app.race import Race
 from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Snapshot
 from ldensf_app.view import View
 from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.twin.results import result_dataset
+from tests.app.running import racing
 
 TSUNAMI = get_benchmark("tsunami")
 FIELDS = ("eta", "eta_mean", "eta_spread", "u", "u_mean", "u_spread")
@@ -39,23 +39,19 @@ def view():
     setup = Settings(
         filters=["ld-ensf", "ensf"], members=5, full_space_members=2, sensors=16, device="cpu"
     ).setup()
-    race = Race()
-    race.reset(setup)
-    until(race, 0, 0)
-    for index in range(1, CYCLES):
-        for at, change in CHANGES:
-            if at == index:
-                race.change(**change)
-        race.latent.step()
-        until(race, index, index - 1)
-        if index < CYCLES - 1:
-            race.full_space.step()
-            until(race, index, index)
-    view = race.view()
-    race.close()
-    for worker in race.workers:
-        worker.join(timeout=30)
-    return view
+    with racing() as race:
+        race.reset(setup)
+        until(race, 0, 0)
+        for index in range(1, CYCLES):
+            for at, change in CHANGES:
+                if at == index:
+                    race.change(**change)
+            race.latent.step()
+            until(race, index, index - 1)
+            if index < CYCLES - 1:
+                race.full_space.step()
+                until(race, index, index)
+        return race.view()
 
 
 @pytest.fixture(scope="module")

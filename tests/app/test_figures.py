@@ -11,8 +11,9 @@ from scipy.stats import chisquare
 from ldensf_app import figures
 from ldensf_app.colours import filter_colour
 from ldensf_app.figures.course import liveliest
-from ldensf_app.figures.labels import NEUTRAL, colours, title
+from ldensf_app.figures.labels import NEUTRAL, looks, title
 from ldensf_app.figures.run import Run
+from ldensf_app.figures.style import DOTTED, filter_line
 from ldensf_core.observations.innovation import Innovation, disagreement
 from tests.app.drawn import CYCLES, globe_run, one_cycle, read_back, tsunami_run
 
@@ -152,13 +153,36 @@ def test_errors_are_those_of_the_run():
     of_filter = run.sel(filter="ld-ensf")
     np.testing.assert_allclose(drawn["time"], run.time, rtol=1e-6)
     assert np.array_equal(drawn["rel_rmse"], of_filter.rel_rmse)
-    dashed = [e for e in overlay if e.vdims[0].name == "rel_spread"]
-    assert np.array_equal(dashed[-1]["rel_spread"], of_filter.rel_spread)
+    dotted = [e for e in overlay if e.vdims[0].name == "rel_spread"]
+    assert np.array_equal(dotted[-1]["rel_spread"], of_filter.rel_spread)
     low, high = hv.Store.lookup_options("bokeh", overlay, "plot").kwargs["ylim"]
     assert low < float(run.rel_rmse.min()) < float(run.rel_rmse.max()) < high
-    look = [hv.Store.lookup_options("bokeh", e, "style").kwargs for e in (drawn, dashed[-1])]
-    assert [s["line_dash"] for s in look] == ["solid", "dashed"]
-    assert {s["color"] for s in look} == {filter_colour("ld-ensf")}
+    styles = [hv.Store.lookup_options("bokeh", e, "style").kwargs for e in (drawn, dotted[-1])]
+    assert [s["line_dash"] for s in styles] == [[], list(DOTTED)]
+    assert {s["color"] for s in styles} == {filter_colour("ld-ensf")}
+
+
+def test_the_same_filter_with_other_members_has_another_dash_and_other_markers():
+    run = tsunami_run()
+    found = looks(map(str, run["filter"].values))
+    x, y = run.sensor_x.values[0], run.sensor_y.values[0]
+    overlays = figures.errors(run), figures.times(run), figures.innovations(run)
+    for overlay in (*overlays, *figures.parameters(run), figures.fan(run, x, y)):
+        for label in ("ld-ensf", "ld-ensf@3"):
+            line, dots = (curve(overlay, title(label), of) for of in (hv.Curve, hv.Scatter))
+            np.testing.assert_array_equal(*(e.dimension_values(1) for e in (line, dots)))
+            drawn = [hv.Store.lookup_options("bokeh", e, "style").kwargs for e in (line, dots)]
+            assert drawn[0]["line_dash"] == list(found[label].dash)
+            assert drawn[1]["marker"] == found[label].marker
+    assert found["ld-ensf"].dash != found["ld-ensf@3"].dash
+    assert found["ld-ensf"].marker != found["ld-ensf@3"].marker
+
+
+@pytest.mark.parametrize(("points", "markers"), [(1, 1), (12, 12), (13, 7), (51, 11), (63, 11)])
+def test_markers_leave_room_for_dashes(points, markers):
+    x, dims = np.arange(points, dtype=float), (hv.Dimension("t"), hv.Dimension("v"))
+    line, dots = filter_line(x, x, dims, "LD-EnSF", looks(["ld-ensf"])["ld-ensf"])
+    assert (len(line), len(dots)) == (points, markers)
 
 
 def test_cycles_that_were_not_run_are_gaps():
@@ -299,7 +323,8 @@ def test_ranks_need_runs_that_are_many_and_alike():
 
 
 def test_colours_are_the_apps_and_others_are_neutral():
-    found = colours(["ld-ensf", "a", "ld-ensf@5", "a@5", "ld-ensf@50", "b", "none"])
+    labels = ["ld-ensf", "a", "ld-ensf@5", "a@5", "ld-ensf@50", "b", "none"]
+    found = {label: look.colour for label, look in looks(labels).items()}
     assert found["ld-ensf"] == filter_colour("ld-ensf") and found["none"] == filter_colour("none")
     assert (found["a"], found["a@5"], found["b"]) == NEUTRAL[:3]
     assert found["ld-ensf@5"] == found["ld-ensf@50"] == filter_colour("ld-ensf@5")
@@ -307,7 +332,7 @@ def test_colours_are_the_apps_and_others_are_neutral():
     assert title("ld-ensf@5") == "LD-EnSF, 5 members" and title("a@5") == "a@5"
     assert title("ensf") == "EnSF (full space)"
     many = [f"name {k}" for k in range(40)]
-    assert set(colours(many).values()) == set(NEUTRAL)
+    assert {look.colour for look in looks(many).values()} == set(NEUTRAL)
 
 
 @pytest.mark.parametrize("backend", ["bokeh", "matplotlib"])

@@ -14,7 +14,6 @@ from ldensf_app.colours import COLOURS, UNCORRECTED, filter_colour
 from ldensf_app.controls import Controls
 from ldensf_app.export import netcdf
 from ldensf_app.panels import usual
-from ldensf_app.race import Race
 from ldensf_app.settings import Settings
 from ldensf_core import FILTERS, get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Axis, Benchmark, Box, Parameter, Variable
@@ -178,15 +177,6 @@ def test_fields_show_what_is_tuned_for_the_benchmark():
     assert settings.setup().options == ()
 
 
-@pytest.fixture
-def race():
-    race = Race()
-    yield race
-    race.close()
-    for worker in race.workers:
-        worker.join(timeout=30)
-
-
 def test_own_filters_run_each_in_the_worker_of_its_kind(race, wait):
     register_filter(Nudging)
     register_filter(LatentNudging)
@@ -204,75 +194,58 @@ def test_own_filters_run_each_in_the_worker_of_its_kind(race, wait):
     assert "Latent nudging: gain <b>0.2</b>" in readout.status(view)
 
 
-def close(dashboard):
-    dashboard.close()
-    for worker in dashboard.race.workers:
-        worker.join(timeout=30)
+def test_a_dashboard_takes_a_filter_class_and_shows_what_it_is_told(started, wait):
+    dashboard = started(filters=["ld-ensf", Nudging], full_space_members=2, sensors=16)
+    assert FILTERS["nudging"] is Nudging
+    assert dashboard.settings.filters == ["ld-ensf", "nudging"]
+    wait(lambda: dashboard.race.view().of("nudging"))
+    dashboard.controls.options.view.active = [0]
+    dashboard.controls.options.widgets["nudging"]["gain"].value = 1.5
+    wait(lambda: dashboard.race.view().message)
+    dashboard.pull()
+    assert "gain of &#x27;nudging&#x27; = 1.5: allowed is 0 to 1" in dashboard.page.status.object
+    wait(lambda: dashboard.race.view().of("ld-ensf"))  # which runs all the same
+    dashboard.controls.options.widgets["nudging"]["gain"].value = 1.0
+    wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
+    dashboard.step()
+    wait(lambda: dashboard.race.view().lead.index == 1)
+    dashboard.controls.options.widgets["nudging"]["gain"].value = 0.5
+    assert "changed: options of the filters" in dashboard.controls.notice.object
+    dashboard.pull()
+    cards = dashboard.page.cards
+    assert "Nudging" in cards["errors"].chart.dots.data["name"]
+    assert "Nudging" not in cards["parameters"].chart.dots.data["name"]
 
 
-def test_a_dashboard_takes_a_filter_class_and_shows_what_it_is_told(wait):
-    dashboard = Dashboard(filters=["ld-ensf", Nudging], full_space_members=2, sensors=16)
-    try:
-        assert FILTERS["nudging"] is Nudging
-        assert dashboard.settings.filters == ["ld-ensf", "nudging"]
-        wait(lambda: dashboard.race.view().of("nudging"))
-        dashboard.controls.options.view.active = [0]
-        dashboard.controls.options.widgets["nudging"]["gain"].value = 1.5
-        wait(lambda: dashboard.race.view().message)
-        dashboard.pull()
-        assert (
-            "gain of &#x27;nudging&#x27; = 1.5: allowed is 0 to 1" in dashboard.page.status.object
-        )
-        wait(lambda: dashboard.race.view().of("ld-ensf"))  # which runs all the same
-        dashboard.controls.options.widgets["nudging"]["gain"].value = 1.0
-        wait(lambda: dashboard.race.full_space.snapshot.phase == "paused")
-        dashboard.step()
-        wait(lambda: dashboard.race.view().lead.index == 1)
-        dashboard.controls.options.widgets["nudging"]["gain"].value = 0.5
-        assert "changed: options of the filters" in dashboard.controls.notice.object
-        dashboard.pull()
-        cards = dashboard.page.cards
-        assert "Nudging" in cards["errors"].chart.dots.data["name"]
-        assert "Nudging" not in cards["parameters"].chart.dots.data["name"]
-    finally:
-        close(dashboard)
-
-
-def test_a_benchmark_without_trained_weights_is_run_by_the_solver(wait):
+def test_a_benchmark_without_trained_weights_is_run_by_the_solver(started, wait):
     benchmark = Advection()
-    dashboard = Dashboard(benchmark=benchmark, full_space_members=2)
-    try:
-        assert dashboard.settings.filters == ["ensf", "none"]
-        wait(lambda: dashboard.race.view().lead.index == 0)
-        dashboard.controls.speed.value = float("inf")
-        dashboard.play()
-        wait(lambda: dashboard.race.full_space.snapshot.phase == "finished")
-        dashboard.pull()
-        assert list(dashboard.race.view().history()) == ["ensf", "none"]
-        assert "A drifting wave" in dashboard.page.story.object
-        frame = dashboard.page.scene.board.frame
-        assert frame["shape"] == [16, 24] and len(frame["pixels"]) == 4 * 16 * 24
-        assert [p["unit"] for p in frame["panels"]][:2] == ["c (g/m³)"] * 2
-        card = dashboard.page.cards["parameters"]
-        assert card.choice.value == "speed (km/h) over time"
-        assert card.chart.dots.data["name"].count("no assimilation") == 6
-        told = dashboard.controls.lacking.object
-        assert (
-            "LD-EnSF, latent smoother, latent ETKF, latent EnKF, encoder alone cannot run" in told
-        )
-        assert "ldensf train advection" in told
-        with xr.open_dataset(netcdf(dashboard.race.view(), benchmark), engine="h5netcdf") as run:
-            assert list(run["filter"].values) == ["ensf", "none"]
-            assert set(json.loads(run.attrs["options"])) == {"ensf", "none"}
+    dashboard = started(benchmark=benchmark, full_space_members=2)
+    assert dashboard.settings.filters == ["ensf", "none"]
+    dashboard.controls.speed.value = float("inf")
+    dashboard.play()
+    wait(lambda: dashboard.race.full_space.snapshot.phase == "finished")
+    dashboard.pull()
+    assert list(dashboard.race.view().history()) == ["ensf", "none"]
+    assert "A drifting wave" in dashboard.page.story.object
+    frame = dashboard.page.scene.board.frame
+    assert frame["shape"] == [16, 24] and len(frame["pixels"]) == 4 * 16 * 24
+    assert [p["unit"] for p in frame["panels"]][:2] == ["c (g/m³)"] * 2
+    card = dashboard.page.cards["parameters"]
+    assert card.choice.value == "speed (km/h) over time"
+    assert card.chart.dots.data["name"].count("no assimilation") == 6
+    told = dashboard.controls.lacking.object
+    assert "LD-EnSF, latent smoother, latent ETKF, latent EnKF, encoder alone cannot run" in told
+    assert "ldensf train advection" in told
+    with xr.open_dataset(netcdf(dashboard.race.view(), benchmark), engine="h5netcdf") as run:
+        assert list(run["filter"].values) == ["ensf", "none"]
+        assert set(json.loads(run.attrs["options"])) == {"ensf", "none"}
 
-        dashboard.settings.filters = ["ld-ensf", "none"]
-        dashboard.reset()
-        wait(lambda: dashboard.race.view().message and dashboard.race.view().of("none"))
-        dashboard.pull()
-        assert "LD-EnSF cannot run: there are no trained weights" in dashboard.page.status.object
-        assert "ldensf train advection" in dashboard.page.status.object
-    finally:
-        close(dashboard)
+    dashboard.settings.filters = ["ld-ensf", "none"]
+    dashboard.reset()
+    wait(lambda: dashboard.race.view().message and dashboard.race.view().of("none"))
+    dashboard.pull()
+    assert "LD-EnSF cannot run: there are no trained weights" in dashboard.page.status.object
+    assert "ldensf train advection" in dashboard.page.status.object
 
 
 def test_filters_that_need_weights_come_back_with_them():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ldensf_app import panels
-from ldensf_app.frames import pack
+from ldensf_app.frames import Frame, pack
 from ldensf_app.panels import Scales, Shown, choices, field, panel, usual
 from ldensf_app.settings import Settings
 from ldensf_app.snapshot import Snapshot
@@ -84,21 +84,35 @@ def view():
 
 @pytest.mark.parametrize(("index", "at"), [(None, 4), (1, 1)])
 def test_an_error_is_mean_less_truth(view, index, at):
-    error = field(view, Shown("error", "ld-ensf"), index)
     for variable in range(3):
+        error = field(view, Shown("error", "ld-ensf"), index, variable)
         difference = (fields(10 + at) - fields(at))[variable]
         levels = 3 * np.ptp(difference) / 65534  # of three packed fields
-        assert np.abs(error.unpack(variable) - difference).max() <= levels
+        assert np.abs(error.unpack(0) - difference).max() <= levels
+
+
+def test_an_error_is_computed_of_the_variable_that_is_shown_alone(view, monkeypatch):
+    unpacked, unpack = [], Frame.unpack
+
+    def counted(self, variable):
+        unpacked.append(variable)
+        return unpack(self, variable)
+
+    monkeypatch.setattr(Frame, "unpack", counted)
+    error = field(view, Shown("error", "ld-ensf"), None, 1)
+    assert unpacked == [1, 1] and error.pixels.shape == (1, 6, 8)  # of the mean, of the truth
 
 
 def test_a_filter_that_is_behind_shows_its_own_latest_cycle(view):
-    mean = field(view, Shown("mean", "ensf"), None)
-    assert mean is view.snapshots[1].frames[2]["mean", "ensf"]
-    error = field(view, Shown("error", "ensf"), None)  # of the same cycle, not of now
+    mean = field(view, Shown("mean", "ensf"), None, 0)
+    assert np.shares_memory(mean.pixels, view.snapshots[1].frames[2]["mean", "ensf"].pixels[0])
+    error = field(view, Shown("error", "ensf"), None, 0)  # of the same cycle, not of now
     difference = (fields(12) - fields(2))[0]
     assert np.abs(error.unpack(0) - difference).max() <= 3 * np.ptp(difference) / 65534
-    assert field(view, Shown("mean", "ensf"), 4) is field(view, Shown("error", "ensf"), 4) is None
-    assert field(view, Shown("truth"), 4) is view.lead.frames[4]["truth", ""]
+    later = [field(view, Shown(kind, "ensf"), 4, 0) for kind in ("mean", "error")]
+    assert later == [None, None]
+    truth = field(view, Shown("truth"), 4, 2)
+    assert np.shares_memory(truth.pixels, view.lead.frames[4]["truth", ""].pixels[2])
 
 
 def test_what_is_not_there_yet_is_empty_and_says_why(view):
@@ -108,7 +122,7 @@ def test_what_is_not_there_yet_is_empty_and_says_why(view):
     assert told["empty"] == "Not there yet." and told["view"] == "mean:ensf"
     loading = View(view.snapshots[0], replace(view.snapshots[1], phase="queued"))
     assert panel(loading, shown, None, None, 2, scales)["empty"] == "busy with an earlier run"
-    told = panel(view, shown, field(view, shown, None), None, 2, scales)
+    told = panel(view, shown, field(view, shown, None, 2), None, 2, scales)
     assert told["empty"] == "" and told["note"] == "at step 2, 2 behind"
     assert panel(view, Shown("truth"), None, 1, 2, scales)["note"] == "16 sensors"
 
@@ -118,8 +132,8 @@ def test_maps_of_a_kind_share_a_scale(view):
     scales.expect(TSUNAMI.variables[2])
     wanted = [Shown("truth"), Shown("mean", "ld-ensf"), Shown("spread", "ld-ensf"),
               Shown("error", "ld-ensf")]  # fmt: skip
-    found = [(s, field(view, s, None)) for s in wanted]
-    scales.follow([*found, (Shown("mean", "ensf"), None)], 2)
+    found = [(s, field(view, s, None, 2)) for s in wanted]
+    scales.follow([*found, (Shown("mean", "ensf"), None)])
     told = [panel(view, s, frame, None, 2, scales) for s, frame in found]
     peak = max(np.abs(fields(4)[2]).max(), np.abs(fields(14)[2]).max())
     assert [(t["from"], t["to"]) for t in told[:2]] == [pytest.approx((-peak, peak))] * 2

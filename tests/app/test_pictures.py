@@ -3,6 +3,7 @@
 import io
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import av
 import matplotlib.pyplot as plt
@@ -11,10 +12,12 @@ import pytest
 from PIL import Image
 
 from ldensf_app import pictures
+from ldensf_app.colours import filter_colour
+from ldensf_app.figures.course import course
 from ldensf_app.figures.run import Run
 from ldensf_app.figures.style import round_ticks
 from ldensf_app.limits import palette
-from ldensf_app.pictures import film
+from ldensf_app.pictures import curves, film
 from ldensf_app.pictures.film import Film
 from ldensf_app.pictures.maps import Maps
 from ldensf_app.pictures.sheet import Room, Sheet
@@ -159,6 +162,29 @@ def test_errors_grow_up_to_the_cycle():
     np.testing.assert_allclose(line.get_ydata(), tsunami_run().rel_rmse[0, :2])
     made.frame(3)
     assert len(line.get_ydata()) == 4
+
+
+def test_the_same_filter_with_other_members_is_told_apart_and_so_in_the_legend():
+    run = Run(tsunami_run())
+    sheet = Sheet(600, 300)
+    room = Room(60, 30, 500, 200)
+    draws = (curves.errors, curves.times, curves.innovations)
+    draws += (partial(curves.parameter, name="source_x"),)
+    there = course(run, *run.sensors[0], "eta", run.filters)
+    for draw in (*draws, partial(curves.course, variable="eta", there=there)):
+        lines = [line for line, _ in draw(sheet, room, run).lines if line.get_marker() != "None"]
+        own, again = (
+            next(line for line in lines if line.get_color() == filter_colour(label))
+            for label in ("ld-ensf", "ld-ensf@3")
+        )
+        assert own.get_marker() != again.get_marker()
+        assert own.get_linestyle() == "-" and again.get_linestyle() == "--"
+    curves.legend(sheet, run)
+    (legend,) = sheet.figure.legends
+    shown = {t.get_text(): h for t, h in zip(legend.texts, legend.legend_handles, strict=True)}
+    own, again = shown["LD-EnSF"], shown["LD-EnSF, 3 members"]
+    assert own.get_marker() != again.get_marker()
+    assert (own.get_linestyle(), again.get_linestyle()) == ("-", "--")
 
 
 def test_a_gif_is_small_and_ends_with_the_last_cycle():

@@ -6,22 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ldensf_app.race import Race
 from ldensf_app.settings import Settings
 from ldensf_core import SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.twin.record import record_cycle
 
 CYCLES = 8
-
-
-@pytest.fixture
-def race():
-    race = Race()
-    yield race
-    race.close()
-    for worker in race.workers:
-        worker.join(timeout=30)
-        assert not worker.is_alive()
 
 
 @pytest.fixture

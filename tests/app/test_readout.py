@@ -21,7 +21,7 @@ def text(html):
 
 def record(error=0.02, cycle=3.0, complete=True):
     parameters = np.array([[100.0, 200.0], [102.0, 204.0]])
-    return Record(error, 0.01, cycle, math.nan, math.nan, 5.0, complete, parameters, None, None)
+    return Record(error, 0.01, cycle, math.nan, math.nan, 5.0, complete, parameters, (), None)
 
 
 def snapshot(name, cycles, **times):
@@ -31,7 +31,6 @@ def snapshot(name, cycles, **times):
         phase="paused",
         setup=Settings().setup(),
         device="one CPU core",
-        sensors=np.zeros((100, 2)),
         true_parameters=np.array([101.0, 202.0]),
         index=cycles - 1,
         truth=truth,
@@ -122,12 +121,29 @@ def test_another_filter_takes_the_place_of_its_kind(benchmark_):
 
 
 def test_signs_are_markers_in_the_colour_of_their_filters():
-    signs = {name: readout.sign(name) for name in FILTERS}
+    signs = {name: readout.sign(name, FILTERS) for name in FILTERS}
     assert len(set(signs.values())) == len(FILTERS)
     for name, sign in signs.items():
         assert f"--tint: {filter_colour(name)}" in sign
         assert text(sign) == readout.MARKERS[filter_marker(name)]
     assert set(MARKERS) <= set(readout.MARKERS)
+
+
+def test_the_same_filter_with_other_members_has_another_sign_and_another_bar(benchmark_):
+    labels = ("ld-ensf", "ld-ensf@5", "ld-ensf@50")
+    setup = Settings(filters=["ld-ensf"], again=list(labels[1:])).setup()
+    records = tuple(dict.fromkeys(labels, record()) for _ in range(3))
+    view = View(replace(snapshot("ld-ensf", 3), setup=setup, records=records), Snapshot())
+    of_race, of_parameters = facts.race(view, 4.0), facts.parameters(view, benchmark_)
+    for html in (of_race, of_parameters, "".join(readout.sign(n, view.labels) for n in labels)):
+        signs = re.findall(r'aria-hidden="true">(.)</i>', html)[:3]
+        assert signs == [readout.MARKERS[filter_marker(n, labels)] for n in labels]
+        assert len(set(signs)) == 3
+    bars = re.findall(r"%; (background: [^\"]+)", of_race)
+    assert bars[0] == f"background: {filter_colour('ld-ensf')}"
+    assert len(set(bars)) == 3 and all("gradient" in bar for bar in bars[1:])
+    tile = readout.tiles(view, benchmark_)
+    assert readout.marked("ld-ensf@5", view.labels) in tile
 
 
 def test_messages_are_escaped_and_said_once():
@@ -187,13 +203,38 @@ def test_notices_are_told_below_the_settings(view):
 
 def test_the_race_tells_how_far_each_is_and_what_it_took(view):
     told = text(facts.race(view, 4.0))
-    assert "LD-EnSF4 in 0.01 s" in told  # five cycles of 3 ms
-    assert "EnSF1 in 6.06 s, 12 × too slow" in told  # two of 3.03 s; four a second were wanted
+    assert "LD-EnSF5 cycles in 0.01 s" in told  # of 3 ms each
+    assert "EnSF2 cycles in 6.06 s, 12 × too slow" in told  # four a second were wanted
     at_most = text(facts.race(view, math.inf))  # as fast as the other
     assert "1,010 × too slow" in at_most
     lanes = re.findall(r"width: ([0-9.]+)%", facts.race(view, 4.0))
     assert [float(width) for width in lanes] == [8.0, 2.0]  # of 50 steps
     assert facts.race(View(Snapshot(), Snapshot()), 4.0) == ""
+    first = View(snapshot("ld-ensf", 1), Snapshot())
+    assert "LD-EnSF1 cycle in 0.00 s" in text(facts.race(first, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        ("playing", "startingknown after the first cycle of both"),
+        ("paused", "press Playknown after the first cycle of both"),
+        ("failed", "–&nbsp;"),
+    ],
+)
+def test_before_the_full_space_filter_has_run_a_cycle_the_ratio_is_announced(
+    view, benchmark_, phase, told
+):
+    first = replace(snapshot("ensf", 1, complete=False), phase=phase)
+    html = readout.tiles(View(view.lead, first), benchmark_)
+    assert text(html).endswith(f"LD-EnSF against full-space EnSF{told}")
+
+
+def test_while_members_spin_up_the_ratio_tells_how_long_it_takes():
+    view = starting("atmosphere", latent="paused")
+    spinning = replace(view.snapshots[1], spun_up=0.4, spin_up_s=8.0)
+    told = text(readout.tiles(View(view.lead, spinning), get_benchmark("atmosphere")))
+    assert told.endswith("startingspinning up: 40 %, 12 s left")
 
 
 def test_a_map_of_the_truth_tells_its_sensors(view):

@@ -1,14 +1,10 @@
 import numpy as np
 import pytest
 
+from ldensf_app.allowed import rounded
+from ldensf_app.change import Change, library_changes
 from ldensf_app.labels import members_of, name_of
-from ldensf_app.scenario import (
-    Change,
-    Scenario,
-    library_changes,
-    rounded,
-    sensor_network,
-)
+from ldensf_app.scenario import Scenario, sensor_network
 from ldensf_app.settings import Settings
 from ldensf_core import SensorNetwork, Twin, get_benchmark, list_benchmarks
 from ldensf_core.observations import LAYOUTS

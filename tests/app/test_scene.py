@@ -2,14 +2,16 @@
 
 import io
 import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from ldensf_app import Dashboard, pictures
+from ldensf_app import pictures
 from ldensf_app.export import view_dataset
 from ldensf_app.guide import Guide
+from ldensf_app.pictures.film import Film
 from ldensf_app.snapshot import Snapshot
 from ldensf_app.takeaway import Takeaway
 from ldensf_app.view import View
@@ -19,28 +21,19 @@ ETA = 2
 
 
 @pytest.fixture
-def dashboard(wait):
-    dashboard = Dashboard(filters=["ld-ensf"], members=5, sensors=16, device="cpu")
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    dashboard.pull()
-    yield dashboard
-    dashboard.close()
-    for worker in dashboard.race.workers:
-        worker.join(timeout=30)
-        assert not worker.is_alive()
+def dashboard(started):
+    return started(filters=["ld-ensf"], members=5, sensors=16, device="cpu")
 
 
 @pytest.fixture
-def run_to(dashboard, wait):
-    def run_to(last):
-        wait(lambda: dashboard.race.view().lead.index >= 0)
-        for index in range(dashboard.race.view().lead.index + 1, last + 1):
-            dashboard.step()
-            wait(lambda index=index: dashboard.race.view().lead.index == index)
-        dashboard.pull()
+def run_to(dashboard, run_to):
+    """Runs this one to a cycle, and gives its maps."""
+
+    def run(last):
+        run_to(dashboard, last)
         return frame(dashboard)
 
-    return run_to
+    return run
 
 
 def frame(dashboard):
@@ -216,9 +209,40 @@ def test_a_file_that_cannot_be_made_is_told(wait):
     assert takeaway.made() is None and takeaway.busy == ""
     takeaway.make("netcdf", View(Snapshot(), Snapshot()), get_benchmark("tsunami"), 0)
     assert takeaway.busy == "ldensf-run.nc"
-    wait(lambda: takeaway._job[1].done())
+    wait(lambda: takeaway._job.future.done())
     with pytest.raises(
         RuntimeError, match=r"ldensf-run\.nc could not be made\. There is nothing to"
     ):
         takeaway.made()
     assert takeaway.busy == "" and takeaway.made() is None
+
+
+def test_a_film_that_nobody_waits_for_ends_after_the_present_frame(
+    dashboard, run_to, wait, monkeypatch
+):
+    run_to(4)
+    drawn, left, draw = [], threading.Event(), Film.frame
+
+    def frame(self, cycle):
+        drawn.append(cycle)
+        assert left.wait(30)
+        return draw(self, cycle)
+
+    monkeypatch.setattr(Film, "frame", frame)
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    future = dashboard.offers.takeaway._job.future
+    wait(lambda: drawn)
+    dashboard.end()
+    left.set()
+    with pytest.raises(CancelledError):
+        future.result(timeout=30)
+    assert drawn == [0]
+
+
+def test_files_are_made_after_a_film_was_left(dashboard, run_to, wait, saved):
+    run_to(1)
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    dashboard.offers.takeaway.cancel()
+    dashboard.controls.takeaway["mp4"].clicks += 1
+    wait(lambda: dashboard.pull() or saved)
+    assert saved[0][:2] == ("ldensf-run.mp4", "video/mp4")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ldensf_app import Dashboard, scenes
+from ldensf_app import scenes
 from ldensf_app.link import decode, encode
 from ldensf_app.presets import presets
 from ldensf_app.scenario import Scenario
@@ -30,11 +30,8 @@ def test_a_filter_that_is_there_with_a_size_only_is_refused():
 
 
 @pytest.fixture
-def dashboard(wait):
-    dashboard = Dashboard(filters=["ld-ensf"], device="cpu")
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    yield dashboard
-    dashboard.close()
+def dashboard(started):
+    return started(filters=["ld-ensf"], device="cpu")
 
 
 def test_a_link_gives_the_same_numbers_with_the_changes_made_on_the_way(dashboard, wait):
@@ -76,16 +73,62 @@ def test_a_link_that_cannot_be_opened_is_told_and_the_run_goes_on(dashboard, wai
     wait(lambda: dashboard.race.view().lead.index == 1)
 
 
+def about(dashboard):
+    """What the page says of the scene that is open."""
+    dashboard.pull()
+    return dashboard.controls.about_preset.object
+
+
 def test_a_preset_is_chosen_said_and_left_with_another_benchmark(dashboard, wait):
     dashboard.controls.preset.value = "wrong-model"
-    wait(lambda: dashboard.race.view().lead.index == 0)
-    dashboard.pull()
     assert dashboard.settings.model_error == "deeper-water"
-    assert presets()["wrong-model"].sentence in dashboard.controls.about_preset.object
+    wait(lambda: presets()["wrong-model"].sentence in about(dashboard))
     dashboard.settings.benchmark = "kolmogorov"
     assert dashboard.controls.preset.value == ""
-    dashboard.pull()
-    assert dashboard.controls.about_preset.object == ""
+    wait(lambda: about(dashboard) == "")
+
+
+def test_a_preset_that_is_chosen_stays_chosen(dashboard):
+    """A browser follows no value that comes back to what it has sent."""
+    values, choice = [], dashboard.controls.preset
+    choice.param.watch(lambda event: values.append(event.new), "value")
+    choice.value = "one-gauge"
+    choice.value = "wrong-model"
+    dashboard.scenes.open(Scenario())
+    assert values == ["one-gauge", "wrong-model", ""]
+
+
+def test_a_preset_that_was_changed_before_its_run_says_so(dashboard, wait):
+    dashboard.controls.preset.value = "one-gauge"
+    wait(lambda: dashboard.race.view().lead.setup == dashboard.page.opened.setup)
+    sentence = presets()["one-gauge"].sentence
+    assert sentence in about(dashboard)
+    for noise, seed, changed in ((0.3, 7, "(noise)"), (0.3, 8, "(noise, seed)"), (0.1, 7, "")):
+        dashboard.settings.param.update(noise=noise, seed=seed)
+        wait(lambda: dashboard.race.view().lead.setup == dashboard.settings.setup())
+        wait(lambda: dashboard.race.view().lead.index == 0)
+        assert (sentence in about(dashboard)) == (not changed)
+        assert ("You have changed this scene" in about(dashboard)) == bool(changed)
+        assert changed in about(dashboard)
+
+
+def test_a_preset_that_is_changed_on_the_way_says_so_and_no_longer_what_happens(dashboard, wait):
+    """Its own changes are none by hand."""
+    dashboard.controls.preset.value = "sensors-fail"
+    wait(lambda: dashboard.race.view().lead.setup == dashboard.page.opened.setup)
+    wait(lambda: dashboard.race.view().lead.changes)
+    preset = presets()["sensors-fail"]
+    for step in range(1, preset.moment + 1):
+        dashboard.step()
+        wait(lambda step=step: dashboard.race.view().lead.index == step)
+    assert preset.sentence in about(dashboard) and "Step 20:" in about(dashboard)
+    dashboard.assimilate(False)
+    wait(lambda: len(dashboard.race.view().lead.changes) == 2)
+    assert "You have changed this scene</b> (assimilation)" in about(dashboard)
+    assert "Step 20:" not in about(dashboard)
+    dashboard.reset()
+    wait(lambda: dashboard.race.view().lead.index == 0)
+    assert preset.sentence in about(dashboard)
 
 
 def test_a_scene_that_cannot_be_shown_leaves_the_settings_as_they_were(dashboard, monkeypatch):

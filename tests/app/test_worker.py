@@ -26,7 +26,7 @@ def test_reset_shows_the_first_cycle_paused(worker, setup, wait):
     assert snapshot.index == 0 and len(snapshot.records) == 1
     assert snapshot.setup == setup
     assert snapshot.truth.shape == (3, 150, 150)
-    assert len(snapshot.sensors) == 16 and snapshot.true_parameters.shape == (2,)
+    assert len(snapshot.networks[0]) == 16 and snapshot.true_parameters.shape == (2,)
     assert snapshot.records[0]["ensf"].cycle_ms > 0
     assert not snapshot.records[0]["ensf"].complete
 
@@ -212,7 +212,7 @@ def test_a_snapshot_tells_who_measured_at_each_cycle(worker, setup, wait):
     timeline, fewer = Timeline(), SensorNetwork.random(get_benchmark("tsunami"), 4, seed=1)
     worker.reset(setup, timeline)
     wait(lambda: worker.snapshot.index == 0)
-    first = worker.snapshot.sensors
+    (first,) = worker.snapshot.networks
     timeline.change(sensors=fewer, assimilate=False)
     worker.step()
     wait(lambda: worker.snapshot.index == 1)
@@ -221,7 +221,6 @@ def test_a_snapshot_tells_who_measured_at_each_cycle(worker, setup, wait):
     wait(lambda: worker.snapshot.index == 2)
     snapshot = worker.snapshot
     assert len(first) == 16 and snapshot.networks == (first, fewer, fewer)
-    assert snapshot.sensors is fewer and snapshot.silent.shape == (4,)
     assert [len(o.sensors) for o in snapshot.observed] == [16, 4, 4]
     assert snapshot.assimilated == (True, False, True)
 

@@ -56,7 +56,7 @@ def test_what_fails_is_counted(visitor, race, monkeypatch):
 
 
 def test_two_visitors_for_some_seconds(monkeypatch):
-    monkeypatch.setattr(live, "timed_alone", lambda *_: {})  # has a test of its own
+    monkeypatch.setattr(live, "timed_alone", lambda *_: {})  # another test is about it
     app = typer.Typer()
     app.command()(live.main)
     arguments = "--visitors 2 --seconds 4 --benchmark tsunami --filters ld-ensf --device cpu --json"

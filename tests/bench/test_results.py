@@ -111,7 +111,7 @@ def test_table_of_the_default_setting(tsunami, tmp_path, docs):
 
 
 def timed(path, cycles, members=20):
-    """A file in which an implementation takes so many ms, a quarter of them for the forecast."""
+    """A file in which a cycle takes ``cycles[name]`` ms, a quarter of them for the forecast."""
     rows = [
         {
             "benchmark": "tsunami",

@@ -16,7 +16,7 @@ RUNS, TIMES, NY, NX = 12, 5, 16, 24
 
 
 def advection(runs=RUNS):
-    """A bump of 1 m that goes round along x, with a start and a speed of its own in each run."""
+    """A bump of 1 m that goes round along x, with another start and speed in each run."""
     rng = np.random.default_rng(0)
     start, speed = rng.uniform(4, 12, runs), rng.uniform(0.5, 1.0, runs)
     time, y, x = np.arange(float(TIMES)), np.arange(NY) + 0.5, np.arange(NX) + 0.5

@@ -32,7 +32,7 @@ def registry(monkeypatch):
 
 
 class Decay(Benchmark):
-    """As it is told in the docstring of ``Benchmark``."""
+    """The example in the docstring of ``Benchmark``."""
 
     name, title = "decay", "A hill that decays"
     variables = (Variable("h", "height", "m", mean=0.3, std=0.4),)

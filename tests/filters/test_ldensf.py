@@ -35,7 +35,7 @@ def errors(filter_, network, truth, members=20, seed=1, noise=0.1, watch=lambda:
 
 @pytest.fixture(scope="module")
 def model(model):
-    """The shipped model, its surrogate believed to make no error of its own."""
+    """The shipped model, its surrogate believed to make no error."""
     return replace(model, error=SurrogateError(model.benchmark))
 
 

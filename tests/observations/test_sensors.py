@@ -431,7 +431,7 @@ def test_observations_differ_by_all_that_they_hold(tsunami):
 
 
 def test_sensors_measure_the_same_in_another_process():
-    """Which has a benchmark of its own, that of the same name."""
+    """Which makes its benchmark anew, by the name."""
     sensors = SensorNetwork.random(get_benchmark("tsunami"), 5, seed=1)
     fields = torch.randn(3, 150, 150, generator=torch.Generator().manual_seed(0))
     arguments = fields, 2, 0.1, 0.2, 3

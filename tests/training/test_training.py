@@ -143,7 +143,7 @@ def test_decoder_taught_with_noise_magnifies_it_less(
     basin, surrogate, unseen, folder, tmp_path, monkeypatch
 ):
     """Beside one from the same first stage that has seen the trajectories alone."""
-    monkeypatch.setattr(training, "STEEPNESS", 1.0)  # this little has far larger errors of its own
+    monkeypatch.setattr(training, "STEEPNESS", 1.0)  # trained so little, its errors are far larger
 
     def decoder(noisy):
         path = tmp_path / str(noisy)

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from ldensf_core import TwinExperiment
+from ldensf_core.observations.innovation import WINDOW, normalised_square
 from ldensf_core.twin import follow as following
+from ldensf_core.twin.record import record_cycle
 from ldensf_core.twin.results import result_dataset
 
 FILTERS = ("ld-ensf", "ensf")
@@ -171,3 +173,16 @@ def test_estimates_are_let_go_as_cycles_come(monkeypatch):
     run = TwinExperiment("tsunami", ["ensf", "none"], members=2, device="cpu").run()
     assert len(made) == 2 * 51 and run.rel_rmse.notnull().all()
     assert alive == [0, 1] * 51
+
+
+def test_a_record_has_the_latest_innovations_and_no_more():
+    experiment = TwinExperiment("tsunami", "ld-ensf", every=2, members=5, device="cpu")
+    found, record = [], None
+    for cycle in itertools.islice(experiment, 2 * WINDOW + 4):
+        found.append(cycle.filters["ld-ensf"].estimate.innovation)
+        record = record_cycle(experiment.benchmark, cycle, "ld-ensf", record)[0]
+        assert record.chi2 == pytest.approx(normalised_square(found), nan_ok=True)
+    assert None in found and len(record.innovations) == WINDOW
+    members = record.parameters
+    assert record.mean == pytest.approx(members.mean(0))
+    assert record.central == pytest.approx(np.quantile(members, (0.05, 0.95), axis=0))

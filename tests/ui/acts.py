@@ -50,7 +50,7 @@ def step(page: Page) -> int:
 
 
 def reach(page: Page, target: int) -> None:
-    """Wait until the counter has come to a cycle, or beyond."""
+    """Wait until the counter shows a cycle, or a later one."""
     end = time.monotonic() + PATIENCE / 1000
     while step(page) < target:
         assert time.monotonic() < end, f"step {target} was not reached"

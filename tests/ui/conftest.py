@@ -1,4 +1,4 @@
-"""The real app, served in a process of its own, and a real browser to look at it.
+"""The real app, served in a separate process, and a real browser to look at it.
 
 These tests are never skipped: where there is no browser they fail and say where one is looked
 for.

@@ -95,7 +95,7 @@ def offered(page: Page, kind: str) -> str:
 def test_a_link_opens_the_same_scene_with_the_same_numbers(changed, browser):
     link = offered(changed, "link")
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/app\?scene=[\w.-]+", link)
-    with opened(browser, link) as other:  # with a memory of its own
+    with opened(browser, link) as other:  # which shares no memory with the first
         advance(other, step(changed))
         assert errors(other) == errors(changed)
         status(other, "from step 2 noise 0.2 · from step 4 assimilation off")

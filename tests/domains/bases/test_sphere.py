@@ -145,7 +145,7 @@ def test_solid_body_rotation_is_exact_at_degree_one(tilt):
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_smooth_functions_come_first(basis, order):
-    """The smoothest wind of an order is a function of its own, not one of each degree."""
+    """The smoothest wind of an order is one function more, not one of each degree."""
     c = basis.analyse(
         on_grid(lambda *angles: (0.0, 30 * rotational(1, order, *angles, 0.6 - 0.8j)))
     )
