@@ -12,11 +12,9 @@ from scipy.stats import binom
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED
 from ldensf_app.figures import style
-from ldensf_app.figures.labels import colours, title
-from ldensf_app.figures.run import Run
-
-LEAST = 5e-4
-"""Relative error below which its axis does not go."""
+from ldensf_app.record import axes
+from ldensf_app.record.labels import colours, title
+from ldensf_app.record.run import Run
 
 
 def errors(result: xr.Dataset) -> hv.Overlay:
@@ -42,12 +40,12 @@ def errors(result: xr.Dataset) -> hv.Overlay:
         curves += [error, spread]
         elements.append(style.line(times, spread, of_spread, "", tint[name], 1.5, "dashed"))
         elements.append(style.line(times, error, dims, title(name), tint[name], 2.5))
-    low, high = style.log_limits(curves, LEAST, 0.02, 1.5)
+    low, high = axes.log_limits(curves, axes.LEAST, 0.02, 1.5)
     return style.figure(
         elements,
         "error (solid), spread (dashed)",
         (axis, "relative RMSE"),
-        style.margin(times),
+        axes.margin(times),
         (low, high),
         logy=True,
         yticks=[(v, f"{100 * v:g} %") for v in style.PERCENT if low <= v <= high],
@@ -65,7 +63,7 @@ def times(result: xr.Dataset) -> hv.Overlay:
     dims = hv.Dimension("step"), hv.Dimension("cycle_ms", label="time of a cycle", unit="ms")
     tint = colours(run.filters)
     curves = {n: run.series("cycle_ms", n, positive=True) for n in run.filters}
-    low, high = style.log_limits(curves.values(), 1e-3, 0.5, 50.0)
+    low, high = axes.log_limits(curves.values(), 1e-3, 0.5, 50.0)
     return style.figure(
         [
             style.line(steps, curves[name], dims, title(name), tint[name])
@@ -73,10 +71,10 @@ def times(result: xr.Dataset) -> hv.Overlay:
         ],
         "time of a cycle",
         ("step", "ms"),
-        style.margin(steps),
+        axes.margin(steps),
         (low, high),
         logy=True,
-        yticks=[(v, f"{v:,g}") for v in style.round_ticks(low, high)],
+        yticks=[(v, f"{v:,g}") for v in axes.round_ticks(low, high)],
     )
 
 
@@ -104,8 +102,8 @@ def parameters(result: xr.Dataset) -> hv.Layout:
             elements.append(style.line(times_, median, dims, title(name), tint[name]))
         elements.append(style.line(times_, truth, dims, "truth", TRUTH_COLOUR, 1.5))
         told = "median and 90 % of the ensemble"
-        limits = style.limits(curves)
-        figures.append(style.figure(elements, told, (axis, named), style.margin(times_), limits))
+        limits = axes.limits(curves)
+        figures.append(style.figure(elements, told, (axis, named), axes.margin(times_), limits))
     return style.page(figures, len(figures), style.WIDTH + 60, style.HEIGHT + 40)
 
 
@@ -137,15 +135,15 @@ def innovations(result: xr.Dataset) -> hv.Overlay:
         if (bad := run.series("disagrees", name) == 1).any():
             dots = times_[bad], found[bad]
             elements.append(style.points(*dots, dims, "disagrees", tint[name], "x"))
-    low, high = style.log_limits(curves, 1e-3, 0.5, 2.0)
+    low, high = axes.log_limits(curves, 1e-3, 0.5, 2.0)
     return style.figure(
         elements,
         "innovations",
         (axis, "χ²/n"),
-        style.margin(times_),
+        axes.margin(times_),
         (low, high),
         logy=True,
-        yticks=[(v, f"{v:g}") for v in style.round_ticks(low, high)],
+        yticks=[(v, f"{v:g}") for v in axes.round_ticks(low, high)],
     )
 
 

@@ -9,12 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED
-from ldensf_app.figures import style
-from ldensf_app.figures.course import Course
-from ldensf_app.figures.labels import colours, title
-from ldensf_app.figures.run import Run
-from ldensf_app.figures.series import LEAST
 from ldensf_app.pictures.sheet import INK, PALE, Room, Sheet
+from ldensf_app.record import axes
+from ldensf_app.record.course import Course
+from ldensf_app.record.labels import colours, title
+from ldensf_app.record.run import Run
 
 DASHED = (0, (4, 2.5))
 ASIDE = 42
@@ -33,7 +32,7 @@ class Curves:
         self, sheet: Sheet, room: Room, x: np.ndarray, head: str, foot: str, ylim: tuple
     ) -> None:
         self.x, self.ax = x, sheet.axes(room)
-        self.ax.set(xlim=style.margin(x), ylim=ylim)
+        self.ax.set(xlim=axes.margin(x), ylim=ylim)
         self.ax.grid(color=PALE, linewidth=0.5, alpha=0.7)
         self.ax.set_axisbelow(True)
         title_ = self.ax.set_title("", color=INK, pad=5, loc="left", x=-ASIDE / room.width)
@@ -72,7 +71,7 @@ class Curves:
         self.ax.set_yscale("log")
         self.ax.set_ylim(low, high)
         axis = self.ax.yaxis
-        axis.set_major_locator(FixedLocator(style.round_ticks(low, high)))
+        axis.set_major_locator(FixedLocator(axes.round_ticks(low, high)))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 
@@ -81,7 +80,7 @@ def errors(sheet: Sheet, room: Room, run: Run) -> Curves:
     """Error of each filter, solid, and its spread, dashed."""
     x, foot = run.time_axis
     of = {n: [run.series(s, n, True) for s in ("rel_rmse", "rel_spread")] for n in run.filters}
-    ylim = style.log_limits([c for pair in of.values() for c in pair], LEAST, 0.02, 1.5)
+    ylim = axes.log_limits([c for pair in of.values() for c in pair], axes.LEAST, 0.02, 1.5)
     made = Curves(sheet, room, x, "error (solid) and spread (dashed)", foot, ylim)
     made.logarithmic(lambda value: f"{100 * value:g} %")
     for name, colour in _drawn(run):
@@ -94,7 +93,7 @@ def errors(sheet: Sheet, room: Room, run: Run) -> Curves:
 def times(sheet: Sheet, room: Room, run: Run) -> Curves:
     """Time of each filter's cycles."""
     of = {name: run.series("cycle_ms", name, positive=True) for name in run.filters}
-    ylim = style.log_limits(of.values(), 1e-3, 0.5, 50.0)
+    ylim = axes.log_limits(of.values(), 1e-3, 0.5, 50.0)
     steps = np.arange(len(run.times), dtype=float)
     made = Curves(sheet, room, steps, "time of a cycle, ms", "step", ylim)
     made.logarithmic("{:,g}".format)
@@ -109,7 +108,7 @@ def innovations(sheet: Sheet, room: Room, run: Run) -> Curves:
     x, foot = run.time_axis
     of = {name: run.series("chi2", name, positive=True) for name in run.filters}
     limits = {name: run.limit(name) for name in run.filters}
-    ylim = style.log_limits([*of.values(), *limits.values()], 1e-3, 0.5, 2.0)
+    ylim = axes.log_limits([*of.values(), *limits.values()], 1e-3, 0.5, 2.0)
     made = Curves(sheet, room, x, "innovations, χ²/n", foot, ylim)
     made.logarithmic("{:g}".format)
     made.line(np.ones(len(x)), UNCORRECTED, 1.2)
@@ -127,7 +126,7 @@ def parameter(sheet: Sheet, room: Room, run: Run, name: str) -> Curves:
     x, foot = run.time_axis
     truth = np.full(len(x), float(run.result[name]))
     of = {label: run.posterior(name, label) for label in run.filters}
-    ylim = style.limits([truth, *of.values()])
+    ylim = axes.limits([truth, *of.values()])
     made = Curves(sheet, room, x, run.named(name), foot, ylim)
     for label, colour in _drawn(run):
         low, median, high = of[label]
@@ -141,7 +140,7 @@ def course(sheet: Sheet, room: Room, run: Run, variable: str, there: Course) -> 
     """A variable at one place: each mean with its 90 %, the truth, and measurements."""
     x, foot = run.time_axis
     head = f"{run.named(variable)} at {there.place}"
-    made = Curves(sheet, room, x, head, foot, style.limits(there.curves))
+    made = Curves(sheet, room, x, head, foot, axes.limits(there.curves))
     for name, colour in _drawn(run):
         made.band(there.low[name], there.high[name], colour)
         made.line(there.mean[name], colour)
