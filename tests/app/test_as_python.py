@@ -39,8 +39,9 @@ from IPython.core.interactiveshell import InteractiveShell
 script, *files = sys.argv[1:]
 done = InteractiveShell.instance().run_cell(script)
 done.raise_error()
-options = [hv.Store.lookup_options("bokeh", one, "plot") for one in done.result]
-titles = [of_one.kwargs.get("title", "") for of_one in options]
+parts = done.result.traverse(lambda one: one, [hv.Image, hv.Overlay])
+options = [hv.Store.lookup_options("bokeh", one, "plot").kwargs for one in parts]
+titles = [of_one.get("title", "") for of_one in options]
 print(type(done.result).__module__.partition(".")[0], *titles, sep="|")
 for backend, file in zip(("bokeh", "matplotlib"), files, strict=True):
     hv.save(done.result, file, backend=backend)
