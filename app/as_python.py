@@ -1,4 +1,4 @@
-"""A scene as a short script that gives the same numbers with the library alone."""
+"""A scene as a short script that gives the same numbers in Python, and draws them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,21 @@ class Code(str):
     """Text that is code already, such as the name of a variable."""
 
 
-def as_python(scenario: Scenario) -> str:
+def as_python(scenario: Scenario, cycle: int = -1) -> str:
     """The script, formatted as ``ruff format`` does with lines of 100 characters.
 
-    It gives the page's numbers on the same kind of device.
+    It gives the page's numbers on the same kind of device. Its last line is all figures of the run,
+    which a notebook shows below the cell.
+
+    Args:
+        cycle: index of the one that is mapped; negative ones count from the end.
     """
     benchmark = get_benchmark(scenario.benchmark)
     lines = [
+        "import holoviews as hv",
+        "",
         "import ldensf_core as ld",
+        "from ldensf_app import figures",
         "",
         f"benchmark = ld.get_benchmark({_line(scenario.benchmark)})",
     ]
@@ -79,6 +86,9 @@ def as_python(scenario: Scenario) -> str:
         ")",
         "result = experiment.run()",
         "print(result.rel_rmse.isel(time=-1).to_series())",
+        "",
+        'hv.extension("bokeh")  # or "matplotlib"',
+        f"figures.board(result, time={cycle})  # or maps, errors, parameters alone",
         "",
     ]
     return "\n".join(lines)

@@ -50,6 +50,8 @@ GOLDEN = 0.618034
 LUMINANCE = 0.125, 0.29
 """The least and the largest, relative to white, at which graphics show on both pages."""
 TRUTH_COLOUR = "#111827"
+MISSING = "#eef1f4"
+"""Of a map that has no values."""
 
 
 class Look(NamedTuple):

@@ -62,7 +62,7 @@ TAKEAWAY = {
         "Link",
         "An address that opens exactly this scene: settings, sensors, changes so far.",
     ),
-    "python": ("Python", "Lines of Python that repeat this run, changes included."),
+    "python": ("Python", "Lines of Python that repeat this run, changes included, and draw it."),
 }
 """Label and explanation of what can be taken away, by name."""
 NEXT_CYCLE = " Takes effect from the next cycle."

@@ -29,7 +29,7 @@ class Offers:
 
         Args:
             kind: of ``controls.TAKEAWAY``.
-            cycle: the one that a picture shows.
+            cycle: the one that a picture shows, or the maps of the lines of Python.
         """
         if kind not in ("link", "python"):
             self.takeaway.make(kind, view, self._page.scene.benchmark, cycle)
@@ -41,7 +41,7 @@ class Offers:
                 query = f"{SCENE}={encode(scenario)}"
                 self._page.guide.offer("A link to this scene", query=query)
             else:
-                self._page.guide.offer("This run in Python", text=as_python(scenario))
+                self._page.guide.offer("This run in Python", text=as_python(scenario, cycle))
         except ValueError as error:
             self._page.say(f"This run cannot be described. {error}")
 

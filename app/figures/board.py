@@ -8,8 +8,8 @@ import holoviews as hv
 import xarray as xr
 
 from ldensf_app.figures import fields, series, style
-from ldensf_app.figures.course import liveliest
-from ldensf_app.figures.run import Run
+from ldensf_app.record.course import liveliest
+from ldensf_app.record.run import Run
 
 
 def board(result: xr.Dataset, time: int = -1) -> hv.Layout:

@@ -10,17 +10,16 @@ import numpy as np
 import xarray as xr
 
 from ldensf_app import units
-from ldensf_app.colours import TRUTH_COLOUR
+from ldensf_app.colours import MISSING, TRUTH_COLOUR
 from ldensf_app.figures import style
-from ldensf_app.figures.course import course
-from ldensf_app.figures.labels import looks, title
-from ldensf_app.figures.run import Run, tick_labels
 from ldensf_app.limits import Limits, extremes, palette
+from ldensf_app.record import axes
+from ldensf_app.record.course import course
+from ldensf_app.record.labels import looks, title
+from ldensf_app.record.run import Run, tick_labels
 
 LEFT, RIGHT, ABOVE = 72, 84, 58
 """Pixels beside a map for numbers and the colour bar, and above and below it together."""
-MISSING = "#eef1f4"
-"""Colour of a map that has no values."""
 COLUMNS = 4
 """Of maps: truth, estimate, error, spread; a row for each filter."""
 
@@ -203,6 +202,6 @@ def fan(
         elements,
         f"at {there.place}",
         (axis, run.named(of.name)),
-        style.margin(times),
-        style.limits(there.curves),
+        axes.margin(times),
+        axes.limits(there.curves),
     )

@@ -12,11 +12,9 @@ from scipy.stats import binom
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED
 from ldensf_app.figures import style
-from ldensf_app.figures.labels import looks, title
-from ldensf_app.figures.run import Run
-
-LEAST = 5e-4
-"""Relative error below which its axis does not go."""
+from ldensf_app.record import axes, lines
+from ldensf_app.record.labels import looks, title
+from ldensf_app.record.run import Run
 
 
 def errors(result: xr.Dataset) -> hv.Overlay:
@@ -40,15 +38,15 @@ def errors(result: xr.Dataset) -> hv.Overlay:
     for name in reversed(run.filters):
         error, spread = (run.series(n, name, positive=True) for n in ("rel_rmse", "rel_spread"))
         curves += [error, spread]
-        dotted = drawn[name].colour, 1.5, style.DOTTED
+        dotted = drawn[name].colour, 1.5, lines.DOTTED
         elements.append(style.line(times, spread, of_spread, "", *dotted))
         elements += style.filter_line(times, error, dims, title(name), drawn[name], 2.5)
-    low, high = style.log_limits(curves, LEAST, 0.02, 1.5)
+    low, high = axes.log_limits(curves, axes.LEAST, 0.02, 1.5)
     return style.figure(
         elements,
         "error, and spread (dotted)",
         (axis, "relative RMSE"),
-        style.margin(times),
+        axes.margin(times),
         (low, high),
         logy=True,
         yticks=[(v, f"{100 * v:g} %") for v in style.PERCENT if low <= v <= high],
@@ -66,7 +64,7 @@ def times(result: xr.Dataset) -> hv.Overlay:
     dims = hv.Dimension("step"), hv.Dimension("cycle_ms", label="time of a cycle", unit="ms")
     drawn = looks(run.filters)
     curves = {n: run.series("cycle_ms", n, positive=True) for n in run.filters}
-    low, high = style.log_limits(curves.values(), 1e-3, 0.5, 50.0)
+    low, high = axes.log_limits(curves.values(), 1e-3, 0.5, 50.0)
     return style.figure(
         [
             element
@@ -75,10 +73,10 @@ def times(result: xr.Dataset) -> hv.Overlay:
         ],
         "time of a cycle",
         ("step", "ms"),
-        style.margin(steps),
+        axes.margin(steps),
         (low, high),
         logy=True,
-        yticks=[(v, f"{v:,g}") for v in style.round_ticks(low, high)],
+        yticks=[(v, f"{v:,g}") for v in axes.round_ticks(low, high)],
     )
 
 
@@ -106,8 +104,8 @@ def parameters(result: xr.Dataset) -> hv.Layout:
             elements += style.filter_line(times_, median, dims, title(name), drawn[name])
         elements.append(style.line(times_, truth, dims, "truth", TRUTH_COLOUR, 1.5))
         told = "median and 90 % of the ensemble"
-        limits = style.limits(curves)
-        figures.append(style.figure(elements, told, (axis, named), style.margin(times_), limits))
+        limits = axes.limits(curves)
+        figures.append(style.figure(elements, told, (axis, named), axes.margin(times_), limits))
     return style.page(figures, len(figures), style.WIDTH + 60, style.HEIGHT + 40)
 
 
@@ -134,21 +132,21 @@ def innovations(result: xr.Dataset) -> hv.Overlay:
         curves += [found, limit]
         if np.isfinite(limit).any():
             told = f"limit of {title(name)}"
-            dotted = drawn[name].colour, 1.5, style.DOTTED
+            dotted = drawn[name].colour, 1.5, lines.DOTTED
             elements.append(style.line(times_, limit, dims, told, *dotted))
         elements += style.filter_line(times_, found, dims, title(name), drawn[name])
         if (bad := run.series("disagrees", name) == 1).any():
             dots = times_[bad], found[bad]
             elements.append(style.points(*dots, dims, "disagrees", drawn[name].colour, "x"))
-    low, high = style.log_limits(curves, 1e-3, 0.5, 2.0)
+    low, high = axes.log_limits(curves, 1e-3, 0.5, 2.0)
     return style.figure(
         elements,
         "innovations",
         (axis, "χ²/n"),
-        style.margin(times_),
+        axes.margin(times_),
         (low, high),
         logy=True,
-        yticks=[(v, f"{v:g}") for v in style.round_ticks(low, high)],
+        yticks=[(v, f"{v:g}") for v in axes.round_ticks(low, high)],
     )
 
 
@@ -221,7 +219,7 @@ def _histogram(ranks: np.ndarray, parameter: str, label: str, colour: str) -> hv
     elements = [
         bars,
         style.band(ends, np.full(2, low), np.full(2, high), dims, TRUTH_COLOUR),
-        style.line(ends, np.full(2, len(ranks) / BINS), dims, "", TRUTH_COLOUR, 1.5, style.DASHED),
+        style.line(ends, np.full(2, len(ranks) / BINS), dims, "", TRUTH_COLOUR, 1.5, lines.DASHED),
     ]
     return style.figure(
         elements,

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from ldensf_app.colours import Look
+from ldensf_app.record import lines
 
 MAP = 230
 """Pixels, √(width × height) of a map."""
@@ -23,19 +24,8 @@ WIDTH, HEIGHT = 386, 280
 INCH = 80
 """Pixels in an inch, with Matplotlib."""
 ENDS = ("high", "low")
-SOLID, DASHED, DOTTED = (), (6, 4), (2, 3)
-"""Pixels of line and gap in turn; dotted are lines of what belongs to a filter beside its own."""
-MARKERS = {
-    "circle": "o", "square": "s", "diamond": "D", "hex": "h", "star": "*", "triangle": "^",
-    "inverted_triangle": "v", "plus": "P", "cross": (4, 1, 0), "asterisk": (6, 1, 0), "x": "X",
-}  # fmt: skip
-"""Matplotlib's markers by Bokeh's names; all filled, since it warns of an edge of others."""
 MARKER = 6.5
 """Pixels of a marker on a line."""
-MOST_MARKERS = 12
-"""On a line, or they would cover its dashes."""
-TICKS = 6
-"""Most ticks of a logarithmic axis."""
 PERCENT = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -52,13 +42,13 @@ def line(
     label: str,
     colour: str,
     width: float = 2.0,
-    dash: Sequence[int] = SOLID,
+    dash: Sequence[int] = lines.SOLID,
 ) -> hv.Curve:
     """A line, broken where values are NaN; ``dash``: pixels of line and gap in turn."""
     return styled(
         hv.Curve((x, y), *dims, label=label),
         {"line_width": width, "line_dash": list(dash)},
-        {"linewidth": 0.8 * width, "linestyle": linestyle(dash)},
+        {"linewidth": 0.8 * width, "linestyle": lines.linestyle(dash)},
         color=colour,
     )
 
@@ -73,24 +63,14 @@ def filter_line(
 ) -> list[hv.Element]:
     """The line of a filter in its colour and dash, and its markers."""
     curve = line(x, y, dims, label, look.colour, width, look.dash)
-    step = marker_step(len(x))
+    step = lines.marker_step(len(x))
     markers = styled(
         hv.Scatter((x[::step], y[::step]), *dims, label=label),
         {"marker": look.marker, "size": MARKER},
-        {"marker": MARKERS[look.marker], "s": MARKER**2},
+        {"marker": lines.MARKERS[look.marker], "s": MARKER**2},
         color=look.colour,
     )
     return [curve, markers]
-
-
-def marker_step(points: int) -> int:
-    """From one point of a line that has a marker to the next."""
-    return -(-points // MOST_MARKERS)
-
-
-def linestyle(dash: Sequence[int]) -> Any:
-    """Matplotlib's style of a line with these pixels of line and gap, which it scales by width."""
-    return (0, tuple(length / 2.5 for length in dash)) if dash else "solid"
 
 
 def band(
@@ -180,46 +160,3 @@ def page(figures: list[Any], columns: int, width: float, height: float) -> hv.La
             "sublabel_format": "",
         },
     )
-
-
-def margin(times: np.ndarray) -> tuple[float, float]:
-    """Limits of an axis of times, with a little room."""
-    room = 0.01 * float(times[-1] - times[0]) or 0.5
-    return float(times[0]) - room, float(times[-1]) + room
-
-
-def log_limits(
-    curves: Iterable[np.ndarray], least: float, low: float, high: float
-) -> tuple[float, float]:
-    """Limits of a logarithmic axis: at least from ``low`` to ``high``, never below ``least``."""
-    for curve in curves:
-        if np.isfinite(curve).any():
-            low = min(low, 0.8 * float(np.nanmin(curve)))
-            high = max(high, 1.25 * float(np.nanmax(curve)))
-    return max(low, least), high
-
-
-def limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
-    """Limits of an axis that holds all finite values of some curves, with a little room."""
-    values = np.concatenate([np.ravel(curve) for curve in curves])
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - room, high + room
-
-
-def round_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2 and 5 in each decade; fewer where they were many.
-
-    >>> round_ticks(0.3, 6.0)
-    [0.5, 1.0, 2.0, 5.0]
-    """
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for leading in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(f"{k}e{d}") for d in decades for k in leading]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= TICKS:
-            return ticks
-    return ticks[:: -(-len(ticks) // TICKS)]

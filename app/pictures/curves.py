@@ -10,12 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ldensf_app.colours import TRUTH_COLOUR, UNCORRECTED, Look
-from ldensf_app.figures import style
-from ldensf_app.figures.course import Course
-from ldensf_app.figures.labels import looks, title
-from ldensf_app.figures.run import Run
-from ldensf_app.figures.series import LEAST
 from ldensf_app.pictures.sheet import INK, PALE, Room, Sheet
+from ldensf_app.record import axes, lines
+from ldensf_app.record.course import Course
+from ldensf_app.record.labels import looks, title
+from ldensf_app.record.run import Run
 
 MARKER = 5.0
 """Points of a marker on a line."""
@@ -35,7 +34,7 @@ class Curves:
         self, sheet: Sheet, room: Room, x: np.ndarray, head: str, foot: str, ylim: tuple
     ) -> None:
         self.x, self.ax = x, sheet.axes(room)
-        self.ax.set(xlim=style.margin(x), ylim=ylim)
+        self.ax.set(xlim=axes.margin(x), ylim=ylim)
         self.ax.grid(color=PALE, linewidth=0.5, alpha=0.7)
         self.ax.set_axisbelow(True)
         title_ = self.ax.set_title("", color=INK, pad=5, loc="left", x=-ASIDE / room.width)
@@ -47,13 +46,13 @@ class Curves:
         self, y: np.ndarray, colour: str, width: float = 1.8, dash: Sequence[int] = (), **more: Any
     ) -> None:
         """Add a curve, (T,), broken where it is NaN; ``dash``: pixels of line and gap in turn."""
-        drawn = {"color": colour, "linewidth": width, "linestyle": style.linestyle(dash)}
+        drawn = {"color": colour, "linewidth": width, "linestyle": lines.linestyle(dash)}
         (artist,) = self.ax.plot(self.x, y, **drawn, **more)
         self.lines.append((artist, y))
 
     def filter_line(self, y: np.ndarray, look: Look, width: float = 1.8) -> None:
         """Add the curve of a filter in its colour and dash, with its markers."""
-        step = style.marker_step(len(y))
+        step = lines.marker_step(len(y))
         self.line(y, look.colour, width, look.dash, markevery=step, **_marks(look))
 
     def dots(self, y: np.ndarray, colour: str, marker: str = "o") -> None:
@@ -81,7 +80,7 @@ class Curves:
         self.ax.set_yscale("log")
         self.ax.set_ylim(low, high)
         axis = self.ax.yaxis
-        axis.set_major_locator(FixedLocator(style.round_ticks(low, high)))
+        axis.set_major_locator(FixedLocator(axes.round_ticks(low, high)))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 
@@ -90,12 +89,12 @@ def errors(sheet: Sheet, room: Room, run: Run) -> Curves:
     """Error of each filter, and its spread, dotted."""
     x, foot = run.time_axis
     of = {n: [run.series(s, n, True) for s in ("rel_rmse", "rel_spread")] for n in run.filters}
-    ylim = style.log_limits([c for pair in of.values() for c in pair], LEAST, 0.02, 1.5)
+    ylim = axes.log_limits([c for pair in of.values() for c in pair], axes.LEAST, 0.02, 1.5)
     made = Curves(sheet, room, x, "error, and spread (dotted)", foot, ylim)
     made.logarithmic(lambda value: f"{100 * value:g} %")
     for name, look in _drawn(run):
         error, spread = of[name]
-        made.line(spread, look.colour, 1.2, style.DOTTED)
+        made.line(spread, look.colour, 1.2, lines.DOTTED)
         made.filter_line(error, look, 2.0)
     return made
 
@@ -103,7 +102,7 @@ def errors(sheet: Sheet, room: Room, run: Run) -> Curves:
 def times(sheet: Sheet, room: Room, run: Run) -> Curves:
     """Time of each filter's cycles."""
     of = {name: run.series("cycle_ms", name, positive=True) for name in run.filters}
-    ylim = style.log_limits(of.values(), 1e-3, 0.5, 50.0)
+    ylim = axes.log_limits(of.values(), 1e-3, 0.5, 50.0)
     steps = np.arange(len(run.times), dtype=float)
     made = Curves(sheet, room, steps, "time of a cycle, ms", "step", ylim)
     made.logarithmic("{:,g}".format)
@@ -118,13 +117,13 @@ def innovations(sheet: Sheet, room: Room, run: Run) -> Curves:
     x, foot = run.time_axis
     of = {name: run.series("chi2", name, positive=True) for name in run.filters}
     limits = {name: run.limit(name) for name in run.filters}
-    ylim = style.log_limits([*of.values(), *limits.values()], 1e-3, 0.5, 2.0)
+    ylim = axes.log_limits([*of.values(), *limits.values()], 1e-3, 0.5, 2.0)
     made = Curves(sheet, room, x, "innovations, χ²/n", foot, ylim)
     made.logarithmic("{:g}".format)
     made.line(np.ones(len(x)), UNCORRECTED, 1.2)
     for name, look in _drawn(run):
         if np.isfinite(limits[name]).any():
-            made.line(limits[name], look.colour, 1.2, style.DOTTED)
+            made.line(limits[name], look.colour, 1.2, lines.DOTTED)
         made.filter_line(of[name], look)
         if (bad := run.series("disagrees", name) == 1).any():
             made.dots(np.where(bad, of[name], np.nan), look.colour, "x")
@@ -136,7 +135,7 @@ def parameter(sheet: Sheet, room: Room, run: Run, name: str) -> Curves:
     x, foot = run.time_axis
     truth = np.full(len(x), float(run.result[name]))
     of = {label: run.posterior(name, label) for label in run.filters}
-    ylim = style.limits([truth, *of.values()])
+    ylim = axes.limits([truth, *of.values()])
     made = Curves(sheet, room, x, run.named(name), foot, ylim)
     for label, look in _drawn(run):
         low, median, high = of[label]
@@ -150,7 +149,7 @@ def course(sheet: Sheet, room: Room, run: Run, variable: str, there: Course) -> 
     """A variable at one place: each mean with its 90 %, the truth, and measurements."""
     x, foot = run.time_axis
     head = f"{run.named(variable)} at {there.place}"
-    made = Curves(sheet, room, x, head, foot, style.limits(there.curves))
+    made = Curves(sheet, room, x, head, foot, axes.limits(there.curves))
     for name, look in _drawn(run):
         made.band(there.low[name], there.high[name], look.colour)
         made.filter_line(there.mean[name], look)
@@ -163,7 +162,7 @@ def course(sheet: Sheet, room: Room, run: Run, variable: str, there: Course) -> 
 def legend(sheet: Sheet, run: Run) -> None:
     """Names of the filters with their lines, and of the truth, in the upper right corner."""
     handles = [
-        Line2D([], [], color=look.colour, linewidth=2.0, linestyle=style.linestyle(look.dash),
+        Line2D([], [], color=look.colour, linewidth=2.0, linestyle=lines.linestyle(look.dash),
                label=title(name), **_marks(look))
         for name, look in looks(run.filters).items()
     ]  # fmt: skip
@@ -184,7 +183,7 @@ def legend(sheet: Sheet, run: Run) -> None:
 
 def _marks(look: Look) -> dict[str, Any]:
     """A filter's markers as Matplotlib has them."""
-    return {"marker": style.MARKERS[look.marker], "markersize": MARKER, "markeredgewidth": 0.8}
+    return {"marker": lines.MARKERS[look.marker], "markersize": MARKER, "markeredgewidth": 0.8}
 
 
 def _drawn(run: Run) -> list[tuple[str, Look]]:

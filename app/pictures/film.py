@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
-from ldensf_app.figures.run import Run
 from ldensf_app.pictures import curves
 from ldensf_app.pictures.maps import Maps
 from ldensf_app.pictures.page import head, settings, told
 from ldensf_app.pictures.sheet import Room, Sheet
+from ldensf_app.record.run import Run
 
 RATE = 6
 """Frames a second."""

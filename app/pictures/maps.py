@@ -11,12 +11,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
 from ldensf_app import units
-from ldensf_app.colours import TRUTH_COLOUR
-from ldensf_app.figures.fields import MISSING
-from ldensf_app.figures.labels import looks, title
-from ldensf_app.figures.run import Run, tick_labels
+from ldensf_app.colours import MISSING, TRUTH_COLOUR
 from ldensf_app.limits import Limits, extremes, palette
 from ldensf_app.pictures.sheet import INK, Room, Sheet, readable
+from ldensf_app.record.labels import looks, title
+from ldensf_app.record.run import Run, tick_labels
 
 BAR = 66
 """Pixels beside a group of maps for its colour bar and the numbers there."""

@@ -7,11 +7,11 @@ from functools import partial
 
 import xarray as xr
 
-from ldensf_app.figures.course import course, liveliest
-from ldensf_app.figures.run import Run
 from ldensf_app.pictures import curves
 from ldensf_app.pictures.maps import Maps
 from ldensf_app.pictures.sheet import Room, Sheet
+from ldensf_app.record.course import course, liveliest
+from ldensf_app.record.run import Run
 
 WIDTH, HEIGHT = 1920, 1080
 HEAD, EDGE = 76, 24

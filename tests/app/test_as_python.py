@@ -30,6 +30,25 @@ MUCH = Scenario(
 )
 
 
+CELL = """
+import sys
+
+import holoviews as hv
+from IPython.core.interactiveshell import InteractiveShell
+
+script, *files = sys.argv[1:]
+done = InteractiveShell.instance().run_cell(script)
+done.raise_error()
+parts = done.result.traverse(lambda one: one, [hv.Image, hv.Overlay])
+options = [hv.Store.lookup_options("bokeh", one, "plot").kwargs for one in parts]
+titles = [of_one.get("title", "") for of_one in options]
+print(type(done.result).__module__.partition(".")[0], *titles, sep="|")
+for backend, file in zip(("bokeh", "matplotlib"), files, strict=True):
+    hv.save(done.result, file, backend=backend)
+"""
+"""Runs a script as the cell of a notebook, and draws what it ends with by either backend."""
+
+
 def run(script):
     """The names that a script leaves behind."""
     names = {}
@@ -41,7 +60,10 @@ def test_the_script_of_the_default_scene():
     assert (
         as_python(Scenario())
         == """\
+import holoviews as hv
+
 import ldensf_core as ld
+from ldensf_app import figures
 
 benchmark = ld.get_benchmark("tsunami")
 experiment = ld.TwinExperiment(
@@ -50,6 +72,9 @@ experiment = ld.TwinExperiment(
 )
 result = experiment.run()
 print(result.rel_rmse.isel(time=-1).to_series())
+
+hv.extension("bokeh")  # or "matplotlib"
+figures.board(result, time=-1)  # or maps, errors, parameters alone
 """
     )
 
@@ -105,3 +130,21 @@ def test_a_script_gives_the_numbers_of_the_page(values):
     page = Settings(device="cpu", filters=list(names), **values).setup().experiment("latent").run()
     np.testing.assert_array_equal(mine.rel_rmse, page.rel_rmse)
     assert len(mine["filter"]) == 2 and np.isfinite(mine.rel_rmse).all()
+
+
+def test_a_cell_of_a_notebook_ends_with_the_figures_of_the_run(tmp_path):
+    scenario = Scenario(filters=["ld-ensf", "none"], members=5, sensors=25, missing=0.2, every=2)
+    script = as_python(scenario, cycle=20).replace(
+        "benchmark,\n", 'benchmark,\n    device="cpu",\n'
+    )
+    files = [tmp_path / "run.html", tmp_path / "run.png"]
+    command = [sys.executable, "-c", CELL, script, *files]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "arning" not in done.stdout + done.stderr
+    module, *titles = done.stdout.strip().splitlines()[-1].split("|")
+    assert module == "holoviews"
+    told = "|".join(titles)
+    for one in ("truth, step 20", "LD-EnSF: spread", "error (solid)", "median and 90 %"):
+        assert one in told
+    assert all(file.stat().st_size > 50_000 for file in files)

@@ -10,10 +10,11 @@ from scipy.stats import chisquare
 
 from ldensf_app import figures
 from ldensf_app.colours import filter_colour
-from ldensf_app.figures.course import liveliest
-from ldensf_app.figures.labels import NEUTRAL, looks, title
-from ldensf_app.figures.run import Run
-from ldensf_app.figures.style import DOTTED, filter_line
+from ldensf_app.figures.style import filter_line
+from ldensf_app.record.course import liveliest
+from ldensf_app.record.labels import NEUTRAL, looks, title
+from ldensf_app.record.lines import DOTTED
+from ldensf_app.record.run import Run
 from ldensf_core.observations.innovation import Innovation, disagreement
 from tests.app.drawn import CYCLES, globe_run, one_cycle, read_back, tsunami_run
 

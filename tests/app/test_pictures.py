@@ -13,14 +13,14 @@ from PIL import Image
 
 from ldensf_app import pictures
 from ldensf_app.colours import filter_colour
-from ldensf_app.figures.course import course
-from ldensf_app.figures.run import Run
-from ldensf_app.figures.style import round_ticks
 from ldensf_app.limits import palette
 from ldensf_app.pictures import curves, film
 from ldensf_app.pictures.film import Film
 from ldensf_app.pictures.maps import Maps
 from ldensf_app.pictures.sheet import Room, Sheet
+from ldensf_app.record.axes import round_ticks
+from ldensf_app.record.course import course
+from ldensf_app.record.run import Run
 from tests.app.drawn import CYCLES, globe_run, one_cycle, read_back, tsunami_run
 
 

@@ -110,6 +110,16 @@ def test_table_of_the_default_setting(tsunami, tmp_path, docs):
     assert between(docs, "seconds") == ""
 
 
+def test_the_encoder_and_the_smoother_have_rows(tsunami, tmp_path, docs):
+    errors = {"ld-ensf": 0.3, "latent-smoother": 0.1, "encoder": 0.2}
+    results.main([sweep(tsunami, tmp_path / "scores.nc", errors)], output=docs)
+    rows = [line for line in between(docs, "default").splitlines() if line.startswith("| ")][2:]
+    titles = [FILTERS[name].title for name in errors]
+    assert len(rows) == 3
+    assert all(row.startswith(f"| {title}") for row, title in zip(rows, titles, strict=True))
+    assert [row.split("|")[3].strip(" *") for row in rows] == ["0.450", "0.150", "0.300"]
+
+
 def timed(path, cycles, members=20):
     """A file in which a cycle takes ``cycles[name]`` ms, a quarter of them for the forecast."""
     rows = [

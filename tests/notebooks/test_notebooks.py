@@ -23,4 +23,4 @@ def test_notebook_runs_and_shows_a_figure(path):
     results = [[o.data for o in c.outputs if o.output_type == "execute_result"] for c in code]
     live = "application/vnd.holoviews_exec.v0+json"
     shown = sum(live in data for result in results for data in result)
-    assert shown == 2, "a figure and the dashboard"
+    assert shown == 3, "maps, curves and the dashboard"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ldensf_app import units
-from ldensf_app.figures.run import Run
+from ldensf_app.record.run import Run
 from ldensf_core.domains import Axis
 
 DEVIATIONS = 1.645
