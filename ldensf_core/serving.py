@@ -23,7 +23,7 @@ NEEDED = ("bokeh", "cmocean", "holoviews", "matplotlib", "panel", "panel_materia
 PATIENCE = 10
 """Seconds to wait for a server to end."""
 AWAY = ("--unused-session-lifetime=300000", "--session-token-expiration=86400")
-"""A run waits 5 min (in ms) for a browser that was cut off, if its page is at most a day (s) old."""
+"""Runs wait 5 minutes (in ms) for browsers that were cut off, of pages up to a day old (in s)."""
 
 
 def serve(

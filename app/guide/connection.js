@@ -10,7 +10,8 @@ const LOST = "Connection to the server lost. The page tries to connect again by 
   "waits as it is. If this takes long, see whether your network and the server are up."
 const BACK = "Connected again. Run and settings are as they were."
 const GONE = "The server was started anew, or has dropped this run because the page was away for " +
-  "too long. What had been computed is lost; settings, sensors and changes are still known here."
+  "too long. What had been computed is lost."
+const STILL_KNOWN = " Settings, sensors and changes are still known here."
 
 /** What is to outlive a page that is drawn anew. */
 const kept = (window.ldensf ??= { session: "", scene: "", lost: false, heard: null })
@@ -87,15 +88,19 @@ async function answers() {
   }
 }
 
-/** Say that the run is gone, and offer to open its scene again. */
+/** Say that the run is gone, and offer to open its scene again: the only way on, since what is on
+    the page now leads to no run. */
 function offerScene(root) {
   if (root.querySelector("dialog.gone")) return
-  const query = kept.scene ? `?scene=${kept.scene}` : location.search
+  const [more, what, query] = kept.scene
+    ? [STILL_KNOWN, "Open the same scene", `?scene=${kept.scene}`]
+    : ["", "Open the page anew", location.search]
   const dialog = made(
-    "dialog", { class: "gone", role: "alertdialog", "aria-label": "This run is gone", "aria-describedby": "gone" },
-    made("h2", {}, "This run is gone"), made("p", { id: "gone" }, GONE),
-    button("Open the same scene", () => location.assign(location.pathname + query), { autofocus: "" }),
+    "dialog",
+    { class: "gone", role: "alertdialog", "aria-label": "This run is gone", "aria-describedby": "gone" },
+    made("h2", {}, "This run is gone"), made("p", { id: "gone" }, GONE + more),
+    button(what, () => location.assign(location.pathname + query), { autofocus: "" }),
   )
-  dialog.append(button("Close", () => dialog.close()))
+  dialog.addEventListener("cancel", (event) => event.preventDefault())
   open(root, dialog)
 }
