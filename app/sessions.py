@@ -98,9 +98,14 @@ def _objects(json: Any) -> Iterator[dict[str, Any]]:
 def dashboard() -> Dashboard:
     """A dashboard of the scene in the page's address, by default the first one.
 
-    On the device that ``ldensf app --device`` has put into the environment.
+    On the device that ``ldensf app --device`` has put into the environment; the page says if it
+    is not there, and computes on the CPU.
     """
-    made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    try:
+        made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    except ValueError as error:
+        made = Dashboard(device="cpu")
+        made.page.say(f"{error}. This page computes on the CPU.")
     for text in pn.state.session_args.get(SCENE, ())[:1]:
         made.scenes.open_link(text.decode("ascii", errors="replace"))
     return made

@@ -147,3 +147,16 @@ def test_a_server_that_was_started_anew_is_told_and_the_scene_opened_again(visit
     assert "?scene=1." in visit.url
     expect(visit.locator(".race .who")).to_have_count(2)
     advance(visit)
+
+
+def test_a_run_that_fails_says_what_to_do_and_goes_after_a_reset(visit):
+    for name in ("LD-EnSF", "no assimilation"):
+        visit.get_by_role("button", name=name, exact=True).click()
+    press(visit, "reset-button")
+    told = visit.get_by_role("alert").filter(has_text="Choose one filter or more")
+    expect(told).to_contain_text("press Reset", timeout=PATIENCE)
+    visit.get_by_role("button", name="LD-EnSF", exact=True).click()
+    press(visit, "reset-button")
+    shown(visit, 0)
+    expect(told).to_have_count(0)
+    advance(visit)
