@@ -5,6 +5,7 @@
 
 const SOON = 600 // ms after which a loss is worth a word
 const AGAIN = 5000 // ms between two attempts once Bokeh has given up
+const LONG = 15000 // ms after which an attempt that drew nothing has failed, though it connected
 const READ = 8000 // ms for which good news stands
 const LOST = "Connection to the server lost. The page tries to connect again by itself, and the run " +
   "waits as it is. If this takes long, see whether your network and the server are up."
@@ -25,15 +26,16 @@ function watchConnection(root, model, doc) {
   let attempt = null // to connect again, as the latest loss offers it
   let answered = false // by the server, after the last but one attempt
   let timers = []
+  let next = null // attempt, if nothing else happens
 
   const hide = () => {
     timers.forEach(clearTimeout)
     timers = []
+    clearTimeout(next)
     if (bar.matches(":popover-open")) bar.hidePopover()
   }
   const say = (role, text, ...more) => {
-    hide()
-    bar.showPopover()
+    if (!bar.matches(":popover-open")) bar.showPopover()
     bar.replaceChildren(made("span", { role }, text), ...more)
   }
   const sayLost = () => {
@@ -45,9 +47,15 @@ function watchConnection(root, model, doc) {
   }
   const lost = async (event) => {
     attempt = () => event.reconnect()
+    const insist = () => {
+      const socket = event.connection.deref()?.socket
+      if (socket?.readyState === WebSocket.OPEN) socket.close() // Bokeh opens another one
+      else attempt()
+    }
     if (!kept.lost) timers.push(setTimeout(sayLost, SOON))
     kept.lost = true
-    if (event.timeout === null) timers.push(setTimeout(attempt, AGAIN))
+    clearTimeout(next)
+    next = setTimeout(insist, event.timeout === null ? AGAIN : event.timeout + LONG)
     // A server that is there but lets nobody in has forgotten the page, and will not know it again.
     const before = answered
     answered = await answers()
