@@ -9,11 +9,14 @@ BIN := $(VENV)/bin
 # A browser tab is opened only where there is a screen; elsewhere the address is in the log.
 SHOW := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),--show)
 
+# A run waits 5 minutes (in ms) for a browser that was cut off, of a page of at most a day (in s).
+AWAY := --unused-session-lifetime 300000 --session-token-expiration 86400
+
 .PHONY: app test browser dapper
 
 app: $(VENV)/app.stamp
 	@echo "The dashboard is at http://localhost:$(PORT) (another port: make app PORT=...)"
-	$(BIN)/panel serve app --port $(PORT) $(SHOW)
+	$(BIN)/panel serve app --port $(PORT) $(AWAY) $(SHOW)
 
 # Side by side, then those that take times. Status 5 is that none was chosen: by ARGS, of this half.
 PYTEST = $(BIN)/python -m pytest $(1) $(ARGS) || [ $$? -eq 5 ]

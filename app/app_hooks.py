@@ -3,6 +3,7 @@
 import gc
 import sys
 
+import panel as pn
 from bokeh.server.contexts import ServerContext
 from bokeh.settings import settings
 
@@ -10,7 +11,8 @@ from ldensf_app.sessions import PageBuilder
 
 
 def on_server_loaded(server_context: ServerContext) -> None:
-    """Let pages be built beside the event loop."""
+    """Let pages be built beside the event loop, and browsers connect again that were cut off."""
+    pn.config.reconnect = True
     server_context.application_context.application.add(PageBuilder())
     # Looks through all models of every new page for mistakes in programming: 0.2 s of the event
     # loop. A test does so instead.

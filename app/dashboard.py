@@ -45,6 +45,7 @@ from ldensf_app.worker import explain
 from ldensf_core import get_benchmark, register_filter
 from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
 from ldensf_core.filters import Filter
+from ldensf_core.twin.conditions import Change
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ FIRST_CYCLE = 10.0
 """Seconds for which a notebook's cell waits for it at most."""
 UNSEEN = 180.0
 """Seconds after which a dashboard in a notebook ends that no browser shows."""
+
+AWAY = "The run was paused while no browser was connected: press Play to go on."
 
 
 class Dashboard(Viewer):
@@ -153,6 +156,7 @@ class Dashboard(Viewer):
         if not view.starting and not view.any("paused", "playing"):
             self.reset()
         self._versions_then = view.versions
+        self.page.say("")
         self._ask_to_play(True)
         self.race.play()
 
@@ -164,6 +168,7 @@ class Dashboard(Viewer):
     def step(self) -> None:
         """Run one cycle, then pause."""
         self._ask_to_play(False)
+        self.page.say("")
         if self._at_the_end:
             self.page.say("The run is at its end: press Reset.")
         self.race.step()
@@ -205,8 +210,7 @@ class Dashboard(Viewer):
     @property
     def scenario(self) -> Scenario:
         """The description of the run: settings at its start, changes since."""
-        changes = max((s.changes for s in self.race.view().snapshots), key=len)
-        return described(self.edits.start, changes)
+        return described(self.edits.start, longest(self.race.view()))
 
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
@@ -289,8 +293,10 @@ class Dashboard(Viewer):
         if not _watched():
             if self._playing:
                 self.pause()
+                self.page.note(AWAY)
             return
         self.offers.hand_over()
+        self.offers.keep_scene((self.edits.start, longest(view)))
         if self._playing and self._over(view):
             self._ask_to_play(False)
         try:
@@ -379,6 +385,11 @@ class Dashboard(Viewer):
     def _start_pulling(self) -> None:
         if self._puller is None:
             self._puller = pn.state.add_periodic_callback(self.pull, period=PULL_PERIOD)
+
+
+def longest(view: View) -> tuple[Change, ...]:
+    """The changes of a run so far, as the worker has them that is in front."""
+    return max((s.changes for s in view.snapshots), key=len)
 
 
 def known(benchmark: str | Benchmark) -> str:

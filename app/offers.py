@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from ldensf_app.as_python import as_python
 from ldensf_app.controls import Controls
@@ -23,6 +24,20 @@ class Offers:
     def __init__(self, page: Page, controls: Controls, scenario: Callable[[], Scenario]) -> None:
         self._page, self._controls, self._scenario = page, controls, scenario
         self.takeaway = Takeaway()
+        self._kept: object = None
+
+    def keep_scene(self, of: object) -> None:
+        """Let the browser keep the scene of the run, to open it again after a server is gone.
+
+        Args:
+            of: equal to the last one if the scene is still the same.
+        """
+        if of == self._kept:
+            return
+        self._kept, text = of, ""
+        with suppress(ValueError):  # one that no link can hold cannot be kept
+            text = encode(self._scenario())
+        self._page.guide.scene = text
 
     def take(self, kind: str, view: View, cycle: int) -> None:
         """Begin a file of the run so far, or show a link or lines of Python.

@@ -77,6 +77,10 @@ class Page:
         """Tell the visitor something until the next reset; an empty text takes it back."""
         self.said.object = readout.message(text) if text else ""
 
+    def note(self, text: str) -> None:
+        """Tell the visitor something that is no fault; the next thing said takes its place."""
+        self.said.object = readout.note(text)
+
     def draw_maps(self, view: View) -> int:
         """Send the next picture of the maps; returns its number."""
         return self.scene.draw_maps(view)

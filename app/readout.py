@@ -163,6 +163,11 @@ def message(text: str) -> str:
     return f'<div class="message" role="alert">{escape(text)}</div>'
 
 
+def note(text: str) -> str:
+    """Something that is good to know."""
+    return f'<div class="notice" role="status">{escape(text)}</div>'
+
+
 def status(view: View) -> str:
     """With which settings the run is made, or what it waits for, or what went wrong."""
     setup = view.present

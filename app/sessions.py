@@ -16,6 +16,7 @@ from typing import Any
 
 import panel as pn
 from bokeh.application.handlers import Handler
+from bokeh.core.serialization import Serialized
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet
 from panel.io.state import set_curdoc
@@ -43,6 +44,11 @@ def build(document: Document) -> None:
     """Put a dashboard on a document, and write it out for the browser that is to ask for it."""
     with set_curdoc(document):
         dashboard().servable()
+    # As Panel does later, once the page has been written: the guide says what becomes of the
+    # connection, not Bokeh.
+    document.config.update(
+        reconnect_session=pn.config.reconnect, notifications=None, notify_connection_status=False
+    )
     write_ahead(document)
 
 
@@ -52,8 +58,16 @@ def write_ahead(document: Document) -> None:
     Bokeh does so in its event loop when a browser asks: for each of several that come together a
     third of a second. If the document has changed by then it is written anew; the addresses of
     style sheets, which Panel changes in the meantime without saying so, are put in.
+
+    Arrays are written as text: a browser that lost the connection and is back reads the document
+    once more, and Bokeh's client then takes no binary parts, so that the page would stay as it was
+    (Bokeh 3.9).
     """
-    written = [document.to_json()]
+
+    def write() -> Serialized:
+        return Serialized(Document.to_json(document, deferred=False), [])
+
+    written = [write()]
     sheets = {sheet.id: sheet for sheet in document.select({"type": ImportedStyleSheet})}
     addresses = [
         (sheets[at["id"]], at["attributes"])
@@ -61,10 +75,10 @@ def write_ahead(document: Document) -> None:
         if at["id"] in sheets
     ]
 
-    def to_json(**options: Any) -> Any:
+    def to_json() -> Serialized:
         for sheet, attributes in addresses:
             attributes["url"] = sheet.url
-        return written.pop() if written else Document.to_json(document, **options)
+        return written.pop() if written else write()
 
     document.to_json = to_json
     document.on_change(lambda _: written.clear())
@@ -84,9 +98,14 @@ def _objects(json: Any) -> Iterator[dict[str, Any]]:
 def dashboard() -> Dashboard:
     """A dashboard of the scene in the page's address, by default the first one.
 
-    On the device that ``ldensf app --device`` has put into the environment.
+    On the device that ``ldensf app --device`` has put into the environment; the page says if it
+    is not there, and computes on the CPU.
     """
-    made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    try:
+        made = Dashboard(device=os.environ.get("LDENSF_DEVICE", "auto"))
+    except ValueError as error:
+        made = Dashboard(device="cpu")
+        made.page.say(f"{error}. This page computes on the CPU.")
     for text in pn.state.session_args.get(SCENE, ())[:1]:
         made.scenes.open_link(text.decode("ascii", errors="replace"))
     return made

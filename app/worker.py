@@ -123,7 +123,7 @@ class Worker(threading.Thread):
                 continue
             except Exception as error:
                 log.exception("%s: %s", self.name, error)
-                message = explain(error, self._device)  # and see whether the GPU is lost
+                message = self._told(error)  # and see whether the GPU is lost
                 self._let_go()
                 self._publish(phase="failed", message=message)
             release_memory(self._device)  # once the error holds nothing any more
@@ -132,6 +132,15 @@ class Worker(threading.Thread):
         release_memory(CPU)
         self.snapshot = Snapshot(version=self.snapshot.version + 1)
         atexit.unregister(self._end)
+
+    def _told(self, error: Exception) -> str:
+        """What went wrong, and what can be done now that the run cannot go on."""
+        message = explain(error, self._device)
+        if "Reset" not in message:
+            message = f"{message.rstrip('.')}. To try again, press Reset."
+        if self.snapshot.records:
+            message += " The cycles before can still be taken away."
+        return message
 
     def _next_action(self) -> Callable[[], None]:
         if self._playing:

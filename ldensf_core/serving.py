@@ -22,6 +22,8 @@ NEEDED = ("bokeh", "cmocean", "holoviews", "matplotlib", "panel", "panel_materia
 """Modules that the extra ``app`` installs."""
 PATIENCE = 10
 """Seconds to wait for a server to end."""
+AWAY = ("--unused-session-lifetime=300000", "--session-token-expiration=86400")
+"""Runs wait 5 minutes (in ms) for browsers that were cut off, of pages up to a day old (in s)."""
 
 
 def serve(
@@ -56,6 +58,7 @@ def serve(
     """
     _check_device(device)
     command = [sys.executable, "-P", "-m", "panel", "serve", str(app_folder()), f"--port={port}"]
+    command += AWAY
     for option, value in (("address", address), ("prefix", prefix), ("basic-auth", basic_auth)):
         if value is not None:
             command.append(f"--{option}={value}")

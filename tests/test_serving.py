@@ -80,7 +80,7 @@ def test_options_are_passed_on(monkeypatch, capsys, started):
     assert set(command[command.index("serve") + 1 :]) == {
         str(ROOT / "app"), "--port=7001", "--address=127.0.0.1", "--prefix=tools", "--num-procs=3",
         "--show", "--allow-websocket-origin=a.org", "--allow-websocket-origin=b.org:80",
-        "--basic-auth=Sesame",
+        "--basic-auth=Sesame", *serving.AWAY,
     }  # fmt: skip
     assert environment["LDENSF_DEVICE"] == "cuda" and environment["PANEL_COOKIE_SECRET"] == "salt"
     assert "http://127.0.0.1:7001/tools/ " in capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_by_default_little_is_passed_on(monkeypatch, capsys, started):
     assert run(monkeypatch) == 0
     assert run(monkeypatch, "--basic-auth", "Sesame", "--no-show") == 0
     (plain, environment), (_, secret) = started
-    assert plain[-2:] == [str(ROOT / "app"), "--port=5006"]
+    assert plain[-4:] == [str(ROOT / "app"), "--port=5006", *serving.AWAY]
     assert not {"LDENSF_DEVICE", "PANEL_COOKIE_SECRET"} & set(environment)
     assert len(secret["PANEL_COOKIE_SECRET"]) > 20
     assert "http://localhost:5006 " in capsys.readouterr().out

@@ -1,6 +1,7 @@
-// What the browser does for the page beside drawing maps: keys, a tour, files, texts, names.
+// What the browser does for the page beside drawing maps: keys, a tour, files, texts, names,
+// the connection to the server.
 
-export function render({ model }) {
+export function render({ model, view }) {
   const root = document.createElement("div")
   root.className = "guide"
   const offer = made("span", { class: "offer" })
@@ -19,6 +20,7 @@ export function render({ model }) {
     listenToKeys(root, (key) => (key === "help" ? help() : model.send_msg({ key }))),
     explainWords(root),
     nameWidgets(root),
+    watchConnection(root, model, view.model.document),
   ]
   model.on("after_render", () => {
     root.classList.toggle("alone", alone(root)) // then it stands in the page's dark head

@@ -73,7 +73,7 @@ def address(tmp_path_factory):
         )
     address = f"http://127.0.0.1:{port}/app"
     try:
-        _wait_for(address, server, log)
+        wait_for(address, server, log)
         yield address
     finally:
         server.terminate()
@@ -84,7 +84,7 @@ def address(tmp_path_factory):
             server.wait()
 
 
-def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end and server.poll() is None:
         try:
