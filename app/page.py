@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ldensf_app import curves, facts, layout, readout, units
+from ldensf_app import curves, facts, layout, moments, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
@@ -84,7 +84,7 @@ class Page:
         self.status.object = readout.status(view)
         self.facts.object = facts.race(view, pace) + facts.parameters(view, benchmark)
         preset = presets().get(self.preset)
-        self.controls.about_preset.object = readout.preset(preset, view.lead.index)
+        self.controls.about_preset.object = moments.told(preset, view)
         if not view.history():
             return
         logs = {

@@ -10,7 +10,6 @@ from ldensf_app import units
 from ldensf_app.colours import filter_colour, filter_marker
 from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
-from ldensf_app.presets import Preset
 from ldensf_app.scenario import BY_HAND
 from ldensf_app.setup import runnable
 from ldensf_app.view import View
@@ -220,16 +219,6 @@ def _model_error(benchmark: Any, name: str) -> list[str]:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def preset(scene: Preset | None, index: int) -> str:
-    """What to look at in a scene, and from its moment on what happens there."""
-    if scene is None:
-        return ""
-    told = f'<div class="look">{escape(scene.sentence)}</div>'
-    if index >= scene.moment:
-        told += f'<div class="now"><b>Step {scene.moment}:</b> {escape(scene.note)}</div>'
-    return told
 
 
 def lacking(benchmark: Any) -> str:
