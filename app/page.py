@@ -59,10 +59,7 @@ class Page:
 
     def _linear(self, benchmark: Any) -> list[str]:
         """What the chart with the linear axis can show."""
-        tracks = [
-            f"{units.named(p.name.replace('_', ' '), p.units)} over time"
-            for p in benchmark.parameters
-        ]
+        tracks = [f"{units.named(units.short(p), p.units)} over time" for p in benchmark.parameters]
         return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
 
     def say(self, text: str) -> None:

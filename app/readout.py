@@ -138,10 +138,14 @@ def _ratio_tile(view: View) -> str:
     value = f"{ratio:,.{digits}f} ×<small> faster per cycle</small>" if ratio > 0 else NOTHING
     if ratio < 1:
         value = f"{1 / ratio:.1f} ×<small> slower per cycle</small>"
+    latent, full_space = map(called, view.shown)
     sub = f"{milliseconds(fast)} against {milliseconds(slow)}, median"
+    if math.isfinite(fast) and not math.isfinite(slow):
+        sub = f"{latent}: {milliseconds(fast)}, median"
     if view.lead.device:
         sub += f", on {escape(view.lead.device)}"
-    latent, full_space = map(called, view.shown)
+    if not math.isfinite(slow) and waiting(view):
+        sub += f"; wait for {full_space}"
     return _tile("hero", f"{latent} against full-space {full_space}", value, sub)
 
 

@@ -6,7 +6,7 @@
 
 Serves the app and opens it by headless Chromium on the same machine: for each preset, and for the
 default scene of each benchmark, which is opened by its name. Plays at the usual speed until the
-page tells the preset's moment, or to the end; then pauses, and saves the page as a PNG, light and
+page tells the preset's moment, or to the end or for a minute; then pauses, and saves the page as a PNG, light and
 dark, in windows of a projector's and of a desk's size. Prints a row for each picture: the step on
 show, the seconds from pressing play to the moment, how many texts are cut or lie over others,
 what the page's scripts raised and what came on the console as an error; then which texts these
@@ -23,7 +23,7 @@ import io
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ from typing import Annotated, Any
 import typer
 from page import APP, CYCLE, FIND, PATIENCE, PLAY, browser, choose, url
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 from serving import served
 
 from ldensf_app.presets import presets
@@ -43,6 +43,9 @@ SCHEMES = ("light", "dark")
 SIZES = ((1280, 800), (1920, 1080))
 MOMENT = ".now"
 """What tells that a preset's moment has come."""
+
+LONGEST = 60.0
+"""Seconds for which a default scene is played at most."""
 
 FILM_SIZE = (960, 600)
 FILM_SECONDS = 8.0
@@ -96,7 +99,8 @@ def play_to_moment(page: Page, name: str) -> float:
         page.locator(MOMENT).wait_for()
     else:
         last = get_benchmark(name).n_times - 1
-        page.wait_for_function(f"() => window.cycleOnShow() >= {last}")
+        with suppress(TimeoutError):
+            page.wait_for_function(f"() => window.cycleOnShow() >= {last}", timeout=1000 * LONGEST)
     took = time.monotonic() - began
     if page.locator(PLAY).inner_text() == "Pause":
         page.locator(PLAY).click()

@@ -172,7 +172,7 @@ def url(address: str, what: str) -> str:
 def choose(page: Page, benchmark: str, filters: Sequence[str]) -> None:
     """Set up a run by the sidebar, paused at its first cycle."""
     title = get_benchmark(benchmark).title
-    choice = page.get_by_role("combobox").first
+    choice = page.get_by_role("combobox", name="Benchmark")
     if choice.inner_text() != title:
         choice.click()
         page.get_by_role("menuitem", name=title).click()

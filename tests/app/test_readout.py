@@ -187,7 +187,7 @@ def test_notices_are_told_below_the_settings(view):
 
 def test_the_race_tells_how_far_each_is_and_what_it_took(view):
     told = text(facts.race(view, 4.0))
-    assert "LD-EnSF4 in 0.01 s" in told  # five cycles of 3 ms
+    assert "LD-EnSF4 steps in 0.01 s" in told  # five cycles of 3 ms
     assert "EnSF1 in 6.06 s, 12 × too slow" in told  # two of 3.03 s; four a second were wanted
     at_most = text(facts.race(view, math.inf))  # as fast as the other
     assert "1,010 × too slow" in at_most
@@ -230,6 +230,11 @@ def test_a_spin_up_of_the_full_space_filter_is_told_at_its_own_place():
     assert "spinning up 20 members" in readout.tiles(view, get_benchmark("atmosphere"))
     further = replace(view.snapshots[1], spun_up=0.4, spin_up_s=8.0)
     assert readout.waiting(View(view.lead, further)) == "spinning up: 40 %, 12 s left"
+    latent = snapshot("ld-ensf", 3)
+    ahead = View(replace(latent, setup=further.setup, phase="playing"), further)
+    assert text(facts.race(ahead, 4.0)).endswith("EnSFspinning up: 40 %, 12 s left")
+    html = readout.tiles(ahead, get_benchmark("atmosphere"))
+    assert "LD-EnSF: 3.0 ms, median, on one CPU core; wait for EnSF" in html
     assert readout.waiting(starting("tsunami")) == ""
     assert readout.waiting(starting("atmosphere", full_space="paused")) == ""
 
