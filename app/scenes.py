@@ -43,8 +43,11 @@ class Scenes:
         self.opening = False
         controls.preset.param.watch(self._chosen, "value")
 
-    def open(self, scenario: Scenario) -> None:
+    def open(self, scenario: Scenario, preset: str = "") -> None:
         """Start a scene over, paused at its first cycle.
+
+        Args:
+            preset: its name, if it is one of ``presets``.
 
         Raises:
             ValueError: if the settings cannot show it; the present run goes on then.
@@ -61,7 +64,8 @@ class Scenes:
         finally:
             self.opening = False
         self.changes = changes_of(scenario)
-        self._name("")
+        # At once: a choice that is taken back and made again does not arrive in the browser.
+        self._name(preset)
         self._reset()
 
     def open_link(self, text: str) -> None:
@@ -88,12 +92,10 @@ class Scenes:
             self._reset()
             return
         try:
-            self.open(presets()[event.new].scenario)
+            self.open(presets()[event.new].scenario, event.new)
         except (ValueError, KeyError) as error:
             self._name(self._page.preset)
             self._page.say(f"This scene cannot be shown. {error}")
-        else:
-            self._name(event.new)
 
 
 def settings_of(scenario: Scenario) -> dict[str, Any]:

@@ -6,11 +6,12 @@
 
 Serves the app and opens it by headless Chromium on the same machine: for each preset, and for the
 default scene of each benchmark, which is opened by its name. Plays at the usual speed until the
-page tells the preset's moment, or to the end or for a minute; then pauses, and saves the page as a PNG, light and
-dark, in windows of a projector's and of a desk's size. Prints a row for each picture: the step on
-show, the seconds from pressing play to the moment, how many texts are cut or lie over others,
-what the page's scripts raised and what came on the console as an error; then which texts these
-are. Texts within a chart are not looked through. Exits with 1 if anything was found.
+page tells the preset's moment, without one to the end, and a minute at most; then pauses, and saves
+the page as a PNG, light and dark, in windows of a projector's and of a desk's size. Prints a row
+for each picture: the step on show, the seconds from pressing play to the moment, how many texts
+are cut or lie over others, what the page's scripts raised and what came on the console as an error;
+then which texts these are. Texts within a chart are not looked through. Exits with 1 if anything
+was found.
 
 With ``--film`` the page that plays the default scene becomes an animated picture instead.
 
@@ -45,7 +46,7 @@ MOMENT = ".now"
 """What tells that a preset's moment has come."""
 
 LONGEST = 60.0
-"""Seconds for which a default scene is played at most."""
+"""Seconds for which a scene is played at most."""
 
 FILM_SIZE = (960, 600)
 FILM_SECONDS = 8.0
@@ -91,17 +92,21 @@ def open_scene(page: Page, name: str) -> None:
     page.wait_for_function("() => window.cycleOnShow() === 0")
 
 
-def play_to_moment(page: Page, name: str) -> float:
-    """Play a scene until its moment is told, or to the end, and pause; returns the seconds."""
-    began = time.monotonic()
+def play_to_moment(page: Page, name: str) -> float | None:
+    """Play a scene until its moment is told, or to the end, and pause.
+
+    Returns:
+        The seconds that took; None if it did not come within ``LONGEST``.
+    """
+    began, took = time.monotonic(), None
     page.locator(PLAY).click()
-    if name in presets():
-        page.locator(MOMENT).wait_for()
-    else:
-        last = get_benchmark(name).n_times - 1
-        with suppress(TimeoutError):
+    with suppress(TimeoutError):
+        if name in presets():
+            page.locator(MOMENT).wait_for(timeout=1000 * LONGEST)
+        else:
+            last = get_benchmark(name).n_times - 1
             page.wait_for_function(f"() => window.cycleOnShow() >= {last}", timeout=1000 * LONGEST)
-    took = time.monotonic() - began
+        took = round(time.monotonic() - began, 1)
     if page.locator(PLAY).inner_text() == "Pause":
         page.locator(PLAY).click()
     return took
@@ -133,7 +138,7 @@ def gallery(names: Sequence[str], to: Path) -> tuple[list[dict[str, Any]], list[
                 took = play_to_moment(page, name)
                 for seen in pictures(page, name, to):
                     faults = {what: seen.pop(what) for what in ("cut", "over")} | wrong
-                    row = {"scene": name, **seen, "to_moment_s": round(took, 1)}
+                    row = {"scene": name, **seen, "to_moment_s": took}
                     rows.append(row | {what: len(texts) for what, texts in faults.items()})
                     where = f"{name}, {seen['scheme']}, {seen['size']}"
                     found += [f"{where}: {w}: {t}" for w, texts in faults.items() for t in texts]
