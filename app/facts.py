@@ -33,7 +33,8 @@ def race(view: View, pace: float) -> str:
             wanted = pace if math.isfinite(pace) else 1000 / _fastest(view)
             factor = median * wanted / 1000
             late = f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
-        told = f"{snapshot.index}{'' if late else ' steps'} in {taken}{late}"
+        steps = "" if late else '<span class="steps"> steps</span>'
+        told = f"{snapshot.index}{steps} in {taken}{late}"
         hint = f"{snapshot.index} cycles of {size} members took {used:.3g} s of computing time"
         bar = f'<i style="width: {done:.1f}%; background: {colour}"></i>'
         rows.append(_row(name, bar, told, hint))

@@ -106,6 +106,23 @@ def test_the_first_of_each_kind_is_shown(filters, shown):
     assert View(Snapshot(), Snapshot()).shown == ("ld-ensf", "ensf")
 
 
+@pytest.mark.parametrize(
+    ("filters", "tiles"),
+    [
+        (["ld-ensf", "latent-smoother", "ensf", "none"], 4),
+        (["ld-ensf", "latent-etkf", "latent-enkf", "ensf", "letkf", "none"], 4),
+        (["ld-ensf", "latent-smoother", "ensf", "letkf"], 4),
+        (["ld-ensf", "latent-etkf", "latent-enkf", "none"], 4),
+        (["ld-ensf", "none"], 2),
+    ],
+)
+def test_four_filters_have_tiles_and_all_where_there_are_no_more(filters, tiles):
+    found = chosen(*filters).in_tiles
+    assert len(found) == tiles and set(found) <= set(filters)
+    assert set(found) >= {"ld-ensf", *({"ensf", "none"} & set(filters))}
+    assert found[0] == "ld-ensf" and ("none" not in found or found[-1] == "none")
+
+
 def test_another_filter_takes_the_place_of_its_kind(benchmark_):
     setup = Settings(filters=["latent-etkf", "letkf"]).setup()
     latent, full_space = (
