@@ -44,10 +44,10 @@ def _last(preset: Preset, view: View) -> tuple[str, int]:
 
 def _missing(label: str, index: int, moment: int, view: View) -> str:
     """How far the filter that is behind has come, and how long it still takes to the moment."""
-    name = called(label)
+    told = f"<b>Step {moment}</b> is there; wait for {called(label)}"
     if index < 0:
         doing = waiting(view) if filter_of(label).kind == FULL_SPACE else ""
-        return f"<b>Step {moment}</b> is there; wait for {name}" + (f": {doing}." if doing else ".")
+        return f"{told} ({doing})." if doing else f"{told}."
     left = (moment - index) * view.of(label).median_ms(label) / 1000
     more = f", {left:.0f} s more" if math.isfinite(left) and left >= 1 else ""
-    return f"<b>Step {moment}</b> is there; wait for {name}, which is at step {index}{more}."
+    return f"{told}, which is at step {index}{more}."

@@ -46,7 +46,7 @@ def test_of_members_that_spin_up_it_says_how_long():
     loading = Snapshot(phase="loading", setup=setup, spun_up=0.25, spin_up_s=5.0)
     latent = snapshot(["ld-ensf", "latent-smoother"], scene.moment, setup)
     told = moments.told(scene, View(latent, loading))
-    assert "wait for EnSF inpainting: spinning up: 25 %, 15 s left." in told
+    assert "wait for EnSF inpainting (spinning up: 25 %, 15 s left)." in told
 
 
 @pytest.mark.parametrize("behind", [10, -1])
