@@ -48,6 +48,8 @@ def _missing(label: str, index: int, moment: int, view: View) -> str:
     if index < 0:
         doing = waiting(view) if filter_of(label).kind == FULL_SPACE else ""
         return f"{told} ({doing})." if doing else f"{told}."
-    left = (moment - index) * view.of(label).median_ms(label) / 1000
+    snapshot = view.of(label)  # its worker runs one filter after the other
+    cycle = sum(snapshot.median_ms(name) for name in snapshot.records[-1])
+    left = (moment - index) * cycle / 1000
     more = f", {left:.0f} s more" if math.isfinite(left) and left >= 1 else ""
     return f"{told}, which is at step {index}{more}."

@@ -35,7 +35,7 @@ def test_the_note_comes_when_all_filters_of_the_scene_have_reached_its_moment():
     assert SCENE.sentence in early and SCENE.note not in early and "wait" not in early
     told = moments.told(SCENE, View(latent, behind))
     assert SCENE.note not in told
-    assert f"wait for EnSF, which is at step {MOMENT - 4}, 2 s more." in told
+    assert f"wait for EnSF, which is at step {MOMENT - 4}, 4 s more." in told
     told = moments.told(SCENE, View(latent, snapshot(["ensf", "letkf"], MOMENT)))
     assert SCENE.note in told and f"Step {MOMENT}:" in told and "wait" not in told
 
