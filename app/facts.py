@@ -40,7 +40,7 @@ def race(view: View, pace: float) -> str:
         rows.append(_row(name, bar, told, hint))
     if to_come := waiting(view):
         labels = (n for n, of in view.lead.setup.classes.items() if of.kind == FULL_SPACE)
-        rows += [_row(name, "", to_come, "") for name in labels if name not in history]
+        rows += [_row(name, "", to_come, to_come) for name in labels if name not in history]
     device = escape(view.lead.device)
     return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
 

@@ -3,10 +3,13 @@
 () => {
   const parent = (at) => at.assignedSlot ?? at.parentElement ?? at.getRootNode().host
   const texts = []
+  let board = null
   const seek = (root) => {
     for (const at of root.querySelectorAll("*")) {
       if (at.shadowRoot)
         seek(at.shadowRoot)
+      if (at.matches(".board"))
+        board = at
       if (/^(STYLE|SCRIPT|OPTION)$/.test(at.tagName))
         continue
       for (const node of at.childNodes)
@@ -28,6 +31,7 @@
     const said = node.textContent.trim()
     let cut = box.left < -1 || box.right > innerWidth + 1
     let seen = true
+    const scrolls = { x: false, y: false } // what lies beyond is within reach
     for (let of = at; of && seen; of = parent(of)) {
       const style = getComputedStyle(of)
       if (style.clipPath !== "none")
@@ -38,9 +42,11 @@
         if (box.right < own.left || box.left > own.right || box.bottom < own.top
             || box.top > own.bottom)
           seen = false // scrolled away
-        if (clips.x === "hidden" || clips.x === "clip")
+        for (const way of ["x", "y"])
+          scrolls[way] ||= clips[way] === "auto" || clips[way] === "scroll"
+        if (!scrolls.x && (clips.x === "hidden" || clips.x === "clip"))
           cut ||= box.right > own.right + 1 || box.left < own.left - 1
-        if (clips.y === "hidden" || clips.y === "clip")
+        if (!scrolls.y && (clips.y === "hidden" || clips.y === "clip"))
           cut ||= box.bottom > own.bottom + 3 || box.top < own.top - 3
       }
     }
@@ -50,14 +56,20 @@
       cut ||= getComputedStyle(at).overflowX !== "visible"
     if (cut)
       found.cut.push(said)
-    boxes.push([said, box])
+    for (const line of range.getClientRects())
+      boxes.push([said, line, node])
   }
+  for (let of = board; of; of = parent(of))
+    if (/auto|scroll/.test(getComputedStyle(of).overflowY) && of.scrollHeight > of.clientHeight + 1)
+      found.cut.push("what stands beside or below the maps, to which one has to scroll")
   const common = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left)
   const depth = (a, b) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)
-  boxes.forEach(([said, box], n) => {
-    for (const [other, its] of boxes.slice(n + 1))
-      if (common(box, its) > 2 && depth(box, its) > 0.3 * Math.min(box.height, its.height))
+  boxes.forEach(([said, box, node], n) => {
+    for (const [other, its, of] of boxes.slice(n + 1)) {
+      const high = 0.3 * Math.min(box.height, its.height)
+      if (of !== node && common(box, its) > 2 && depth(box, its) > high)
         found.over.push(`${said} / ${other}`)
+    }
   })
   return found
 }
