@@ -35,6 +35,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, TimeoutError
 from serving import served
 
+from ldensf_app.controls import DEFAULT_SPEED
 from ldensf_app.presets import presets
 from ldensf_app.setup import DEFAULT_FILTERS
 from ldensf_core import get_benchmark, list_benchmarks
@@ -49,7 +50,7 @@ LONGEST = 60.0
 """Seconds for which a scene is played at most."""
 
 FILM_SIZE = (960, 600)
-FILM_SECONDS = 8.0
+FILM_STEPS = 32
 LARGEST = 2_500_000
 """Bytes of a film at most."""
 QUALITIES = (80, 70, 60, 50, 40)
@@ -150,32 +151,29 @@ def gallery(names: Sequence[str], to: Path) -> tuple[list[dict[str, Any]], list[
 
 
 def film(path: Path) -> int:
-    """The page that plays the default scene, as an animated picture; returns its bytes."""
-    shots: list[tuple[float, bytes]] = []
-    with (
-        browser() as chromium,
-        served() as address,
-        visited(chromium, address, SIZES[0]) as (
-            page,
-            _,
-        ),
-    ):
-        page.wait_for_timeout(3000)  # charts come after the maps
-        shots.append((0.0, page.screenshot()))
-        page.locator(PLAY).click()
-        page.mouse.move(1, SIZES[0][1] - 1)
-        began = time.monotonic()
-        while (now := time.monotonic() - began) < FILM_SECONDS:
-            shots.append((now, page.screenshot()))
-    data = animated([Image.open(io.BytesIO(shot)) for _, shot in shots], durations(shots))
+    """The page that plays the default scene, as an animated picture; returns its bytes.
+
+    A picture is taken of every step that is drawn while the last one is saved, and stays for as
+    long as the page would show it: a machine that is too slow for both makes the same film.
+    """
+    width, height = SIZES[0]
+    with browser() as chromium, served() as address:
+        with visited(chromium, address, (width, height)) as (page, _):
+            page.wait_for_timeout(3000)  # charts come after the maps
+            shots = {0: page.screenshot()}
+            page.locator(PLAY).click()
+            page.mouse.move(1, height - 1)
+            while (last := max(shots)) < FILM_STEPS:
+                page.wait_for_function("last => window.cycleOnShow() > last", arg=last)
+                shots[page.evaluate("() => window.cycleOnShow()")] = page.screenshot()
+    data = animated([Image.open(io.BytesIO(shot)) for shot in shots.values()], durations([*shots]))
     path.write_bytes(data)
     return len(data)
 
 
-def durations(shots: Sequence[tuple[float, Any]]) -> list[int]:
-    """Milliseconds that each picture stays: until the next one was taken."""
-    times = [second for second, _ in shots]
-    between = [round(1000 * (b - a)) for a, b in pairwise(times[1:])]
+def durations(steps: Sequence[int]) -> list[int]:
+    """Milliseconds that the picture of each step stays, at the page's usual speed."""
+    between = [round(1000 * (b - a) / DEFAULT_SPEED) for a, b in pairwise(steps[1:])]
     return [FIRST, *between, LAST]
 
 
@@ -190,11 +188,11 @@ def animated(shots: Sequence[Image.Image], milliseconds: Sequence[int]) -> bytes
         file = io.BytesIO()
         first.save(
             file, "WEBP", save_all=True, append_images=others, duration=list(milliseconds),
-            loop=0, quality=quality, method=6, minimize_size=True,
+            loop=0, quality=quality, method=4,
         )  # fmt: skip
         if file.tell() <= LARGEST:
             return file.getvalue()
-    raise ValueError(f"{file.tell()} bytes, {LARGEST} are allowed: choose fewer seconds")
+    raise ValueError(f"{file.tell()} bytes, {LARGEST} are allowed: choose fewer steps")
 
 
 def main(
