@@ -9,11 +9,9 @@ from typing import Any
 
 from ldensf_app import units
 from ldensf_app.colours import look
-from ldensf_app.labels import filter_of, members_of
-from ldensf_app.readout import benchmark_of, called, marked, sign
+from ldensf_app.labels import FULL_SPACE, filter_of, members_of
+from ldensf_app.readout import benchmark_of, called, marked, sign, waiting
 from ldensf_app.view import View
-
-SHORT = 16  # letters, of a long name that is not too long
 
 
 def race(view: View, pace: float) -> str:
@@ -24,8 +22,8 @@ def race(view: View, pace: float) -> str:
     """
     if view.lead.setup is None or view.lead.index < 0:
         return ""
-    last, rows = benchmark_of(view).n_times - 1, []
-    for name, records in view.history().items():
+    last, rows, history = benchmark_of(view).n_times - 1, [], view.history()
+    for name, records in history.items():
         snapshot = view.of(name)
         used = sum(r.cycle_ms for r in records) / 1000
         done = 100 * max(snapshot.index, 0) / last
@@ -38,14 +36,20 @@ def race(view: View, pace: float) -> str:
             factor = median * wanted / 1000
             told += f", {factor:,.{0 if factor >= 10 else 1}f} × too slow" if factor > 1 else ""
         hint = f"{count} of {size} members took {used:.3g} s of computing time"
-        bar = f"width: {done:.1f}%; {_fill(name, view.labels)}"
-        rows.append(
-            f'<span class="who">{marked(name, view.labels)}</span>'
-            f'<span class="lane"><i style="{bar}"></i></span>'
-            f'<span class="told" title="{hint}">{told}</span>'
-        )
+        bar = f'<i style="width: {done:.1f}%; {_fill(name, view.labels)}"></i>'
+        rows.append(_row(name, view, bar, told, hint))
+    if to_come := waiting(view):
+        labels = (n for n, of in view.lead.setup.classes.items() if of.kind == FULL_SPACE)
+        rows += [_row(n, view, "", to_come, to_come) for n in labels if n not in history]
     device = escape(view.lead.device)
     return f'<div class="race" title="Computing time, on {device}">{"".join(rows)}</div>'
+
+
+def _row(label: str, view: View, bar: str, told: str, hint: str) -> str:
+    return (
+        f'<span class="who">{marked(label, view.labels)}</span><span class="lane">{bar}</span>'
+        f'<span class="told" title="{hint}">{told}</span>'
+    )
 
 
 def _fill(label: str, labels: Iterable[str]) -> str:
@@ -75,8 +79,7 @@ def parameters(view: View, benchmark: Any) -> str:
     lines = []
     for i, p in enumerate(benchmark.parameters):
         width = p.high - p.low
-        short = p.long_name if len(p.long_name) <= SHORT else p.name.replace("_", " ")
-        told = [f"<b>{units.named(short, p.units)}</b>"]
+        told = [f"<b>{units.named(units.short(p), p.units)}</b>"]
         told.append(f"<span>truth {truth[i]:.{units.decimals(width)}f}</span>")
         for name in _estimating(view):
             values = view.latest(name).parameters[:, i]

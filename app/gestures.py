@@ -20,6 +20,7 @@ class Gestures:
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
+        dashboard.settings.param.watch(self._placed, "positions")
         self._wishes: dict[str, Callable[[Any], None]] = {
             "drawn": self._drawn,
             "shown": self._shown,
@@ -27,6 +28,7 @@ class Gestures:
             "variable": self._variable,
             "point": self._point,
             "sensors": self._sensors,
+            "edit": self._edit,
             "stroke": self._stroke,
         }
 
@@ -38,7 +40,7 @@ class Gestures:
         except REFUSED as error:
             say(f"That cannot be done. {error}")
         else:
-            if name != "drawn":
+            if name not in ("drawn", "edit"):  # which nobody asked for
                 say("")
 
     def press(self, key: str) -> None:
@@ -82,6 +84,14 @@ class Gestures:
 
     def _sensors(self, positions: Any) -> None:
         self._dashboard.place_sensors(positions)
+        if self._dashboard.page.scene.index is not None:
+            self._shown(None)  # where these sensors are to be seen
+
+    def _edit(self, number: Any) -> None:
+        self._dashboard.page.scene.board.edit = float(number)
+
+    def _placed(self, event: Any) -> None:
+        self._dashboard.page.scene.ask(event.new, self._dashboard.race.view().lead)
 
     def _stroke(self, value: Any) -> None:
         settings = self._dashboard.settings

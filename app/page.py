@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ldensf_app import curves, facts, layout, readout, units
+from ldensf_app import curves, facts, layout, moments, readout, units
 from ldensf_app.chart import Chart
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
@@ -63,10 +63,7 @@ class Page:
 
     def _linear(self, benchmark: Any) -> list[str]:
         """What the chart with the linear axis can show."""
-        tracks = [
-            f"{units.named(p.name.replace('_', ' '), p.units)} over time"
-            for p in benchmark.parameters
-        ]
+        tracks = [f"{units.named(units.short(p), p.units)} over time" for p in benchmark.parameters]
         return [*([NOW] if len(tracks) > 1 else []), *tracks, AT_POINT]
 
     def compare(self, setup: Setup, changes: Iterable[Change]) -> None:
@@ -96,8 +93,7 @@ class Page:
         self.status.object = readout.status(view)
         self.facts.object = facts.race(view, pace) + facts.parameters(view, benchmark)
         preset = self.opened.preset if self.opened else None
-        about = readout.preset(preset, self.changed, view.lead.index)
-        self.controls.about_preset.object = about
+        self.controls.about_preset.object = moments.told(preset, self.changed, view)
         if not view.history():
             return
         logs = {

@@ -123,7 +123,7 @@ def panel(
     return {
         "view": str(shown),
         "scale": SCALES[shown.kind],
-        "note": note,
+        "note": note if frame or shown.kind == TRUTH else "",  # else it stands in the middle
         "unit": units.named(quantity, v.units),
         "suffix": units.unit(v.units),
         "digits": units.decimals(v.std) + (shown.kind != TRUTH),

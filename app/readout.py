@@ -11,9 +11,7 @@ from ldensf_app import units
 from ldensf_app.colours import look
 from ldensf_app.guide.glossary import term
 from ldensf_app.labels import FULL_SPACE, LATENT, filter_of, title
-from ldensf_app.presets import Preset
 from ldensf_app.scenario import BY_HAND
-from ldensf_app.settings import short_label
 from ldensf_app.setup import runnable
 from ldensf_app.view import View
 from ldensf_core import FILTERS, CheckpointError, get_benchmark, load_pretrained
@@ -237,27 +235,6 @@ def _model_error(benchmark: Any, name: str) -> list[str]:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def preset(scene: Preset | None, changed: list[str], index: int) -> str:
-    """What to look at in a scene, and from its moment on what happens there.
-
-    Args:
-        changed: names of what was changed since. Neither needs be true then: that is said instead.
-        index: of the cycle that is shown.
-    """
-    if scene is None:
-        return ""
-    if changed:
-        labels = escape(", ".join(map(short_label, changed)))
-        return (
-            f'<div class="look"><b>You have changed this scene</b> ({labels}): what it was made to '
-            "show may not happen now. To see it again, choose none, then the scene.</div>"
-        )
-    told = f'<div class="look">{escape(scene.sentence)}</div>'
-    if index >= scene.moment:
-        told += f'<div class="now"><b>Step {scene.moment}:</b> {escape(scene.note)}</div>'
-    return told
 
 
 def lacking(benchmark: Any) -> str:

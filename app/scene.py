@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,27 @@ import numpy as np
 from ldensf_app import units
 from ldensf_app.board import PANELS, Board
 from ldensf_app.panels import Scales, Shown, choices, field, panel, usual
+from ldensf_app.snapshot import Snapshot
 from ldensf_app.view import View
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Sensors placed by hand.
+
+    Attributes:
+        positions: (n, 2).
+        run, cycles: number of the run that was shown when they were, and of its cycles.
+    """
+
+    positions: np.ndarray
+    run: int
+    cycles: int
+
+    def reached(self, lead: Snapshot) -> bool:
+        """Whether a later cycle has them."""
+        since = self.cycles if lead.run == self.run else 0
+        return any(np.array_equal(n.positions, self.positions) for n in lead.networks[since:])
 
 
 class Scene:
@@ -29,6 +50,7 @@ class Scene:
         self.variable = 0
         self.chosen: dict[int, Shown] = {}
         self.index: int | None = None
+        self._asked: Asked | None = None
         self._numbers = count(1)
 
     def describe(self, benchmark: Any, variable: int) -> None:
@@ -89,8 +111,20 @@ class Scene:
         self._place_sensors(view, cycle)
         return number
 
+    def ask(self, positions: list[tuple[float, float]], lead: Snapshot) -> None:
+        """Draw sensors that were placed by hand while ``lead`` was shown, before a cycle has them.
+
+        Args:
+            positions: empty where number and layout say again where sensors stand.
+        """
+        asked = Asked(np.array(positions), lead.run, len(lead.networks))
+        self._asked = asked if positions else None
+        self.board.asked = np.ravel(positions).tolist()
+
     def _place_sensors(self, view: View, cycle: int) -> None:
         lead = view.lead
+        if self._asked and self._asked.reached(lead):
+            self._asked = None
         if not 0 <= cycle < len(lead.networks):
             return
         positions, silent = lead.networks[cycle].positions, None
@@ -98,6 +132,8 @@ class Scene:
         if observation is not None:
             silent = (~observation.present).all(dim=-1).cpu().numpy()
         self.board.place(positions, silent)
+        waits = self._asked is not None and self.index is None
+        self.board.asked = self._asked.positions.ravel().tolist() if waits else []
 
 
 def where(benchmark: Any, cycle: int, live: bool) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+SHORT = 16
+"""Letters of a long name that is not too long."""
 HOURS_IN_DAYS = 120.0
 """Times of a run that ends later than this, in hours, are written in days."""
 
@@ -29,6 +31,12 @@ def named(name: str, units: str) -> str:
 def symbol(variable: Any) -> str:
     """How a variable is written."""
     return variable.symbol or variable.name
+
+
+def short(parameter: Any) -> str:
+    """How a parameter is called where there is little room."""
+    long = parameter.long_name
+    return long if len(long) <= SHORT else parameter.name.replace("_", " ")
 
 
 def decimals(scale: float) -> int:

@@ -18,6 +18,10 @@ SIMPLE = ("noise", "missing", "every", "members", "variables")
 """Changes that are fields of a setup."""
 
 
+TILES = 4
+"""Filters that have one, at most."""
+
+
 class View:
     """The workers' snapshots of one moment, looked at together.
 
@@ -86,7 +90,10 @@ class View:
 
     @property
     def in_tiles(self) -> tuple[str, ...]:
-        """Filters with tiles: two latent ones, a full-space one, and one that never corrects."""
+        """Filters with tiles: two latent ones, a full-space one, and one that never corrects.
+
+        Where one of these is not chosen, another has its place.
+        """
         latent, full_space = self.shown
         chosen = self.lead.setup.classes if self.lead.setup else {}
         second = (n for n, of in chosen.items() if of.kind == KINDS[0] and of.corrects)
@@ -96,7 +103,11 @@ class View:
             full_space,
             self.uncorrected,
         )
-        return tuple(name for name in wanted if name in chosen) if chosen else wanted
+        if not chosen:
+            return wanted
+        first = [name for name in wanted if name in chosen]
+        others = islice((n for n in chosen if n not in first), TILES - len(first))
+        return tuple(sorted((*first, *others), key=lambda n: not chosen[n].corrects))
 
     @property
     def disagreements(self) -> list[str]:

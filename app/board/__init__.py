@@ -38,6 +38,8 @@ class Board(JSComponent):
             ``number`` once it has drawn it.
         domain: axes and lines of the ground; see ``describe``.
         sensors: ``positions`` (n, 2) flat, ``silent`` (n,), 1 where nothing was reported.
+        asked: positions, flat, of sensors asked for by hand that no cycle has yet; or empty.
+        edit: number of the latest edit by hand that was heard, as the browser gave it.
         choices: what a panel can show: (name, title). ``views``: what each shows.
         variables: how they are written, with units. ``variable``: the one shown.
         point: where the series is taken, or None.
@@ -48,6 +50,8 @@ class Board(JSComponent):
     sensors = param.Dict(
         default={"positions": np.empty(0, np.float32), "silent": np.empty(0, np.uint8)}
     )
+    asked = param.List(default=[])
+    edit = param.Number(default=0.0)
     choices = param.List(default=[])
     views = param.List(default=["truth"] * PANELS)
     variables = param.List(default=[])

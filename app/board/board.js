@@ -18,6 +18,7 @@ class Board {
     this.tool = "look"
     this.positions = []
     this.silent = []
+    this.unheard = null // the number of the latest edit of sensors, until the server has heard it
     this.window = { x0: 0, x1: 1, y0: 0, y1: 1 }
     this.palettes = Object.fromEntries(
       Object.entries(model.palettes).map(([name, colours]) => [name, palette(colours)]),
@@ -98,13 +99,17 @@ class Board {
     requestAnimationFrame(() => this.send({ drawn: this.model.frame.number }))
   }
 
+  /** Take the sensors asked for by hand, else those of the cycle on show. */
   place() {
-    const { positions, silent } = this.model.sensors
-    if (this.held) return // a hand moves one of them
+    const { asked, edit, sensors } = this.model
+    if (this.unheard === edit) this.unheard = null
+    // A hand moves one of them, or what the server says is older than the latest edit.
+    if (this.held || this.unheard !== null) return
+    const positions = asked.length ? asked : sensors.positions
     this.positions = Array.from({ length: positions.length / 2 }, (_, n) => [
       positions[2 * n], positions[2 * n + 1],
     ])
-    this.silent = silent
+    this.silent = asked.length ? [] : sensors.silent
     this.drawOver()
   }
 
@@ -170,9 +175,14 @@ class Board {
     this.drawOver()
   }
 
+  sendPoint(place) {
+    this.send({ point: this.inside(place) })
+  }
+
   sendSensors() {
     this.drawOver()
-    this.send({ sensors: this.positions.map(([x, y]) => [x, y]) })
+    this.unheard = Math.random() // several browsers may show one dashboard
+    this.send({ sensors: this.positions.map(([x, y]) => [x, y]), edit: this.unheard })
   }
 }
 
@@ -186,7 +196,7 @@ export function render({ model, el }) {
   model.on("domain", () => board.describe())
   model.on(["choices", "views", "variables", "variable"], () => board.offer())
   model.on("frame", () => board.show())
-  model.on("sensors", () => board.place())
+  model.on(["sensors", "asked", "edit"], () => board.place())
   model.on("point", () => board.drawOver())
   model.on("after_render", () => {
     for (const panel of board.panels) seen.observe(panel.frame)

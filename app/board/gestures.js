@@ -1,21 +1,25 @@
 // What hands do on a map: drag it or a sensor, turn the wheel, click, brush, press keys.
 
 const STEP = 0.02 // of the window's width, by which an arrow key moves the cursor
+const SECOND_CLICK = 350 // ms within which it makes a double click of the first
 
 /** Let a panel listen to pointer and keys. */
 function listen(panel) {
   const { frame, board } = panel
   let grip = null // what a drag holds: where it began, and a sensor, the window or a brush
+  let click = null // timer of a click that may become a double one
 
   frame.addEventListener("wheel", (event) => {
     event.preventDefault()
     board.zoom(panel.toDomain(panel.at(event)), Math.exp(Math.sign(event.deltaY) * 0.18))
   }, { passive: false })
   frame.addEventListener("dblclick", () => {
+    clearTimeout(click)
     if (board.tool === "look") board.whole()
   })
 
   frame.addEventListener("pointerdown", (event) => {
+    clearTimeout(click)
     const from = panel.at(event)
     const sensor = panel.editable && board.tool === "look" ? panel.sensorAt(from) : -1
     board.held = sensor >= 0
@@ -43,7 +47,10 @@ function listen(panel) {
     grip = null
     board.held = false
     if (!held) return
-    if (!held.moved) act(panel, to)
+    if (!held.moved && board.tool === "look") {
+      const place = panel.toDomain(to)
+      click = setTimeout(() => board.sendPoint(place), SECOND_CLICK)
+    } else if (!held.moved) act(panel, to)
     else if (held.sensor >= 0) board.sendSensors()
     else if (panel.brush) {
       const [a, b] = panel.brush.map((place) => panel.toDomain(place))
@@ -88,7 +95,7 @@ function act(panel, place) {
     board.positions.push(board.inside(panel.toDomain(place)))
     board.sendSensors()
   } else if (board.tool === "remove" && panel.editable) remove(panel, place)
-  else board.send({ point: board.inside(panel.toDomain(place)) })
+  else board.sendPoint(panel.toDomain(place))
 }
 
 /** Take away the sensor at a place on the screen. */

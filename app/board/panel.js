@@ -11,7 +11,7 @@ function element(tag, attributes = {}, ...children) {
   return made
 }
 
-const WIDEST_LABEL = 36 // px, of a number at the horizontal axis
+const LETTER = 6.5 // px, of a number at the horizontal axis
 const HIT = 9 // px from a sensor that still touch it
 
 class Panel {
@@ -123,7 +123,8 @@ class Panel {
       height: `${(domain.y.high - domain.y.low) * perY}px`,
     })
     const thinned = (labels) => {
-      const every = Math.max(1, Math.ceil((labels.length * WIDEST_LABEL) / width))
+      const widest = Math.max(...labels.map(([, label]) => label.length)) * LETTER + 10
+      const every = Math.max(1, Math.ceil((labels.length * widest) / width))
       return labels.filter((_, n) => n % every === 0)
     }
     const mark = (side, share) => ([value, label]) => {

@@ -132,6 +132,38 @@ def test_sensors_placed_by_hand_hold_from_the_next_cycle(dashboard, run_to, made
     assert network == SensorNetwork.random(TSUNAMI, 16, seed=7)
 
 
+def test_sensors_asked_for_are_drawn_until_a_cycle_has_them(dashboard, run_to, made):
+    run_to(dashboard, 1)
+    board, places = dashboard.page.scene.board, [[100.0, 200.0], [300.0, 400.0]]
+    board._handle_msg({"sensors": places, "edit": 0.25})
+    assert board.asked == [100, 200, 300, 400] and board.edit == 0.25
+    made(dashboard, 1)
+    dashboard.show_all()
+    assert board.asked == [100, 200, 300, 400]  # the run is to change, and has not yet
+    assert len(board.sensors["positions"]) == 2 * 16
+    dashboard.gestures.hear("shown", 0)
+    assert board.asked == []  # an earlier cycle is shown as it was
+    dashboard.gestures.hear("shown", None)
+    assert board.asked == [100, 200, 300, 400]
+    run_to(dashboard, 2)
+    assert board.asked == [] and board.sensors["positions"].tolist() == [100, 200, 300, 400]
+
+
+def test_sensors_that_cannot_be_placed_are_answered_too(dashboard, run_to):
+    run_to(dashboard, 1)
+    board = dashboard.page.scene.board
+    board._handle_msg({"sensors": [[100.0, -5.0]], "edit": 0.5})
+    assert board.asked == [] and board.edit == 0.5
+    assert "That cannot be done" in dashboard.page.said.object
+
+
+def test_sensors_asked_for_are_forgotten_where_number_and_layout_say_again(dashboard, run_to):
+    run_to(dashboard, 1)
+    dashboard.gestures.hear("sensors", [[100.0, 200.0]])
+    dashboard.settings.layout = "random"
+    assert dashboard.page.scene.board.asked == []
+
+
 def test_a_brush_places_the_sensors_that_are_set(dashboard, wait):
     stroke = {"tool": "line", "from": [0.0, 0.0], "to": [900.0, 450.0]}
     dashboard.gestures.hear("stroke", stroke)  # at the first cycle, hence by a reset

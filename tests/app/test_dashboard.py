@@ -7,6 +7,7 @@ import pytest
 
 from ldensf_app import Dashboard
 
+REYNOLDS = "Reynolds number over time"
 SMALL = {"full_space_members": 2, "sensors": 16, "members": 5}
 
 
@@ -195,8 +196,8 @@ def test_another_benchmark_is_shown_in_its_own_words(full_space, wait):
     assert page.scene.board.frame["panels"][0]["unit"] == "v"
     assert "/ 39" in page.tiles.object
     assert "every <b>0.2</b>" in page.status.object
-    assert page.cards["parameters"].choice.options == ["reynolds over time", "At the point clicked"]
-    assert page.cards["parameters"].choice.value == "reynolds over time"
+    assert page.cards["parameters"].choice.options == [REYNOLDS, "At the point clicked"]
+    assert page.cards["parameters"].choice.value == REYNOLDS
     assert page.cards["parameters"].chart.figure.xaxis[0].axis_label == "model time"
 
 

@@ -105,6 +105,23 @@ def test_the_first_of_each_kind_is_shown(filters, shown):
     assert View(Snapshot(), Snapshot()).shown == ("ld-ensf", "ensf")
 
 
+@pytest.mark.parametrize(
+    ("filters", "tiles"),
+    [
+        (["ld-ensf", "latent-smoother", "ensf", "none"], 4),
+        (["ld-ensf", "latent-etkf", "latent-enkf", "ensf", "letkf", "none"], 4),
+        (["ld-ensf", "latent-smoother", "ensf", "letkf"], 4),
+        (["ld-ensf", "latent-etkf", "latent-enkf", "none"], 4),
+        (["ld-ensf", "none"], 2),
+    ],
+)
+def test_four_filters_have_tiles_and_all_where_there_are_no_more(filters, tiles):
+    found = chosen(*filters).in_tiles
+    assert len(found) == tiles and set(found) <= set(filters)
+    assert set(found) >= {"ld-ensf", *({"ensf", "none"} & set(filters))}
+    assert found[0] == "ld-ensf" and ("none" not in found or found[-1] == "none")
+
+
 def test_another_filter_takes_the_place_of_its_kind(benchmark_):
     setup = Settings(filters=["latent-etkf", "letkf"]).setup()
     latent, full_space = (
@@ -271,6 +288,11 @@ def test_a_spin_up_of_the_full_space_filter_is_told_at_its_own_place():
     assert "spinning up 20 members" in readout.tiles(view, get_benchmark("atmosphere"))
     further = replace(view.snapshots[1], spun_up=0.4, spin_up_s=8.0)
     assert readout.waiting(View(view.lead, further)) == "spinning up: 40 %, 12 s left"
+    latent = snapshot("ld-ensf", 3)
+    ahead = View(replace(latent, setup=further.setup, phase="playing"), further)
+    assert text(facts.race(ahead, 4.0)).endswith("EnSFspinning up: 40 %, 12 s left")
+    html = readout.tiles(ahead, get_benchmark("atmosphere"))
+    assert "starting" in html and "spinning up: 40 %, 12 s left" in html
     assert readout.waiting(starting("tsunami")) == ""
     assert readout.waiting(starting("atmosphere", full_space="paused")) == ""
 

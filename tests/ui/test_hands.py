@@ -81,6 +81,46 @@ def test_sensors_are_added_removed_and_brushed(page):
     see_marked(page, 1 / 16, 1 / 16)
 
 
+def test_sensors_added_before_the_first_is_there_are_all_kept(page):
+    advance(page)
+    page.locator(TOOL).select_option(label="Add a sensor")
+    click(page, 0, 0.5, 0.6)
+    status(page, "from step 2 101 sensors placed anew")  # the run has taken it, no cycle has it
+    expect(page.locator(".panel .note").first).to_have_text("100 sensors")
+    see_marked(page, 0.5, 0.6)
+    click(page, 0, 0.3, 0.4)
+    advance(page)  # too soon for the second one: a cycle with the first comes
+    status(page, re.compile("^10[12] sensors"))
+    see_marked(page, 0.3, 0.4)
+    click(page, 0, 0.7, 0.2)
+    status(page, "from step 3 103 sensors placed anew")
+    advance(page)
+    status(page, re.compile("^103 sensors"))
+
+    press(page, "play-button")
+    for right in (0.1, 0.2, 0.4, 0.6, 0.8):
+        click(page, 0, right, 0.8)
+        page.wait_for_timeout(330)  # pictures with the sensors of before come meanwhile
+    status(page, re.compile("^108 sensors"))
+    slide(page, "Sensors", "ArrowLeft")  # which leaves what was placed by hand
+    status(page, re.compile("^64 sensors"))
+    see_marked(page, 0.5, 0.6, marked=False)
+
+
+def test_sensors_are_added_to_those_of_now_while_an_earlier_cycle_is_shown(page):
+    advance(page, 2)
+    page.keyboard.press("[")
+    expect(page.locator(".board[data-cycle]")).to_have_attribute("data-cycle", "1")
+    page.locator(TOOL).select_option(label="Add a sensor")
+    click(page, 0, 0.5, 0.6)
+    expect(page.locator(".board[data-cycle]")).to_have_attribute("data-cycle", "2")
+    see_marked(page, 0.5, 0.6)
+    click(page, 0, 0.3, 0.4)
+    status(page, "from step 3 102 sensors placed anew")
+    advance(page)
+    status(page, "102 sensors (by hand)")
+
+
 def test_the_keyboard_does_what_the_pointer_does(page):
     frame(page, 0).focus()
     for _ in range(3):
@@ -113,3 +153,20 @@ def test_a_click_draws_the_series_at_that_point(run):
         arg=max(dots)[1],
         timeout=PATIENCE,
     )
+
+
+def test_a_double_click_shows_the_whole_map_and_chooses_no_point(page):
+    advance(page)
+    places = page.locator(".panel .x-labels").first
+    whole = places.text_content()
+    chosen = page.locator(".card-parameters .chart-choice")
+    page.mouse.move(*spot(page, 0, 0.5, 0.5))
+    page.mouse.wheel(0, -300)
+    expect(places).not_to_have_text(whole, timeout=PATIENCE)
+    page.mouse.dblclick(*spot(page, 1, 0.31, 0.17))
+    expect(places).to_have_text(whole, timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # longer than a single click waits for a second one
+    expect(chosen).to_contain_text("Parameters now")
+    assert (pixels(page, 1, "over")[..., 3] == 0).all()  # no cross on the estimate
+    click(page, 1, 0.31, 0.17)
+    expect(chosen).to_contain_text("At the point clicked", timeout=PATIENCE)

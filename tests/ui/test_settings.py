@@ -149,3 +149,14 @@ def test_another_benchmark_is_shown_in_its_proportions_and_plays(page, name, asp
     press(page, "play-button")
     expect(page.locator(".play-button button")).to_contain_text("Play", timeout=PATIENCE)
     assert np.abs(pixels(page, 0) - before).max(axis=-1).mean() > 1
+
+
+def test_a_scene_stays_chosen_until_another_benchmark_is(page):
+    choose(page, "Scene", "One gauge is enough")
+    status(page, "1 sensor (by hand)")
+    chosen = page.get_by_role("combobox", name="Scene")
+    page.wait_for_timeout(1000)
+    expect(chosen).to_have_text("One gauge is enough")
+    expect(page.locator(".look")).to_contain_text("A single gauge")
+    switch(page, "kolmogorov")
+    expect(chosen).to_have_text("none", timeout=PATIENCE)
