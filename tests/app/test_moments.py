@@ -28,9 +28,6 @@ def snapshot(labels, index, setup=SETUP, **more):
 def test_without_a_scene_nothing_is_said():
     idle = Snapshot(phase="idle", setup=SETUP)
     assert moments.told(None, [], View(snapshot(LATENT, 50), idle)) == ""
-        moments.told(None, [], View(snapshot(LATENT, 50), Snapshot(phase="idle", setup=SETUP)))
-        == ""
-    )
 
 
 def test_the_note_comes_when_all_filters_of_the_scene_have_reached_its_moment():
