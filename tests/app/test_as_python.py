@@ -145,6 +145,6 @@ def test_a_cell_of_a_notebook_ends_with_the_figures_of_the_run(tmp_path):
     module, *titles = done.stdout.strip().splitlines()[-1].split("|")
     assert module == "holoviews"
     told = "|".join(titles)
-    for one in ("truth, step 20", "LD-EnSF: spread", "error (solid)", "median and 90 %"):
+    for one in ("truth, step 20", "LD-EnSF: spread", "spread (dotted)", "median and 90 %"):
         assert one in told
     assert all(file.stat().st_size > 50_000 for file in files)
