@@ -35,6 +35,13 @@ class Parameter:
             return np.isfinite(values) & (values >= self.runs[0]) & (values <= self.runs[1])
         return np.isfinite(values) & (values > (0 if self.low > 0 else -math.inf))
 
+    def widened(self, share: float) -> tuple[float, float]:
+        """The prior's bounds moved outwards by a share of its width, as far as the solver runs."""
+        margin = share * (self.high - self.low)
+        least = self.low / 2 if self.low > 0 else -math.inf
+        lowest, highest = self.runs or (least, math.inf)
+        return max(self.low - margin, lowest), min(self.high + margin, highest)
+
     @property
     def range_told(self) -> str:
         """The values that the solver can run, for messages."""

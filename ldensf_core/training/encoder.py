@@ -3,6 +3,10 @@
 The targets are the surrogate's latent state and the true parameters. The loss is the negative
 Gaussian log-likelihood, so that the predicted standard deviation matches the encoder's real error
 on unseen trajectories.
+
+With ``varied``, networks are as users make them, a quarter of the trajectories sees another one
+from some time on, and parameters are drawn a little beyond the prior too, so that its ends are
+nothing special.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from ldensf_core.training.networks import NetworkBank
 from ldensf_core.training.pool import TrajectoryPool
 from ldensf_core.training.recipes import Recipe
 from ldensf_core.weights.architecture import build_encoder
+
+BEYOND = 0.05
+"""Share of the prior's width by which a varied training draws parameters beyond it."""
 
 
 @torch.no_grad()
@@ -100,13 +107,21 @@ def train_encoder(
         return fields.flatten(-2).half()
 
     size = recipe.encoder_pool
-    pool = TrajectoryPool(benchmark, flat_half, size, recipe.chunk, 2000 + seed, device)
+    pool = TrajectoryPool(
+        benchmark, flat_half, size, recipe.chunk, 2000 + seed, device, beyond=BEYOND * recipe.varied
+    )
     torch.manual_seed(seed)
     sizes = recipe.architecture.encoder
     found = statistics(benchmark, sizes.coefficients, model, pool)
     encoder = build_encoder(benchmark, model.n_latent, sizes, found).to(device)
     bank = NetworkBank(
-        encoder.interpolation, benchmark, recipe.networks, recipe.sensors, recipe.most_noise, seed
+        encoder.interpolation,
+        benchmark,
+        recipe.networks,
+        (1, recipe.sensors[1]) if recipe.varied else recipe.sensors,
+        recipe.most_noise,
+        seed,
+        recipe.varied,
     )
     latent = encoder.mean.new_empty(size, benchmark.n_times, model.n_latent)
 
@@ -114,11 +129,27 @@ def train_encoder(
     def roll_out() -> None:
         latent.copy_(model.rollout(pool.parameters, benchmark.n_times))
 
+    def measured(fields: Tensor) -> tuple[Tensor, Tensor]:
+        """Coefficients and unknown shares of a batch (B, T, V, ny*nx), as of the bank."""
+        batch, n_times = fields.shape[:2]
+        entries = torch.randint(0, recipe.networks, (2, batch), device=device)
+        coefficients, unknown = bank.coefficients(fields, entries[0])
+        some = batch // 4
+        if not (recipe.varied and some):
+            return coefficients, unknown
+        later = bank.coefficients(fields[:some], entries[1, :some])
+        since = torch.randint(0, n_times, (some, 1), device=device)
+        after = (torch.arange(n_times, device=device) >= since)[..., None]
+        coefficients, unknown = (
+            torch.cat([torch.where(after, new, old[:some]), old[some:]])
+            for new, old in zip(later, (coefficients, unknown), strict=True)
+        )
+        return coefficients, unknown
+
     def loss() -> Tensor:
         batch, n_times = recipe.encoder_batch, benchmark.n_times
         chosen = torch.randint(0, size, (batch,), device=device)
-        entry = torch.randint(0, recipe.networks, (batch,), device=device)
-        coefficients, unknown = bank.coefficients(pool.data[chosen], entry)
+        coefficients, unknown = measured(pool.data[chosen])
         index, kept = observed_times(batch, n_times, device)
         rows = torch.arange(batch, device=device)[:, None]
         mean, std, _ = encoder(coefficients[rows, index], unknown, index)

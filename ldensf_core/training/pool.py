@@ -40,6 +40,8 @@ class TrajectoryPool:
         chunk: trajectories simulated together; divides ``size``.
         seed: of the parameters, drawn from the prior. Seeds from 1000 on do not meet those of
             the published split.
+        beyond: share of the prior's width by which parameters are drawn beyond it on either side,
+            as far as the solver runs.
         given: unit parameters, (n, P), to simulate in turn instead of draws; without a solver,
             by default those of the training runs.
 
@@ -58,6 +60,7 @@ class TrajectoryPool:
         seed: int,
         device: torch.device,
         given: Tensor | None = None,
+        beyond: float = 0.0,
     ) -> None:
         if size % chunk:
             raise ValueError(f"size = {size} is no multiple of chunk = {chunk}")
@@ -66,6 +69,8 @@ class TrajectoryPool:
             known = torch.as_tensor(benchmark.parameter_array(benchmark.split("train")))
             given = benchmark.unit_parameters(known)
         self.chunk, self.seed, self.made, self.given = chunk, seed, 0, given
+        bounds = torch.tensor([p.widened(beyond) for p in benchmark.parameters])
+        self._low, self._high = benchmark.unit_parameters(bounds.mT.float())
         self.parameters = torch.empty(
             size, len(benchmark.parameters), dtype=torch.float32, device=device
         )
@@ -86,7 +91,7 @@ class TrajectoryPool:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.made)
         shape = (self.chunk, self.parameters.shape[1])
         unit = torch.rand(shape, generator=generator, dtype=self.parameters.dtype)
-        return (2 * unit - 1).to(self.parameters.device)
+        return (self._low + (self._high - self._low) * unit).to(self.parameters.device)
 
     def _next_rows(self) -> slice:
         start = self.made * self.chunk % len(self.parameters)

@@ -32,6 +32,8 @@ class Recipe:
             ``encoder_decay``: weight decay of its hidden matrices.
         networks: number of sensor networks in the encoder's bank.
         sensors: least and largest number of sensors of a network.
+        varied: train the encoder on one sensor or more in all layouts, with gaps, and on parameters
+            a little beyond the prior.
         most_noise: largest noise, as a fraction of each variable's standard deviation.
         inflation, process_noise: the choices of the calibration.
         calibration_truths: number of validation runs for the calibration.
@@ -59,6 +61,7 @@ class Recipe:
     noisy: float = 0.125
     networks: int = 1024
     sensors: tuple[int, int] = (16, 256)
+    varied: bool = False
     most_noise: float = 0.5
     inflation: tuple[float, ...] = (0.5, 0.7, 1.0, 1.5)
     process_noise: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)

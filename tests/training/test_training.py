@@ -307,7 +307,7 @@ def test_bank_measures_as_a_sensor_network_does(basin, unseen, monkeypatch):
     for row, i in enumerate(entry.tolist()):
         present = torch.ones(len(networks[i]), 3, dtype=torch.bool)
         positions = torch.as_tensor(networks[i].positions)
-        gain, share = interpolation.gain(positions, present, levels[i].expand(3))
+        gain, share = interpolation.gain(positions, present, levels[i])
         values = networks[i].values(fields[row, ::10]) - interpolation.basis.rest
         expected = torch.einsum("kvn,tnv->tk", gain, values)
         torch.testing.assert_close(coefficients[row], expected, atol=1e-4, rtol=1e-3)
@@ -318,10 +318,10 @@ def test_bank_adds_fresh_noise_of_its_levels(basin, unseen):
     """The same field measured many times: what differs is the noise, seen through the gain."""
     interpolation = build_encoder(basin, 10, RECIPE.architecture.encoder).interpolation
     bank = NetworkBank(interpolation, basin, 4, (16, 256), 0.5, seed=4)
-    entry = int(bank.noise.argmax())
+    entry = int(bank.noise[:, 0].argmax())
     many = unseen[1][:1, 30:31].flatten(-2).expand(1, 2000, -1, -1)
     found = bank.coefficients(many, torch.tensor([entry]))[0][0]
-    expected = bank.noise[entry] * bank.gain[entry].flatten(1).norm(dim=-1)
+    expected = bank.noise[entry, 0] * bank.gain[entry].flatten(1).norm(dim=-1)
     torch.testing.assert_close(found.std(0), expected, rtol=0.08, atol=0)
 
 
