@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import panel as pn
@@ -16,12 +18,28 @@ HEIGHT = 800
 """Pixels, of maps and charts; in one row they are as high as they need to be."""
 COLUMN = 230
 """Pixels, least width of a column of settings."""
-SIZES = {"play": 112, "step": 82, "reset": 86, "assimilate": 128, "forecast": 108, "preset": 190}
+SIZES = {"play": 112, "step": 82, "reset": 86, "assimilate": 146, "forecast": 108, "preset": 190}
 """Pixels, widths of what stands in the bar."""
-SPEED = 190
+SPEED = 240
 
 
-def view(page: Page, controls: Controls, pulse: Any) -> pmui.Column:
+class Cell(pmui.Column):
+    """A column that hears the browser in the thread that made it.
+
+    Kernels give what comes from a browser to another thread than the one that runs cells; what is
+    sent from both at once would arrive in pieces.
+    """
+
+    def __init__(self, *parts: Any, **params: Any) -> None:
+        super().__init__(*parts, **params)
+        with suppress(RuntimeError):  # without a kernel there is none, and nothing to hear
+            self._loop = asyncio.get_running_loop()
+
+    def _on_msg(self, *message: Any) -> None:
+        self._loop.call_soon_threadsafe(super()._on_msg, *message)
+
+
+def view(page: Page, controls: Controls, pulse: Any) -> Cell:
     """The bar, texts on the scene, maps and charts, the drawer.
 
     Args:
@@ -33,7 +51,7 @@ def view(page: Page, controls: Controls, pulse: Any) -> pmui.Column:
     said = pn.Column(
         controls.about_preset, controls.notice, sizing_mode="stretch_width", margin=(0, 8)
     )
-    return pmui.Column(
+    return Cell(
         bar(page, controls),
         said,
         main,
@@ -53,30 +71,32 @@ def bar(page: Page, controls: Controls) -> pn.Row:
     controls.play.height = 36
     controls.speed.param.update(sizing_mode="fixed", width=SPEED, margin=0)
     widgets = [getattr(controls, name) for name in SIZES]
-    styles = {"flex-wrap": "wrap", "gap": "8px 12px", "align-items": "center"}
-    return pn.Row(
-        *widgets,
-        controls.speed,
-        page.guide,
-        sizing_mode="stretch_width",
-        margin=(4, 8),
-        styles=styles,
-    )
+    styles = {
+        "width": "100%",
+        "padding": f"10px {style.GAP}px 4px",
+        "box-sizing": "border-box",
+        "flex-wrap": "wrap",
+        "gap": "8px 12px",
+        "align-items": "center",
+    }
+    # Otherwise Panel asks for a width in which all stands in one row.
+    return pn.Row(*widgets, controls.speed, page.guide, sizing_mode="fixed", styles=styles)
 
 
-def drawer(controls: Controls) -> pmui.Card:
+def drawer(controls: Controls) -> pmui.Accordion:
     """Settings, and what can be taken away, beside each other as far as there is room."""
     columns = [controls.section(name) for name in SECTIONS]
-    columns.append(controls.takeaways())
+    columns[-1] += controls.takeaways()
     columns = [pn.Column(*parts, sizing_mode="stretch_width", margin=0) for parts in columns]
     grid = f"repeat(auto-fit, minmax({COLUMN}px, 1fr))"
-    styles = {"display": "grid", "grid-template-columns": grid, "gap": "0 20px"}
-    body = pn.Row(*columns, sizing_mode="stretch_width", margin=(0, 8), styles=styles)
-    return pmui.Card(
-        body,
-        title="Settings, files, link, Python",
-        collapsed=True,
+    styles = {"display": "grid", "grid-template-columns": grid, "gap": "0 20px", **style.SHRINKABLE}
+    body = pn.Row(*columns, sizing_mode="stretch_width", margin=0, styles=styles)
+    return pmui.Accordion(
+        ("Settings, files, link, Python", body),
+        title_variant="body1",
+        variant="outlined",
+        disable_gutters=True,
         sizing_mode="stretch_width",
-        margin=(0, 8, 8, 8),
+        margin=style.GAP,
         css_classes=["drawer"],
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import panel as pn
+
 from ldensf_app import style, units
 from ldensf_app.layout import ChartCard, grid
 from ldensf_app.scene import Scene
@@ -64,10 +66,12 @@ class CompactArea:
     def __init__(self, scene: Scene, texts: list[Any], cards: dict[str, ChartCard]) -> None:
         charts = grid(*(cards[name].view for name in CHARTS))
         charts.stylesheets = [STYLESHEETS["charts"]]
-        self._board = grid(scene.board, charts)
+        # Nothing here may be as high as what it stands in, which is as high as what stands in it.
+        low = {"sizing_mode": "stretch_width", "margin": 0}
+        scene.board.sizing_mode = "stretch_width"
+        self._board = pn.Row(scene.board, pn.Column(charts, height=CHART, **low), **low)
         self._board.stylesheets = [STYLESHEETS["board"]]
-        self.view = grid(*texts, self._board, styles=AREA)
-        self.view.sizing_mode = "stretch_width"
+        self.view = pn.Row(*texts, self._board, styles={**style.SHRINKABLE, **AREA}, **low)
 
     def arrange(self, benchmark: Any) -> None:
         """Give the maps the proportions of a benchmark."""

@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from ldensf_app.layout import html
+from ldensf_app.layout import Text, html
 from ldensf_app.options import OptionFields
 from ldensf_app.presets import presets
 from ldensf_app.settings import Settings
@@ -259,7 +259,7 @@ class Controls:
         )
 
 
-def _title(text: str) -> pn.pane.HTML:
+def _title(text: str) -> Text:
     return html(f'<div class="section">{text}</div>', margin=(6, 0, 2, 0))
 
 

@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 import param
 from panel.custom import JSComponent
 
+from ldensf_app import proxy
 from ldensf_app.guide.glossary import TERMS
 
 PARTS = ("shadows", "dialogs", "keys", "words", "names", "tour", "files", "guide")
+PORT = 5006
+"""On which ``ldensf app`` serves pages unless another is named."""
 _here = Path(__file__).parent
 
 
@@ -45,4 +48,6 @@ class Guide(JSComponent):
 
     def offer(self, title: str, text: str = "", query: str = "") -> None:
         """Show a text to copy, or the page's address with a query."""
-        self._send_msg({"text": {"title": title, "text": text, "query": query}})
+        served = {"path": f"{proxy.NAME}/{proxy.APP.name}", "port": PORT}
+        told = {"title": title, "text": text, "query": query, "served": served}
+        self._send_msg({"text": told})
