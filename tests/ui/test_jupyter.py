@@ -31,6 +31,8 @@ pytestmark = [
     ),
 ]
 QUICK_START = Path(__file__).parents[2] / "notebooks" / "01-quickstart.ipynb"
+OWN = "/static/"
+"""In the addresses of the scripts of Jupyter's pages."""
 THREADS = ["ldensf-full-space", "ldensf-latent"]
 NAMED = "sorted(t.name for t in threading.enumerate() if t.name.startswith('ldensf-'))"
 
@@ -97,7 +99,9 @@ def window(browser, address: str):
     here = (address, address.replace("http", "ws"), "data:", "blob:")
     beyond, errors = [], []
     page.on("request", lambda r: None if r.url.startswith(here) else beyond.append(r.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    # Of Jupyter's own pages others take care: here, of what arrives in Panel's.
+    page.on("console", lambda m: errors.append(m.text) if "msg_handler" in m.text else None)
+    page.on("pageerror", lambda e: None if OWN in e.stack else errors.append(f"{e}\n{e.stack}"))
     try:
         yield page
     finally:
