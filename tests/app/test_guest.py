@@ -35,7 +35,7 @@ def test_the_output_of_a_cell_needs_nothing_else_and_has_the_script_once(dashboa
     dashboard.page.say("A text.")
     wait(lambda: dashboard.race.view().lead.index == 0)
     dashboard.pull()
-    assert not root.select({"type": ImportedStyleSheet})
+    assert not list(root.select({"type": ImportedStyleSheet}))
     scripts = [m for m in root.select({"bundle": next(_bundles(root))}) if m.esm]
     assert len(scripts) == 1
 
