@@ -17,7 +17,10 @@ from ldensf_app.scene import Scene
 CHARTS = ("errors", "parameters")
 MAP = 260  # px, the greatest height of a map
 CHART = 200  # px, height of a chart with its title
-THREE, FOUR = 770, 1030  # px, least width of the area for so many maps that are as wide as high
+THREE, FOUR = (
+    770,
+    1030,
+)  # px, least width of the area for three and four maps that are as wide as high
 AREA = {
     "display": "grid",
     "grid-template-columns": "minmax(0, 1fr)",
@@ -31,7 +34,7 @@ _row = f"(100cqw - (var(--maps-shown) - 1) * {style.GAP}px) / var(--maps-shown)"
 
 
 def _room(square: int) -> str:
-    """What the area has room for: so many square maps, wide ones as of ``style.WIDE`` one less."""
+    """What the area has room for: ``square`` maps, of wide ones (``style.WIDE``) one less."""
     third, fourth = ("block" if square > n else "none" for n in (2, 3))
     return f"--square: {square}; --wide: {max(square - 1, 2)}; --if-3: {third}; --if-4: {fourth};"
 
