@@ -80,7 +80,7 @@ class Stay:
         self.push()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether no browser has shown it for too long, after so many seconds more."""
+        """Whether no browser has shown it for too long, now that ``seconds`` more have passed."""
         # Not by the clock: while a long cell is run neither this nor a browser is heard.
         if self._unseen is not None:
             self._unseen += seconds
