@@ -1,8 +1,7 @@
 """Which dashboard stands in which cell of a notebook, and which of them nobody can see any more.
 
 A cell that is run again replaces its output: what stood there ends at once. So does a dashboard
-whose output is cleared, of which JupyterLab tells by the identity of what was displayed. Browsers
-that go away say nothing; for them there is the ``Pulse`` on the page, whose absence is noticed.
+whose output is cleared, of which JupyterLab tells by the identity of what was displayed.
 """
 
 from __future__ import annotations
@@ -11,19 +10,8 @@ from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 import panel as pn
-import panel_material_ui as pmui
-import param
-from panel.custom import JSComponent
-
-from ldensf_app import style
-from ldensf_app.controls import Controls
-from ldensf_app.page import Page
 
 LIVE = "application/vnd.holoviews_exec.v0+json"
-BEAT = 10
-"""Seconds between two beats. A browser lets a page in the background have one a minute."""
-HEIGHT = 800
-"""Pixels, of maps and charts in a cell."""
 
 
 class Ending(Protocol):
@@ -82,31 +70,3 @@ def _deleted(output: str) -> None:
 
 
 pn.extension.add_delete_action(_deleted)
-
-
-class Pulse(JSComponent):
-    """Counts as long as a browser shows it; takes no room."""
-
-    beats = param.Integer(default=0)
-
-    _esm = f"""
-    export function render({{ model }}) {{
-      const beat = () => {{ model.beats += 1 }}
-      const timer = setInterval(beat, {1000 * BEAT})
-      model.on("remove", () => clearInterval(timer))
-      beat()
-    }}
-    """
-
-    def __init__(self, **params: Any) -> None:
-        super().__init__(width=0, height=0, margin=0, **params)
-
-
-def view(page: Page, controls: Controls) -> pmui.Column:
-    """What stands in a cell: buttons, maps and charts, settings folded away."""
-    bar = controls.bar()
-    bar.append(page.guide)
-    main = pn.Column(page.main.view, height=HEIGHT, sizing_mode="stretch_width")
-    return pmui.Column(
-        bar, main, controls.drawer(), theme_config=style.THEME, sizing_mode="stretch_width"
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from ldensf_app.layout import html
+from ldensf_app.layout import Text, html
 from ldensf_app.options import OptionFields
 from ldensf_app.presets import presets
 from ldensf_app.settings import Settings, short_label
@@ -191,7 +191,7 @@ class Controls:
 
     def sidebar(self) -> pn.Column:
         """Everything in one column."""
-        sections = [part for section in SECTIONS for part in self._section(section)]
+        sections = [part for section in SECTIONS for part in self.section(section)]
         return pn.Column(
             self.play,
             self._buttons(),
@@ -201,28 +201,10 @@ class Controls:
             self.notice,
             self.speed,
             *sections,
-            *self._takeaway(),
+            *self.takeaways(),
             margin=(12, 16),
             sizing_mode="stretch_width",
         )
-
-    def bar(self) -> pn.Row:
-        """The buttons in one row, for a notebook's cell."""
-        self.play.param.update(sizing_mode="fixed", width=150, height=38)
-        self.speed.param.update(sizing_mode="fixed", width=250)
-        self.notice.sizing_mode = None
-        buttons = pn.Column(self._buttons(), width=300, margin=0)
-        styles = {"gap": "16px", "align-items": "center"}
-        return pn.Row(self.play, buttons, self.speed, self.notice, styles=styles)
-
-    def drawer(self) -> pmui.Card:
-        """The settings beside each other, folded away."""
-        columns = [
-            pn.Column(*self._section(section), sizing_mode="stretch_width", margin=(0, 12))
-            for section in SECTIONS
-        ]
-        body = pn.Row(*columns, sizing_mode="stretch_width")
-        return pmui.Card(body, title="Settings", collapsed=True, sizing_mode="stretch_width")
 
     def _buttons(self) -> pn.Row:
         styles = {"gap": "8px"}
@@ -239,14 +221,16 @@ class Controls:
             styles=styles,
         )
 
-    def _takeaway(self) -> list[Any]:
+    def takeaways(self) -> list[Any]:
+        """The buttons of what can be taken away below a title."""
         styles = {"display": "grid", "grid-template-columns": "repeat(3, 1fr)", "gap": "6px"}
         buttons = pn.Row(
             *self.takeaway.values(), sizing_mode="stretch_width", margin=(4, 0), styles=styles
         )
         return [_title("Take away"), buttons, self.take_notice]
 
-    def _section(self, section: str) -> list[Any]:
+    def section(self, section: str) -> list[Any]:
+        """The widgets of one of ``SECTIONS`` below its title."""
         title = _title(section)
         more = {"Experiment": self.lacking, "Ensembles": self.options.view}
         widgets = [self.widgets[name] for name in SECTIONS[section]]
@@ -275,7 +259,7 @@ class Controls:
         )
 
 
-def _title(text: str) -> pn.pane.HTML:
+def _title(text: str) -> Text:
     return html(f'<div class="section">{text}</div>', margin=(6, 0, 2, 0))
 
 

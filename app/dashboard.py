@@ -5,19 +5,12 @@ looks whether a worker has published a newer snapshot and, if so, sends the next
 maps as soon as the browser has drawn the one before, and brings texts and charts up to date a few
 times a second.
 
-What can change during a run does so from the next cycle on (``setup.LIVE``); other settings take
-effect with a reset, and the page says so. At the first cycle, paused, a change resets by itself,
-since there is nothing yet to lose. Playing from the end starts again.
-
-A dashboard ends with its session; in a notebook when its cell is run again, when its output is
-cleared, or when no browser has shown it for a while; and when it is forgotten. Ending means that
-its two threads end: displayed again it starts anew.
+A dashboard ends with its session, in a notebook with its ``stay``, and when it is forgotten.
+Ending means that its two threads end: displayed again it starts anew.
 """
 
 from __future__ import annotations
 
-import logging
-import time
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -25,36 +18,31 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 import param
+import xarray as xr
 from panel.viewable import Viewer
 
-from ldensf_app import cells, served
+from ldensf_app import buttons, cells, served
 from ldensf_app.allowed import MOST_SENSORS, rounded
 from ldensf_app.controls import Controls
 from ldensf_app.display import Display
 from ldensf_app.edits import Edits
+from ldensf_app.export import view_dataset
 from ldensf_app.gestures import Gestures
 from ldensf_app.offers import Offers
+from ldensf_app.own import known_benchmark, known_filters
 from ldensf_app.page import Page
 from ldensf_app.race import Race
 from ldensf_app.scenario import Scenario
 from ldensf_app.scenes import Scenes, described
 from ldensf_app.settings import Settings
-from ldensf_app.view import View
+from ldensf_app.stay import Stay
 from ldensf_app.warmup import warm_up
-from ldensf_app.worker import explain
-from ldensf_core import get_benchmark, register_filter
-from ldensf_core.benchmarks import BENCHMARKS, Benchmark, register_benchmark
+from ldensf_core import TwinExperiment, get_benchmark
+from ldensf_core.benchmarks import Benchmark
 from ldensf_core.filters import Filter
-from ldensf_core.twin.conditions import Change
-
-log = logging.getLogger(__name__)
 
 PULL_PERIOD = 40
 """Milliseconds between two looks at the workers."""
-FIRST_CYCLE = 10.0
-"""Seconds for which a notebook's cell waits for it at most."""
-UNSEEN = 180.0
-"""Seconds after which a dashboard in a notebook ends that no browser shows."""
 
 AWAY = "The run was paused while no browser was connected: press Play to go on."
 
@@ -62,13 +50,18 @@ AWAY = "The run was paused while no browser was connected: press Play to go on."
 class Dashboard(Viewer):
     """A live twin experiment: shows itself in a notebook cell, and serves itself as a page.
 
-    In a notebook, ``pn.extension()`` has to be called first. Its two threads end when nobody can
-    see it any more, or by ``close``; displayed again it starts anew.
+    In a notebook, call ``pn.extension(inline=True)`` first. The kernel goes on to answer: the next
+    cell may read ``result``, change ``settings`` or call ``play``. Its two threads end when nobody
+    can see it any more, or by ``close``; displayed again it starts anew.
 
     Args:
         benchmark: name of one, or a benchmark of your own, which is registered if need be.
         filters: names, or filter classes of your own, which are registered.
+        compact: in a cell, maps in one row and two charts, from 700 pixels of width on.
         settings: initial values of ``Settings``, for instance ``noise=0.3, members=100``.
+
+    Attributes:
+        settings: those of the next run; what can change on the way does so from the next cycle on.
 
     Raises:
         ValueError: for a setting out of its bounds, and for a benchmark or filter that cannot be
@@ -81,30 +74,28 @@ class Dashboard(Viewer):
         self,
         benchmark: str | Benchmark = "tsunami",
         filters: Iterable[str | type[Filter]] | None = None,
+        compact: bool = False,
         **settings: Any,
     ) -> None:
         super().__init__()
         if filters is not None:
-            settings["filters"] = [
-                f if isinstance(f, str) else register_filter(f).name for f in filters
-            ]
-        self.settings = Settings(benchmark=known(benchmark), **settings)
+            settings["filters"] = known_filters(filters)
+        self.settings = Settings(benchmark=known_benchmark(benchmark), **settings)
         self.controls = Controls(self.settings)
         self.gestures = Gestures(self)
-        self.page = Page(self.controls, self.gestures.hear, self.gestures.press)
+        self.page = Page(self.controls, self.gestures.hear, self.gestures.press, compact)
         self.display = Display(self.page)
         self.edits = Edits(self.settings)
         self.offers = Offers(self.page, self.controls, lambda: self.scenario)
         self._warm = False
-        self._view: pmui.Column | None = None
         self._puller: Any = None
-        self._unseen: float | None = None  # seconds; None where no browser is asked
+        self.stay = Stay(self)
         self.page.describe(self.settings.benchmark)
         self.scenes = Scenes(self.settings, self.controls, self.page, self.reset)
-        self._start()
-        self._connect()
+        self.start()
+        buttons.connect(self)
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Begin, or begin anew after the end."""
         self.race = Race()
         # Once nobody has this object any longer its threads end, even if it was never displayed.
@@ -112,22 +103,6 @@ class Dashboard(Viewer):
         self.race.set_speed(self.controls.speed.value)
         self.display.renew()
         self.reset()
-
-    def _connect(self) -> None:
-        controls = self.controls
-        controls.play.on_click(lambda _: self.play())
-        controls.step.on_click(lambda _: self.step())
-        controls.reset.on_click(lambda _: self.reset())
-        controls.speed.param.watch(lambda event: self.race.set_speed(event.new), "value")
-        controls.assimilate.param.watch(lambda event: self.assimilate(event.new), "value")
-        controls.forecast.on_click(lambda _: self.forecast())
-        self.settings.param.watch(
-            self._settings_changed, [*controls.widgets, "again", "options", "positions"]
-        )
-        for kind, button in controls.takeaway.items():
-            button.on_click(lambda _, kind=kind: self.take(kind))
-        for card in self.page.cards.values():
-            card.choice.param.watch(lambda _: self.show_all(), "value")
 
     # -- commands -------------------------------------------------------------------------
 
@@ -153,7 +128,7 @@ class Dashboard(Viewer):
             self.pause()
             return
         view = self.race.view()
-        if not view.starting and not view.any("paused", "playing"):
+        if view.halted:
             self.reset()
         self._versions_then = view.versions
         self.page.say("")
@@ -169,15 +144,9 @@ class Dashboard(Viewer):
         """Run one cycle, then pause."""
         self._ask_to_play(False)
         self.page.say("")
-        if self._at_the_end:
+        if self.race.is_at_its_end:
             self.page.say("The run is at its end: press Reset.")
         self.race.step()
-
-    @property
-    def _at_the_end(self) -> bool:
-        view = self.race.view()
-        of_this_run = view.lead.run == self.race.runs and view.any("finished")
-        return of_this_run and not view.starting and not view.any("paused", "playing")
 
     def assimilate(self, on: bool) -> None:
         """Give filters the observations from the next cycle on, or no longer."""
@@ -189,7 +158,7 @@ class Dashboard(Viewer):
 
     def forecast(self) -> None:
         """Run the ensembles on to the end without observations."""
-        if self._at_the_end:
+        if self.race.is_at_its_end:
             self.page.say("The run is at its end: press Reset, then Forecast.")
             return
         self.assimilate(False)
@@ -210,15 +179,38 @@ class Dashboard(Viewer):
     @property
     def scenario(self) -> Scenario:
         """The description of the run: settings at its start, changes since."""
-        return described(self.edits.start, longest(self.race.view()))
+        return described(self.edits.start, self.race.changes_made)
+
+    @property
+    def experiment(self) -> TwinExperiment:
+        """The run so far as an experiment of the library, changes included.
+
+        It gives the same numbers on the same device, and goes on to the last cycle. It has not
+        run; what the dashboard does later does not change it.
+
+        Raises:
+            ValueError, CheckpointError: if the settings cannot be run.
+        """
+        return self.edits.start.experiment(changes=self.race.changes_made)
+
+    @property
+    def result(self) -> xr.Dataset:
+        """Everything of every cycle so far, as ``TwinExperiment.run`` has it.
+
+        Where a filter is behind there is NaN. Fields of earlier cycles are to 16 bits, and of
+        large grids means of neighbours, as they are drawn: see ``export.view_dataset``.
+
+        Raises:
+            ValueError: before the first cycle.
+        """
+        view = self.race.view()
+        return view_dataset(view, get_benchmark((view.lead.setup or self.edits.start).benchmark))
 
     def close(self) -> None:
         """End the workers, and say so on the page; displayed again it starts anew."""
         self.end()
-        self._unseen = None  # pages that are still open do not start it
         self.page.say("This dashboard was closed. Display it again.")
-        if self._view is not None:
-            pn.io.push_notebook(self._view)
+        self.stay.leave()
 
     @property
     def ended(self) -> bool:
@@ -239,23 +231,6 @@ class Dashboard(Viewer):
         index = self.page.scene.index
         return self.race.view().lead.index if index is None else index
 
-    def take(self, kind: str) -> None:
-        """Give the run so far as a file, or as a link or lines of Python."""
-        self.offers.take(kind, self.race.view(), self.cycle_shown)
-
-    def _settings_changed(self, *_: Any) -> None:
-        if self.scenes.opening:
-            return
-        lead, setup, start = self.race.view().lead, self.settings.setup(), self.edits.start
-        another = setup.benchmark != start.benchmark
-        if another:
-            self.scenes.leave()
-        if another or (lead.index <= 0 and lead.phase != "playing"):
-            if setup != start:  # another benchmark brings other settings with it
-                self.reset()
-            return
-        self.controls.show_changes(self.edits.note())
-
     def apply_changes(self) -> None:
         """Make the changes that need no reset, from the next cycle on."""
         try:
@@ -274,42 +249,30 @@ class Dashboard(Viewer):
         """Let the page know whether its scene is still the preset that was opened."""
         self.page.compare(self.edits.start, self.race.changes)
 
-    # -- keeping up -----------------------------------------------------------------------
-
     def pull(self) -> None:
         """Show the workers' snapshots if one has advanced since the last time.
 
         Where a browser has gone, the run is paused: nobody sees it, and others need the cores.
         """
-        if self._unseen is not None:
-            # Not by the clock: while a long cell is run neither this nor a browser is heard.
-            self._unseen += PULL_PERIOD / 1000
-            if self._unseen > UNSEEN:
-                self.end()
-                return
+        if self.stay.is_over(PULL_PERIOD / 1000):
+            self.end()
+            return
         if self.edits.settled:
             self.apply_changes()
         view = self.race.view()
-        if not _watched():
+        if not served.is_watched():
             if self._playing:
                 self.pause()
                 self.page.note(AWAY)
             return
         self.offers.hand_over()
-        self.offers.keep_scene((self.edits.start, longest(view)))
-        if self._playing and self._over(view):
+        self.offers.keep_scene((self.edits.start, self.race.changes_made))
+        if self._playing and view.ended_since(self._versions_then):
             self._ask_to_play(False)
-        try:
-            news = self.display.show_news(view, self.controls.speed.value)
-        except Exception as error:  # or a notebook would never look again
-            log.exception("drawing: %s", error)
-            self.display.give_up(view)
-            self.page.say(f"This cycle cannot be drawn. {explain(error)}")
-            news = True
-        if news and self._view is not None:
-            pn.io.push_notebook(self._view)
-        if view.lead.records and not self._warm:
-            self._warm = True
+        if self.display.show_news(view, self.controls.speed.value):
+            self.stay.push()
+        if view.lead.records and not self._warm and served.in_session():
+            self._warm = True  # others may come; a notebook's kernel has enough to do
             warm_up(self.settings.seed, self.settings.device)
 
     def show_all(self, rest: bool = True) -> None:
@@ -320,55 +283,19 @@ class Dashboard(Viewer):
         """
         self.display.show(self.race.view(), self.controls.speed.value, rest=rest)
 
-    def _over(self, view: View) -> bool:
-        """Whether a run has ended by itself, and not one that was over when play was pressed."""
-        pairs = zip(view.snapshots, view.versions, self._versions_then, strict=True)
-        fresh = all(now != then for s, now, then in pairs if s.phase == "finished")
-        return fresh and not view.starting and not view.any("paused", "playing")
-
-    # -- on display -----------------------------------------------------------------------
-
     def __panel__(self) -> pmui.Column:
-        on_server = bool(pn.state.curdoc and pn.state.curdoc.session_context)
         if self.ended:
-            self._start()
-        if self._view is None:
-            self._view = cells.view(self.page, self.controls)
-            if not on_server:
-                pulse = cells.Pulse()
-                pulse.param.watch(self._seen, "beats")
-                self._view.append(pulse)
-        if on_server:
+            self.start()
+        if served.in_session():
             self._end_with_session()
         else:
-            cells.occupy(self)
-            self._unseen = 0.0
-            self._await_first_cycle()
-            self._start_pulling()
-        return self._view
+            self.stay.enter()
+        return self.stay.view
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         bundle = super()._repr_mimebundle_(include, exclude)
         cells.displayed(self, bundle)
         return bundle
-
-    def _seen(self, *_: Any) -> None:
-        """A browser shows it; if it had been away for so long that the end came, start anew."""
-        if self._unseen is None:
-            return
-        self._unseen = 0.0
-        if self.ended:
-            self._start()
-            self._start_pulling()
-
-    def _await_first_cycle(self) -> None:
-        # What changes between a cell's output and its arrival in the browser is lost there.
-        end = time.monotonic() + FIRST_CYCLE
-        view = self.race.view()
-        while (view.lead.setup is None or view.starting) and time.monotonic() < end:
-            time.sleep(0.02)
-            view = self.race.view()
-        self.pull()
 
     def servable(self, *args: Any, **kwargs: Any) -> pmui.Page:
         """The page that ``panel serve app`` shows; its workers end with the session."""
@@ -379,35 +306,10 @@ class Dashboard(Viewer):
 
     def _end_with_session(self) -> None:
         # Data sent while the browser still builds the page would not arrive in its figures.
-        pn.state.onload(self._start_pulling)
+        pn.state.onload(self.start_pulling)
         pn.state.on_session_destroyed(lambda _: self.end())
 
-    def _start_pulling(self) -> None:
+    def start_pulling(self) -> None:
+        """Look at the workers again and again."""
         if self._puller is None:
             self._puller = pn.state.add_periodic_callback(self.pull, period=PULL_PERIOD)
-
-
-def longest(view: View) -> tuple[Change, ...]:
-    """The changes of a run so far, as the worker has them that is in front."""
-    return max((s.changes for s in view.snapshots), key=len)
-
-
-def known(benchmark: str | Benchmark) -> str:
-    """The name of a benchmark, which is registered if it is not yet.
-
-    Raises:
-        ValueError: if it cannot be, since it is none or another one has its name.
-    """
-    if not isinstance(benchmark, type):
-        benchmark = get_benchmark(benchmark)  # of a name, or a file of runs
-    name = benchmark.name
-    if name not in BENCHMARKS or get_benchmark(name) is not benchmark:
-        register_benchmark(benchmark)
-    return name
-
-
-def _watched() -> bool:
-    """Whether somebody would see an update: always in a notebook, else with a browser there."""
-    context = pn.state.curdoc.session_context if pn.state.curdoc else None
-    session = getattr(context, "session", None)
-    return session is None or session.connection_count > 0

@@ -6,12 +6,16 @@ are brought up to date a few times a second, and at once where a run starts or h
 
 from __future__ import annotations
 
+import logging
 import time
 
 import panel as pn
 
 from ldensf_app.page import Page
 from ldensf_app.view import View
+from ldensf_app.worker import explain
+
+log = logging.getLogger(__name__)
 
 REST_PERIOD = 0.3
 """Seconds between two looks at all but the maps, while cycles come fast."""
@@ -41,6 +45,8 @@ class Display:
     def show_news(self, view: View, pace: float) -> bool:
         """Put on the page what it does not show yet; returns whether there was anything.
 
+        Of a view that cannot be drawn the page says why, and the next one is tried.
+
         Args:
             pace: cycles per second asked for.
         """
@@ -50,7 +56,12 @@ class Display:
         waits = 0 < self._drawn < self._sent and now < self._sent_at + PATIENCE
         maps = view.versions != self._maps and not waits
         if maps or rest:
-            self.show(view, pace, maps, rest)
+            try:
+                self.show(view, pace, maps, rest)
+            except Exception as error:  # or a notebook would never look again
+                log.exception("drawing: %s", error)
+                self._maps = self._rest = view.versions
+                self.page.say(f"This cycle cannot be drawn. {explain(error)}")
         return maps or rest
 
     def show(self, view: View, pace: float, maps: bool = True, rest: bool = True) -> None:
@@ -66,10 +77,6 @@ class Display:
                 self.page.draw_rest(view, pace)
                 self._phases, self._rest = _phases(view), view.versions
                 self._rest_at = time.monotonic()
-
-    def give_up(self, view: View) -> None:
-        """Take a view that cannot be drawn for shown, so that the next one is tried."""
-        self._maps = self._rest = view.versions
 
 
 def _phases(view: View) -> tuple[str, ...]:

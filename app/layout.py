@@ -65,10 +65,20 @@ class MainArea:
         self._board.styles = style.arrangement(units.aspect(benchmark))
 
 
-def html(text: str = "", **options: Any) -> pn.pane.HTML:
+class Text(pn.pane.HTML):
+    """A piece of HTML whose styles stay as they are.
+
+    Panel (1.9) sends them anew with every text, in a notebook as addresses on the network.
+    """
+
+    def _update(self, ref: str, model: Any) -> None:
+        model.text = self._get_properties(model.document)["text"]
+
+
+def html(text: str = "", **options: Any) -> Text:
     """A piece of text with the page's stylesheet."""
     options = {"sizing_mode": "stretch_width", "margin": 0} | options
-    return pn.pane.HTML(text, stylesheets=[style.CSS], **options)
+    return Text(text, stylesheets=[style.CSS], **options)
 
 
 def grid(*children: Any, styles: dict[str, str] | None = None) -> pn.Row:

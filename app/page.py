@@ -7,6 +7,7 @@ from typing import Any
 
 from ldensf_app import curves, facts, layout, moments, readout, units
 from ldensf_app.chart import Chart
+from ldensf_app.compact import CompactArea
 from ldensf_app.controls import Controls
 from ldensf_app.guide import Guide
 from ldensf_app.opened import Opened
@@ -26,13 +27,15 @@ class Page:
     Args:
         heard: called with what the browser says of the maps, a name and a value.
         pressed: called with what a key means.
+        compact: whether the maps stand in one row, see ``compact``.
 
     Attributes:
         main: the area beside the sidebar; ``story``: the line in the page's head.
         opened: the preset that is open, if one is. ``changed``: what was changed of it since.
     """
 
-    def __init__(self, controls: Controls, heard: Any, pressed: Any) -> None:
+    def __init__(self, controls: Controls, heard: Any, pressed: Any, compact: bool = False) -> None:
+        self.compact = compact
         self.controls, self.guide = controls, Guide(pressed)
         self.scene = Scene(heard)
         self.story = layout.html(styles={"min-width": "0"})
@@ -44,7 +47,10 @@ class Page:
             "parameters": layout.ChartCard("parameters", Chart(), [AT_POINT], AT_POINT),
         }
         texts = [self.tiles, self.status, self.said]
-        self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
+        if compact:
+            self.main = CompactArea(self.scene, texts, self.cards)
+        else:
+            self.main = layout.MainArea(self.scene, texts, list(self.cards.values()), self.facts)
         self.point: tuple[float, float] | None = None
         self.opened: Opened | None = None
         self.changed: list[str] = []

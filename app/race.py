@@ -84,3 +84,17 @@ class Race:
     def view(self) -> View:
         """The two snapshots of this moment."""
         return View(self.latent.snapshot, self.full_space.snapshot)
+
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether the run asked for last has run to its last cycle."""
+        view = self.view()
+        return view.lead.run == self.runs and view.any("finished") and view.halted
+
+    @property
+    def changes_made(self) -> tuple[Change, ...]:
+        """What changes on the way in the run asked for last, as far as workers could do so."""
+        view = self.view()
+        if view.lead.run != self.runs or view.lead.index < 0:
+            return self._timeline.changes  # nothing has been tried yet
+        return max((s.changes for s in view.snapshots), key=len)

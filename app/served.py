@@ -46,3 +46,15 @@ def template(page: Page, controls: Controls, busy: Any) -> pmui.Page:
     with edit_readonly(made):
         made.busy = busy
     return made
+
+
+def in_session() -> bool:
+    """Whether a browser's session of a server is at work, rather than a notebook."""
+    return bool(pn.state.curdoc and pn.state.curdoc.session_context)
+
+
+def is_watched() -> bool:
+    """Whether somebody would see an update: always in a notebook, else with a browser there."""
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    session = getattr(context, "session", None)
+    return session is None or session.connection_count > 0

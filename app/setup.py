@@ -12,6 +12,7 @@ from ldensf_app.models import shared_model
 from ldensf_core import FILTERS, CheckpointError, SensorNetwork, TwinExperiment, get_benchmark
 from ldensf_core.filters import EnSF, Filter, FreeRun, LatentSmoother, LDEnSF
 from ldensf_core.filters.chosen import Chosen, chosen
+from ldensf_core.twin.conditions import Change
 from ldensf_core.weights.checkpoints import has_weights
 
 DEFAULT_FILTERS = (LDEnSF.name, LatentSmoother.name, EnSF.name, FreeRun.name)
@@ -54,8 +55,11 @@ class Setup:
         """The class of each filter: without trained weights some have another one."""
         return classes(self.benchmark, self.filters)
 
-    def experiment(self, kind: str) -> TwinExperiment:
-        """The twin experiment of this setup with those of its filters that are of a ``kind``.
+    def experiment(self, kind: str | None = None, changes: Iterable[Change] = ()) -> TwinExperiment:
+        """The twin experiment of this setup with its filters, or those that are of a ``kind``.
+
+        Args:
+            changes: on the way.
 
         Raises:
             ValueError: naming the setting, if it cannot be run.
@@ -69,12 +73,13 @@ class Setup:
                 else f"No filter can run: {benchmark.title} has neither a solver nor trained "
                 f"weights. Make these with `ldensf train {benchmark.known_as}`."
             )
-        mine = {name: of for name, of in self.classes.items() if of.kind == kind}
+        mine = {name: of for name, of in self.classes.items() if kind in (None, of.kind)}
+        latent = {name: of for name, of in mine.items() if of.kind == LATENT}
         return TwinExperiment(
             benchmark,
             filters={label: (of.name, self._options(label)) for label, of in mine.items()},
             sensors=self.network,
-            model=self._model(mine) if mine and kind == LATENT else None,
+            model=self._model(latent) if latent else None,
             noise=self.noise,
             every=self.every,
             members=self.members,
@@ -84,6 +89,7 @@ class Setup:
             seed=self.seed,
             device=self.device,
             truth_benchmark=benchmark.with_error(self.model_error),
+            changes=changes,
         )
 
     @property

@@ -50,7 +50,7 @@ MAP_LEFT, MAP_RIGHT, MAP_TOP, MAP_BOTTOM = 44, 60, 8, 28
 BELOW = 36  # px, the bar below the maps
 
 _row = CARD_HEAD + MAP_TOP + MAP_BOTTOM + 2  # with the card's border
-_column = 2 * CARD_PADDING + MAP_LEFT + MAP_RIGHT + 2
+COLUMN = 2 * CARD_PADDING + MAP_LEFT + MAP_RIGHT + 2  # px, of a card beside its map
 # Panel asks for the sum of the children's least sizes, which a grid does not need.
 SHRINKABLE = {"min-width": "0", "min-height": "0"}
 
@@ -72,9 +72,9 @@ def _arrangement(below: bool) -> dict[str, str]:
     right, bottom = (0, CURVES_HEIGHT + GAP) if below else (CURVES + GAP, 0)
     least = f"{LEAST_SIDE}px / var(--aspect)"
     height = f"(100cqh - {bottom + GAP + BELOW}px) / 2 - {_row}px"
-    width = f"((100cqw - {right + GAP}px) / 2 - {_column}px) / var(--aspect)"
+    width = f"((100cqw - {right + GAP}px) / 2 - {COLUMN}px) / var(--aspect)"
     free = "minmax(0, 1fr)"
-    fitting = f"calc(var(--map-height) * var(--aspect) + {_column}px)"
+    fitting = f"calc(var(--map-height) * var(--aspect) + {COLUMN}px)"
     return {
         "--board-height": f"calc(2 * {least} + {2 * _row + GAP + BELOW + bottom}px)",
         "--map-height": f"max({least}, min({height}, {width}))",
@@ -96,7 +96,7 @@ def arrangement(aspect: float) -> dict[str, str]:
     return {**SHRINKABLE, "--aspect": f"{aspect}", **_arrangement(below=aspect >= WIDE)}
 
 
-_narrow = 2 * (LEAST_SIDE + _column) + CURVES + 2 * GAP
+_narrow = 2 * (LEAST_SIDE + COLUMN) + CURVES + 2 * GAP
 _below = " ".join(f"{k}: {v} !important;" for k, v in _arrangement(below=True).items())
 _grid = f"display: grid; gap: {GAP}px;"
 STYLESHEETS = {

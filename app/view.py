@@ -54,6 +54,16 @@ class View:
         return self.any("loading", "queued")
 
     @property
+    def halted(self) -> bool:
+        """Whether neither worker has anything more to do: the run is over, or has failed."""
+        return not self.starting and not self.any("paused", "playing")
+
+    def ended_since(self, versions: tuple[int, ...]) -> bool:
+        """Whether the run has ended by itself, and not before the workers were at ``versions``."""
+        pairs = zip(self.snapshots, self.versions, versions, strict=True)
+        return self.halted and all(now != then for s, now, then in pairs if s.phase == "finished")
+
+    @property
     def message(self) -> str:
         """What went wrong, once if it is the same for both."""
         return " ".join(dict.fromkeys(s.message for s in self.snapshots if s.message))

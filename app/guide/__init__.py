@@ -14,9 +14,12 @@ import panel as pn
 import param
 from panel.custom import JSComponent
 
+from ldensf_app import proxy
 from ldensf_app.guide.glossary import TERMS
 
 PARTS = ("shadows", "dialogs", "keys", "words", "names", "tour", "files", "connection", "guide")
+PORT = 5006
+"""On which ``ldensf app`` serves pages unless another is named."""
 _here = Path(__file__).parent
 
 
@@ -57,7 +60,9 @@ class Guide(JSComponent):
 
     def offer(self, title: str, text: str = "", query: str = "") -> None:
         """Show a text to copy, or the page's address with a query."""
-        self._send_msg({"text": {"title": title, "text": text, "query": query}})
+        served = {"path": f"{proxy.NAME}/{proxy.APP.name}", "port": PORT}
+        told = {"title": title, "text": text, "query": query, "served": served}
+        self._send_msg({"text": told})
 
 
 def let_go() -> None:

@@ -25,9 +25,21 @@ function open(root, dialog) {
   return dialog
 }
 
+/** The address of a page that opens links: this one, or from a notebook the one that Jupyter's
+    server starts; without jupyter-server-proxy one that `ldensf app` serves on this machine. */
+async function pageAddress(root, { path, port }) {
+  if (alone(root)) return `${location.origin}${location.pathname}`
+  const jupyter = document.getElementById("jupyter-config-data")
+  const base = jupyter && `${location.origin}${JSON.parse(jupyter.textContent).baseUrl}`
+  const asked = base && await fetch(`${base}server-proxy/servers-info`)
+  const [server, app] = path.split("/")
+  const names = asked?.ok ? (await asked.json()).server_processes.map(({ name }) => name) : []
+  return names.includes(server) ? `${base}${path}` : `http://localhost:${port}/${app}`
+}
+
 /** Show a text in a dialog, to be copied. A link is given as what follows the page's address. */
-function offerText(root, { title, text, query }) {
-  const whole = query ? `${location.origin}${location.pathname}?${query}` : text
+async function offerText(root, { title, text, query, served }) {
+  const whole = query ? `${await pageAddress(root, served)}?${query}` : text
   const field = made("textarea", { readonly: "", "aria-label": title })
   field.value = whole
   field.rows = Math.min(24, whole.split("\n").length + 2)

@@ -11,7 +11,7 @@ const STEPS = [
     "they say they may be. The two are alike where a filter knows how wrong it is."],
   [".race", "The race", "Every filter runs at its own pace. The bars tell how far each has come, " +
     "and how much computing time that took."],
-  [".MuiDrawer-paper", "Scenes and settings", "A scene shows one thing and says what to look at. Or make it " +
+  [".MuiDrawer-paper, .drawer", "Scenes and settings", "A scene shows one thing and says what to look at. Or make it " +
     "harder: fewer sensors, more noise, other filters. Further down are files and links to keep."],
 ]
 const ROOM = 6 // px between what is shown and the ring around it

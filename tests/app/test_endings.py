@@ -10,7 +10,7 @@ import pytest
 from bokeh.client import pull_session
 from jupyter_client.manager import start_new_kernel
 
-from ldensf_app import Dashboard, cells, dashboard
+from ldensf_app import Dashboard, dashboard, stay
 
 SMALL = {"filters": ["ensf"], "full_space_members": 2, "sensors": 16}
 
@@ -153,14 +153,14 @@ def test_one_whose_cell_is_run_again(notebook):
 
 
 def test_one_that_no_browser_shows_and_that_one_shows_again(wait, monkeypatch):
-    monkeypatch.setattr(dashboard, "UNSEEN", 3.5 * dashboard.PULL_PERIOD / 1000)
+    monkeypatch.setattr(stay, "UNSEEN", 3.5 * dashboard.PULL_PERIOD / 1000)
     pn.extension()
     unseen = Dashboard(**SMALL)
     unseen.pull()
     unseen.pull()
     assert not unseen.ended  # nor does it while it was not displayed
     view = unseen.__panel__()
-    (pulse,) = view.select(cells.Pulse)
+    (pulse,) = view.select(stay.Pulse)
     for _ in range(10):
         pulse.beats += 1
         unseen.pull()
