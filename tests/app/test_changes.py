@@ -204,8 +204,9 @@ def test_a_bad_message_is_told_and_the_session_goes_on(session, name, value, wor
     assert session.settings.setup() == before
     state.append((scene.index, scene.variable, scene.chosen, session.page.point))
     assert state[0] == state[1]
-    run_to(session, session.race.view().lead.index + 1)
+    session.pull()
     assert session.page.said.object == said  # to be read in peace
+    run_to(session, session.race.view().lead.index + 1)
     assert scene.board.frame["cycle"] == session.race.view().lead.index
     session.page.say("")
 

@@ -135,7 +135,7 @@ def test_trajectories_and_sensors_are_replaced_as_training_goes(basin):
     assert not torch.equal(training.pool.parameters, parameters)
     assert torch.equal(training.bank.noise, noise)
     training.refresh(300)
-    assert (training.bank.noise != noise).nonzero()[:, 0].tolist() == [3]
+    assert (training.bank.noise != noise).any(-1).nonzero().flatten().tolist() == [3]
 
 
 def test_training_follows_its_seed_and_goes_on_from_its_checkpoint(basin, tmp_path):
