@@ -94,7 +94,7 @@ def open_scene(page: Page, name: str) -> None:
 
 
 def play_to_moment(page: Page, name: str) -> float | None:
-    """Play a scene until its moment is told, or to the end, and pause.
+    """Play a scene until the page says what happens at its moment, or to the end, and pause.
 
     Returns:
         The seconds that took; None if it did not come within ``LONGEST``.

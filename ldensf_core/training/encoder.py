@@ -132,12 +132,13 @@ def train_encoder(
     def measured(fields: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients and unknown shares of a batch (B, T, V, ny*nx), as of the bank."""
         batch, n_times = fields.shape[:2]
-        entries = torch.randint(0, recipe.networks, (2, batch), device=device)
-        coefficients, unknown = bank.coefficients(fields, entries[0])
-        some = batch // 4
-        if not (recipe.varied and some):
+        entry = torch.randint(0, recipe.networks, (batch,), device=device)
+        coefficients, unknown = bank.coefficients(fields, entry)
+        if not recipe.varied:
             return coefficients, unknown
-        later = bank.coefficients(fields[:some], entries[1, :some])
+        some = batch // 4
+        entry = torch.randint(0, recipe.networks, (some,), device=device)
+        later = bank.coefficients(fields[:some], entry)
         since = torch.randint(0, n_times, (some, 1), device=device)
         after = (torch.arange(n_times, device=device) >= since)[..., None]
         coefficients, unknown = (

@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.acts import PATIENCE, press, reach, slide, status, step
 
-MISSING = [
-    name for name in ("jupyterlab", "notebook", "jupyter_server_proxy") if not find_spec(name)
-]
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        bool(MISSING) and not os.environ.get("CI"),
-        reason=f"not installed: {', '.join(MISSING)}; pip install 'ldensf[test]'",
-    ),
-]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 QUICK_START = Path(__file__).parents[2] / "notebooks" / "01-quickstart.ipynb"
 OWN = "/static/"
 """In the addresses of the scripts of Jupyter's pages."""
